@@ -1,0 +1,45 @@
+# make repro   everything from nothing: environment, models, data, conversion, scores, report
+# make test    lint, types, and all tests
+# make quick   the quick tests alone
+# make clean   remove all that these commands made
+
+PYTHON ?= python3
+VENV := .venv
+READY := $(VENV)/.ready
+
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+export DVC_NO_ANALYTICS := 1
+export HF_HUB_DISABLE_TELEMETRY := 1
+export TOKENIZERS_PARALLELISM := false
+export WANDB_SILENT := true
+
+.PHONY: repro test quick clean dvc
+
+repro: $(READY) dvc
+	dvc repro
+	@echo "The report: $(CURDIR)/reports/index.html"
+
+test: $(READY) dvc
+	ruff check
+	ruff format --check
+	mypy
+	pytest
+
+quick: $(READY) dvc
+	pytest -m "not slow"
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one with: make PYTHON=python3.11 ...")'
+	@echo "Installing the environment into $(VENV) (a few minutes) ..."
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[pipeline,dev]'
+	@touch $@
+
+# DVC keeps to Git where there is one; a copy without .git has to be told.
+dvc: $(READY)
+	@test -e .git || dvc config --local core.no_scm true
+
+clean:
+	rm -rf $(VENV) data results reports outputs wandb .dvc/cache .dvc/tmp
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis src/*.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""The stages of dvc.yaml: thin Hydra apps around the library."""

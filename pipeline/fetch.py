@@ -1,0 +1,72 @@
+"""Bring the model and the data sets of the configuration onto this machine.
+
+python -m pipeline.fetch model=minilm-l6 evaluation=similarity   # all that a cell needs
+python -m pipeline.fetch only=model model=minilm-l6              # the model alone
+python -m pipeline.fetch only=dataset +dataset=zero-shot         # one data set alone
+python -m pipeline.fetch source=directory source.directory=/your/files
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import hydra
+from omegaconf import DictConfig, OmegaConf
+
+from las.assets import (
+    Asset,
+    HubFolder,
+    LocalDirectory,
+    Wheel,
+    fetch_asset,
+    materialise_model,
+)
+from pipeline import paths
+
+
+def asset_of(cfg: DictConfig) -> Asset:
+    """Turn the config of a model or data set into an `Asset`."""
+    wheel = OmegaConf.to_container(cfg.wheel) if cfg.get("wheel") else None
+    hub = OmegaConf.to_container(cfg.hub) if cfg.get("hub") else []
+    return Asset(
+        name=cfg.name,
+        needs=tuple(cfg.get("needs", ())),
+        wheel=Wheel(**wheel) if wheel else None,  # type: ignore[arg-type]
+        hub=tuple(HubFolder(**folder) for folder in hub),  # type: ignore[arg-type, union-attr]
+    )
+
+
+def fetch(cfg: DictConfig, source: DictConfig, root: Path) -> Path:
+    """Fetch the asset of one config; return its folder."""
+    directory = LocalDirectory(Path(source.directory)) if source.directory else None
+    asset = asset_of(cfg)
+    folder = fetch_asset(
+        asset, paths.assets(root) / asset.name, paths.wheels(root), source.sources, directory
+    )
+    print(f"{asset.name}: {folder}")
+    return folder
+
+
+def run(cfg: DictConfig) -> None:
+    """Fetch what the configuration names."""
+    root = Path(cfg.root)
+    if cfg.only in (None, "model"):
+        folder = fetch(cfg.model, cfg.source, root)
+        target = paths.models(root) / cfg.model.name
+        materialise_model(folder, target, cfg.model.kind, cfg.model.get("gguf_file"))
+        print(f"{cfg.model.name}: {target}")
+    if cfg.only == "dataset":
+        fetch(cfg.dataset, cfg.source, root)
+    if cfg.only is None:
+        fetch(cfg.calibration.dataset, cfg.source, root)
+        fetch(cfg.evaluation.dataset, cfg.source, root)
+
+
+@hydra.main(version_base="1.3", config_path=paths.CONF, config_name="config")
+def main(cfg: DictConfig) -> None:
+    """Run the stage."""
+    run(cfg)
+
+
+if __name__ == "__main__":
+    main()

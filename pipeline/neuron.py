@@ -1,0 +1,15 @@
+"""The config group `neuron` as the library's configuration."""
+
+from __future__ import annotations
+
+from omegaconf import DictConfig, OmegaConf
+
+from las import SpikeConfig
+
+
+def spike_config(cfg: DictConfig) -> SpikeConfig:
+    """Return the `SpikeConfig` of a cell; `name` is the pipeline's own."""
+    fields = OmegaConf.to_container(cfg.neuron, resolve=True, throw_on_missing=True)
+    assert isinstance(fields, dict)
+    fields.pop("name")
+    return SpikeConfig(**fields)  # type: ignore[arg-type]

@@ -1,0 +1,120 @@
+"""Where every stage reads and writes."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+CONF = str(Path(__file__).resolve().parent.parent / "conf")
+
+
+class MissingStageError(FileNotFoundError):
+    """A file that an earlier stage writes is not there."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The paths of one cell of the grid below a root.
+
+    Arguments:
+        root: Where data/, results/ and reports/ lie.
+        model, neuron, evaluation: Names of the configs.
+    """
+
+    root: Path
+    model: str
+    neuron: str
+    evaluation: str
+
+    @classmethod
+    def of(cls, cfg: DictConfig) -> Cell:
+        """Return the cell that a composed configuration describes."""
+        return cls(Path(cfg.root), cfg.model.name, cfg.neuron.name, cfg.evaluation.name)
+
+    @property
+    def base_model(self) -> Path:
+        """The float32 Hugging Face directory."""
+        return models(self.root) / self.model
+
+    @property
+    def statistics(self) -> Path:
+        """What calibration collected."""
+        return self.root / "results" / self.model / "statistics.safetensors"
+
+    @property
+    def thresholds(self) -> Path:
+        """The chosen thresholds."""
+        return self._spiking / "thresholds.json"
+
+    @property
+    def functions(self) -> Path:
+        """The fitted functions."""
+        return self._spiking / "functions.safetensors"
+
+    @property
+    def adapter(self) -> Path:
+        """The adapter directory."""
+        return self._spiking / "adapter"
+
+    @property
+    def scores(self) -> Path:
+        """The scores of the ANN and the SNN."""
+        return self._spiking / self.evaluation / "evaluation.json"
+
+    @property
+    def spikes(self) -> Path:
+        """The spikes counted during evaluation."""
+        return self._spiking / self.evaluation / "spikes.json"
+
+    @property
+    def energy(self) -> Path:
+        """The energy estimate."""
+        return self._spiking / self.evaluation / "energy.json"
+
+    @property
+    def _spiking(self) -> Path:
+        return self.root / "results" / self.model / self.neuron
+
+    def need(self, path: Path, stage: str) -> Path:
+        """Return `path` if it exists.
+
+        Raises:
+            MissingStageError: It does not; the message gives the command that makes it.
+        """
+        if not path.exists():
+            raise MissingStageError(
+                f"{path} is missing. Make it with: python -m pipeline.{stage} model={self.model} "
+                f"neuron={self.neuron} evaluation={self.evaluation}   (or everything: make repro)"
+            )
+        return path
+
+
+def assets(root: Path) -> Path:
+    """Return the folder of fetched assets."""
+    return root / "data" / "assets"
+
+
+def wheels(root: Path) -> Path:
+    """Return the folder of downloaded wheels."""
+    return root / "data" / "wheels"
+
+
+def models(root: Path) -> Path:
+    """Return the folder of float32 models."""
+    return root / "data" / "models"
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """Yield a path beside `path` to write to; it takes the place of `path` if all went well."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".partial-") as scratch:
+        partial = Path(scratch) / path.name
+        yield partial
+        os.replace(partial, path)

@@ -1,0 +1,86 @@
+"""Models and data sets from the Hugging Face hub."""
+
+from __future__ import annotations
+
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from las.assets.files import link_or_copy
+from las.errors import AssetError
+
+PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.pickle", "*.h5", "*.msgpack")
+"""Weights that can run code when they are read, or that are of no use here: never fetched."""
+
+
+@dataclass(frozen=True)
+class HubFolder:
+    """Files of one hub repository.
+
+    Arguments:
+        repo_id: "owner/name".
+        patterns: Glob patterns of the files wanted.
+        repo_type: "model" or "dataset".
+        revision: Branch, tag or commit.
+        folder: Where below the asset's folder the files go, each under its own base name; "." is
+            the asset's own folder.
+    """
+
+    repo_id: str
+    patterns: Sequence[str]
+    repo_type: Literal["model", "dataset"] = "model"
+    revision: str = "main"
+    folder: str = "."
+
+    def extract_to(self, target: Path) -> None:
+        """Bring the files below `target`; the hub's own cache continues a partial download.
+
+        Raises:
+            AssetError: The hub refuses or breaks off, or holds no such file.
+        """
+        from huggingface_hub import snapshot_download
+
+        try:
+            snapshot = Path(
+                snapshot_download(
+                    self.repo_id,
+                    repo_type=self.repo_type,
+                    revision=self.revision,
+                    allow_patterns=list(self.patterns),
+                    ignore_patterns=list(PICKLED),
+                )
+            )
+        except Exception as error:  # the client's errors share no base class
+            raise AssetError(f"cannot fetch {self.repo_id} from the hub: {error}") from error
+        files = [path for path in snapshot.rglob("*") if path.is_file()]
+        if not files:
+            raise AssetError(f"{self.repo_id} holds no file that matches {list(self.patterns)}")
+        for path in files:
+            link_or_copy(path, target / self.folder / path.name)
+
+
+def hub_reachable(timeout: float = 4.0) -> bool:
+    """Say within `timeout` seconds whether the hub (or the mirror of HF_ENDPOINT) answers."""
+    from huggingface_hub import constants
+
+    if constants.HF_HUB_OFFLINE:
+        return False
+    answered = threading.Event()
+
+    def ask() -> None:
+        request = urllib.request.Request(constants.ENDPOINT, method="HEAD")
+        try:
+            with urllib.request.urlopen(request, timeout=timeout):
+                answered.set()
+        except (urllib.error.URLError, OSError, ValueError):
+            pass
+
+    # A name look-up knows no time limit of its own, so it is left behind in a daemon thread.
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(timeout)
+    return answered.is_set()

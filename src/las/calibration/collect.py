@@ -1,0 +1,143 @@
+"""One streaming pass over calibration data."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from tqdm.auto import tqdm
+
+from las.calibration.bins import BINS, LOW_EXPONENT, SUB_BITS
+from las.calibration.fingerprint import fingerprint
+from las.calibration.statistics import SiteStatistics, Statistics
+from las.components.modes import observing
+from las.components.site import HGSite, OATSite
+from las.errors import CalibrationError
+from las.neurons import kernels
+
+FEWEST_TOKENS = 32
+
+
+def collect(model: nn.Module, batches: Iterable[Mapping[str, Any]]) -> Statistics:
+    """Run `batches` through a model with spiking components and take statistics at every site.
+
+    The neurons pass their inputs through unchanged meanwhile, so that the model computes what the
+    original one does.
+
+    Arguments:
+        model: a model prepared by `las.conversion.prepare`.
+        batches: forward keyword arguments; positions with attention_mask 0 are left out.
+
+    Raises:
+        CalibrationError: no batches, fewer than 32 tokens, or NaN or infinite activations.
+    """
+    config: Any = getattr(model, "config", None)
+    statistics = Statistics(fingerprint(model), getattr(config, "model_type", type(model).__name__))
+    recorder = Recorder(statistics)
+    total = len(batches) if hasattr(batches, "__len__") else None
+    with torch.no_grad(), observing(recorder):
+        for batch in tqdm(batches, total=total, desc="calibrating", unit="batch"):
+            recorder.begin(batch)
+            model(**batch)
+    if statistics.tokens < FEWEST_TOKENS:
+        raise CalibrationError(
+            f"calibration saw {statistics.tokens} tokens; it needs {FEWEST_TOKENS} at least, and "
+            "some thousands for thresholds that hold on unseen text"
+        )
+    return statistics
+
+
+class Recorder:
+    """Observes neuron sites on behalf of `collect`."""
+
+    def __init__(self, statistics: Statistics) -> None:
+        self.statistics = statistics
+        self._keep: Tensor | None = None
+        self._seen: dict[int, tuple[weakref.ref[Tensor], int, str]] = {}
+
+    def begin(self, batch: Mapping[str, Any]) -> None:
+        """Note which tokens of the coming batch are not padding."""
+        mask = batch.get("attention_mask")
+        ids = batch.get("input_ids", batch.get("inputs_embeds"))
+        if ids is None:
+            raise CalibrationError(
+                f"a calibration batch needs input_ids or inputs_embeds, got {sorted(batch)}"
+            )
+        keep = torch.ones(ids.shape[:2], dtype=torch.bool) if mask is None else mask.bool()
+        self.statistics.tokens += int(keep.sum())
+        self._keep = None if bool(keep.all()) else keep
+        self._seen.clear()
+
+    def observe(self, site: OATSite | HGSite, x: Tensor) -> None:
+        """Add the inputs of one site."""
+        if isinstance(site, OATSite) and site.channel_weights is not None and self._joins(site, x):
+            return
+        kind = "oat" if isinstance(site, OATSite) else site.function
+        scale_free = isinstance(site, OATSite) and site.scale_free
+        entry = self.statistics.sites.setdefault(site.name, SiteStatistics(kind, scale_free))
+        values = self._tokens(site, x)
+        if values.numel():
+            _add(entry, site, values)
+
+    def _joins(self, site: OATSite, x: Tensor) -> bool:
+        """Whether another linear layer reads the same tensor; then its site serves both."""
+        known = self._seen.get(id(x))
+        if known is None or known[0]() is not x or known[1] != x._version:
+            self._seen[id(x)] = (weakref.ref(x), x._version, site.name)
+            return False
+        self.statistics.shared[site.name] = known[2]
+        return True
+
+    def _tokens(self, site: OATSite | HGSite, x: Tensor) -> Tensor:
+        """Rows of the tokens that are not padding, (rows, channels), float32."""
+        x = x.detach().float().cpu().movedim(site.token_dim, 1)
+        if self._keep is not None and x.shape[:2] == self._keep.shape:
+            x = x[self._keep]
+        return x.reshape(-1, x.shape[-1]).contiguous()
+
+
+def _add(entry: SiteStatistics, site: OATSite | HGSite, values: Tensor) -> None:
+    exponential = isinstance(site, HGSite) and site.function == "exp"
+    finite = torch.isfinite(values)
+    allowed = finite | (values == -torch.inf) if exponential else finite  # -inf: masked entries
+    if not bool(allowed.all()):
+        raise CalibrationError(
+            f"NaN or infinite activations at {site.name}: check the calibration batches and the "
+            "model's weights"
+        )
+    real = values if bool(finite.all()) else values[finite]
+    if not real.numel():
+        return
+    entry.count += real.numel()
+    entry.low = min(entry.low, float(real.min()))
+    entry.high = max(entry.high, float(real.max()))
+    entry.total += float(real.sum(dtype=torch.float64))
+    entry.squares += float(real.double().square().sum())
+    if isinstance(site, HGSite):
+        return
+    rows = torch.ones(values.shape[0])
+    if site.scale_free:
+        rows = 1 / values.square().mean(-1).clamp_min(1e-30)
+    columns = site.channel_weights
+    if columns is None:
+        columns = torch.ones(values.shape[-1])
+    plain, heavy = kernels.histogram(
+        values.numpy(),
+        values.view(torch.int32).numpy(),
+        columns.double().cpu().numpy(),
+        rows.double().numpy(),
+        LOW_EXPONENT,
+        SUB_BITS,
+        BINS,
+    )
+    entry.histogram += plain
+    entry.importance += heavy
+    if site.token_dim == 1:
+        peak = values.abs().amax(0).double().numpy()
+        entry.channel_peak = (
+            np.maximum(entry.channel_peak, peak) if entry.channel_peak.size else peak
+        )

@@ -1,0 +1,125 @@
+"""Activation statistics of every neuron site: bounded in size whatever the length of the data."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from las.calibration.bins import BINS
+from las.errors import CalibrationError
+
+Array = NDArray[np.float64]
+FORMAT = "las-statistics-1"
+
+
+@dataclass
+class SiteStatistics:
+    """What calibration saw at one site.
+
+    Attributes:
+        kind: "oat", or the function of an HG site.
+        scale_free: whether squared errors are weighted by 1 / mean square of their token.
+        count: values seen, padding and masked entries excluded.
+        low: smallest finite value.
+        high: largest finite value.
+        total: sum of the values.
+        squares: sum of their squares.
+        histogram: values in each magnitude bin, (BINS,); zeros are in none.
+        importance: the same, each value weighted by what its squared error costs the consumer.
+        channel_peak: largest magnitude of each channel, (channels,); empty where a site has none.
+    """
+
+    kind: str
+    scale_free: bool = False
+    count: int = 0
+    low: float = float("inf")
+    high: float = float("-inf")
+    total: float = 0.0
+    squares: float = 0.0
+    histogram: Array = field(default_factory=lambda: np.zeros(BINS))
+    importance: Array = field(default_factory=lambda: np.zeros(BINS))
+    channel_peak: Array = field(default_factory=lambda: np.zeros(0))
+
+    @property
+    def peak(self) -> float:
+        """The largest magnitude seen."""
+        return max(abs(self.low), abs(self.high)) if self.count else 0.0
+
+
+@dataclass
+class Statistics:
+    """Statistics of a whole model.
+
+    Attributes:
+        sites: by site name.
+        shared: a site that reads the same tensor as another one, to that other one's name.
+        base: fingerprint of the model.
+        model_type: the model's type, e.g. "llama".
+        tokens: tokens seen, padding excluded.
+    """
+
+    base: str
+    model_type: str
+    sites: dict[str, SiteStatistics] = field(default_factory=dict)
+    shared: dict[str, str] = field(default_factory=dict)
+    tokens: int = 0
+
+    def save(self, path: Path) -> None:
+        """Write to a safetensors file whose metadata is JSON."""
+        from safetensors.torch import save_file
+
+        tensors: dict[str, torch.Tensor] = {}
+        scalars: dict[str, Any] = {}
+        for name, site in self.sites.items():
+            for part in ("histogram", "importance", "channel_peak"):
+                tensors[f"{name}|{part}"] = torch.from_numpy(getattr(site, part)).float()
+            scalars[name] = {
+                key: getattr(site, key)
+                for key in ("kind", "scale_free", "count", "low", "high", "total", "squares")
+            }
+        header = {
+            "base": self.base,
+            "model_type": self.model_type,
+            "shared": self.shared,
+            "tokens": self.tokens,
+            "sites": scalars,
+        }
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file(tensors, path, {"format": FORMAT, "header": json.dumps(header)})
+
+    @classmethod
+    def load(cls, path: Path) -> Statistics:
+        """Read a file written by `save`.
+
+        Raises:
+            CalibrationError: the file is missing, truncated or of another kind.
+        """
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            with safe_open(path, "pt") as file:
+                metadata = file.metadata() or {}
+                if metadata.get("format") != FORMAT:
+                    raise CalibrationError(f"{path} holds no activation statistics of las")
+                header = json.loads(metadata["header"])
+                sites = {
+                    name: SiteStatistics(
+                        **scalars,
+                        **{
+                            part: file.get_tensor(f"{name}|{part}").double().numpy()
+                            for part in ("histogram", "importance", "channel_peak")
+                        },
+                    )
+                    for name, scalars in header.pop("sites").items()
+                }
+        except (OSError, SafetensorError) as error:
+            raise CalibrationError(
+                f"cannot read statistics from {path} ({error}): collect them again"
+            ) from error
+        return cls(sites=sites, **header)

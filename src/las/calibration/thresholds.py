@@ -1,0 +1,158 @@
+"""Thresholds from statistics: by the error they cause, by the paper's rule, or the released ones."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from las.calibration import bins
+from las.calibration.statistics import SiteStatistics, Statistics
+from las.config import SpikeConfig
+from las.errors import CalibrationError
+from las.neurons.fused import code_oat
+from las.neurons.mt import MT, Rounding
+from las.neurons.oat import OAT
+
+Array = NDArray[np.float64]
+
+_DEPTH = 34  # octaves below the largest value that a gate may lie at
+_SPAN = _DEPTH * bins.PER_OCTAVE
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Base thresholds and gates of each OAT site, by name: (taus, gates)."""
+
+    sites: dict[str, tuple[tuple[float, ...], tuple[float, ...]]]
+
+    def save(self, path: Path) -> None:
+        """Write as JSON."""
+        data = {name: {"taus": t, "gates": g} for name, (t, g) in self.sites.items()}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(data, indent=1))
+
+    @classmethod
+    def load(cls, path: Path) -> Thresholds:
+        """Read a file written by `save`.
+
+        Raises:
+            CalibrationError: the file is missing or truncated.
+        """
+        try:
+            data: dict[str, Any] = json.loads(path.read_text())
+        except (OSError, ValueError) as error:
+            raise CalibrationError(
+                f"cannot read thresholds from {path} ({error}): calibrate again"
+            ) from error
+        return cls({n: (tuple(s["taus"]), tuple(s["gates"])) for n, s in data.items()})
+
+
+def choose_thresholds(statistics: Statistics, config: SpikeConfig) -> Thresholds:
+    """Choose the thresholds of every OAT site.
+
+    Arguments:
+        statistics: what calibration saw.
+        config: T, H, bands, rounding and the rule.
+    """
+    rules = {"error": _least_error, "paper": _paper, "released": _released}
+    rule = rules[config.threshold_rule]
+    return Thresholds(
+        {
+            name: rule(site, config)
+            for name, site in statistics.sites.items()
+            if site.kind == "oat"
+        }
+    )
+
+
+def full_scale(config: SpikeConfig) -> float:
+    """The largest representable value of an MT neuron with tau = 1."""
+    return MT(1.0, config.time_steps, config.levels, config.rounding).largest
+
+
+def _least_error(
+    site: SiteStatistics, config: SpikeConfig
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Gates that minimise the weighted squared error, each band filled to its full scale.
+
+    The expected squared error of coding a value depends only on its size relative to the band's
+    full scale. It is tabulated once, and the best gates for the weighted histogram of the site
+    follow by dynamic programming over the bins.
+    """
+    scale = full_scale(config)
+    top_value = config.margin * site.peak if site.peak else 1.0
+    edges = bins.edges()
+    top = int(np.searchsorted(edges, top_value))  # the outermost band ends at edges[top]
+    if top >= len(edges):
+        raise CalibrationError(f"activations of {site.peak:.3g} are too large to be coded")
+    first = max(top - _SPAN, 0)
+    weight = site.importance[first:top]
+    error = _error_table(config.time_steps, config.levels, config.rounding, top % bins.PER_OCTAVE)
+    size = top - first
+    error = error[-size:, -size:]  # [end of the band, bin]
+    prefix = np.concatenate([np.zeros((size, 1)), np.cumsum(error * weight, axis=1)], axis=1)
+    # prefix[e, b]: cost of the bins below b in a band that ends at the upper edge of bin e
+    whole = np.diagonal(prefix[:, 1:])
+    best, choices = whole, []
+    for _ in range(config.bands - 1):
+        # [e, g]: the inner bands end with bin g, one more band goes from there to bin e
+        cost = best[None, :] + whole[:, None] - prefix[:, 1:]
+        cost[np.triu_indices(size)] = np.inf
+        choices.append(cost.argmin(1))
+        best = cost.min(1)
+    gates: list[float] = []
+    end = size - 1
+    for choice in reversed(choices):
+        end = int(choice[end])
+        gates.insert(0, float(edges[first + end + 1]))
+    ceilings = [*gates, float(edges[top])]
+    return tuple(ceiling / scale for ceiling in ceilings), tuple(gates)
+
+
+@lru_cache(maxsize=64)
+def _error_table(time_steps: int, levels: int, rounding: Rounding, phase: int) -> Array:
+    """Expected squared error, [band that ends at edge i + 1, bin], of the top `_SPAN` bins.
+
+    In units of the square of 2^k where edges[top] = 2^k (1 + phase / PER_OCTAVE); the common
+    factor does not move a minimum.
+    """
+    per = bins.PER_OCTAVE
+    points = 8
+    position = np.arange(_SPAN) - _SPAN + phase  # of each bin, relative to 2^k
+    low = 2.0 ** (position // per) * (1 + (position % per) / per)
+    width = 2.0 ** (position // per) / per
+    x = low[:, None] + width[:, None] * (np.arange(points) + 0.5) / points
+    table = np.zeros((_SPAN, _SPAN))
+    scale = MT(1.0, time_steps, levels, rounding).largest
+    for i in range(_SPAN):
+        end = float(low[i] + width[i])
+        inside = torch.from_numpy(np.ascontiguousarray(x[: i + 1].reshape(-1)))
+        neuron = OAT((end / scale,), (), time_steps, levels, rounding)
+        error = (code_oat(inside, neuron).value - inside).square().view(-1, points).mean(1)
+        table[i, : i + 1] = error.numpy()
+    return table
+
+
+def _paper(
+    site: SiteStatistics, config: SpikeConfig
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """theta_nor at the 99th percentile of the magnitudes, theta_out at 1.1 times their maximum."""
+    cumulative = np.cumsum(site.histogram)
+    inner = bins.edges()[1 + int(np.searchsorted(cumulative, 0.99 * cumulative[-1]))]
+    outer = max(1.1 * site.peak, 1.1 * float(inner))
+    return (float(inner), outer), (float(inner),)
+
+
+def _released(
+    site: SiteStatistics, config: SpikeConfig
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """The literals of the paper's released code: 10 and 500; 200 and 700 before a norm."""
+    inner, outer = (200.0, 700.0) if site.scale_free else (10.0, 500.0)
+    return (inner, outer), (inner,)

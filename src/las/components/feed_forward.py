@@ -1,0 +1,58 @@
+"""Spike-equivalent gated feed-forward network (Eq. 21, Appendix B).
+
+The plain network of Eq. 13 needs no class of its own: its linear layers and its activation are
+replaced one by one.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from las.components.activation import SpikingActivation
+from las.components.linear import SpikingLinear
+from las.components.modes import simulating
+from las.components.saa import multiply_steps, total
+from las.components.site import OATSite, accumulate
+from las.neurons.tally import current_tally
+
+
+class SpikingGatedFeedForward(nn.Module):
+    """f(x) = W_d phi(phi(u) o g), g = f_hat(W_g phi(x)), u = W_u phi(x).
+
+    The names of the three linear layers are those of the module it replaces, which keeps the
+    checkpoint's names.
+    """
+
+    def __init__(
+        self,
+        gate_proj: SpikingLinear,
+        up_proj: SpikingLinear,
+        down_proj: SpikingLinear,
+        act_fn: SpikingActivation,
+    ) -> None:
+        super().__init__()
+        self.name = ""
+        self.gate_proj = gate_proj
+        self.up_proj = up_proj
+        self.down_proj = down_proj
+        self.act_fn = act_fn
+        self.up_site = OATSite()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: (..., hidden) -> (..., hidden)."""
+        gate, up = self.gate_proj(x), self.up_proj(x)
+        if simulating():
+            steps = multiply_steps(self.act_fn.site.steps(gate), self.up_site.steps(up), torch.mul)
+            return self.down_proj(accumulate(steps))
+        g, u = self.act_fn.site(gate), self.up_site(up)
+        if (tally := current_tally()) is not None:
+            tally.add_operations(
+                self.name,
+                self.name,
+                "hadamard",
+                sops=total(g.counts) + total(u.counts),
+                macs=x.numel() // x.shape[-1] * gate.shape[-1],
+                nonlinear={self.act_fn.site.function: gate.numel()},
+            )
+        return self.down_proj(g.value * u.value)

@@ -1,0 +1,79 @@
+"""Spike Activation-Weight multiplication (Eq. 10): linear layers that read spikes."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from las.components.modes import observer, simulating
+from las.components.saa import total
+from las.components.site import OATSite
+from las.neurons.tally import current_tally
+
+
+class SpikingLinear(nn.Module):
+    """W x = sum over t of W theta(t) X_s(t), with an OAT population before it.
+
+    The weight and the bias are the very parameters of the layer it replaces, so that tied weights
+    stay tied.
+
+    Attributes:
+        weight: (out_features, in_features); transposed for GPT-2's Conv1D.
+        bias: (out_features,) or None.
+        site: the neurons that code the input; shared by all layers that read the same tensor.
+    """
+
+    def __init__(
+        self, weight: nn.Parameter, bias: nn.Parameter | None, transposed: bool = False
+    ) -> None:
+        super().__init__()
+        self.weight = weight
+        self.register_parameter("bias", bias)
+        self.transposed = transposed
+        self.name = ""
+        self.site = OATSite()
+
+    @property
+    def matrix(self) -> Tensor:
+        """The weight as (out_features, in_features)."""
+        return self.weight.T if self.transposed else self.weight
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: (..., in_features) -> (..., out_features)."""
+        if simulating():
+            return self._simulate(x)
+        if observer() is not None and self.site.channel_weights is None:
+            self.site.channel_weights = self.matrix.detach().float().square().sum(0)
+        spiked = self.site(x)
+        if (tally := current_tally()) is not None:
+            outputs = self.matrix.shape[0]
+            tally.add_operations(
+                self.name,
+                self.name,
+                "linear",
+                sops=total(spiked.counts) * outputs,
+                macs=x.numel() * outputs,
+            )
+        return F.linear(spiked.value, self.matrix, self.bias)
+
+    def _simulate(self, x: Tensor) -> Tensor:
+        current: Tensor | None = None
+        for weighted in self.site.steps(x):
+            arriving = F.linear(weighted, self.matrix)
+            current = arriving if current is None else current + arriving
+        assert current is not None
+        return current if self.bias is None else current + self.bias
+
+    def extra_repr(self) -> str:
+        """Shape, as torch prints it."""
+        out_features, in_features = self.matrix.shape
+        return f"in_features={in_features}, out_features={out_features}"
+
+
+def spiking_linear(linear: nn.Module) -> SpikingLinear:
+    """The spike-equivalent of `nn.Linear` or GPT-2's `Conv1D`."""
+    weight, bias = linear.weight, linear.bias
+    assert isinstance(weight, nn.Parameter)
+    assert bias is None or isinstance(bias, nn.Parameter)
+    return SpikingLinear(weight, bias, transposed=not isinstance(linear, nn.Linear))

@@ -1,0 +1,90 @@
+"""Spike-equivalent LayerNorm (Eq. 14) and RMSNorm (the same without the mean)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from las.components.modes import simulating
+from las.components.saa import multiply_steps, total
+from las.components.site import HGSite, OATSite, accumulate
+from las.neurons.tally import current_tally
+
+
+class SpikingNorm(nn.Module):
+    """gamma * phi(phi(x - mu) o f_InvSqrt(sigma^2 + eps)) + beta.
+
+    mu and the mean of the squares are fixed weights 1/n on arriving currents; the squares come
+    from HG neurons, their sum drives one HG neuron per token for the inverse square root.
+
+    Attributes:
+        weight: gamma, (n,) or None.
+        bias: beta, (n,) or None.
+        eps: epsilon.
+        centred: subtract the mean (LayerNorm) or not (RMSNorm).
+    """
+
+    def __init__(
+        self,
+        weight: nn.Parameter | None,
+        bias: nn.Parameter | None,
+        eps: float,
+        centred: bool,
+    ) -> None:
+        super().__init__()
+        self.register_parameter("weight", weight)
+        self.register_parameter("bias", bias)
+        self.eps = eps
+        self.centred = centred
+        self.name = ""
+        self.input = OATSite(scale_free=True)
+        self.square = HGSite("square")
+        self.inverse_sqrt = HGSite("inverse_sqrt")
+        self.output = OATSite()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: (..., n) -> (..., n)."""
+        dtype = x.dtype
+        if dtype in (torch.float16, torch.bfloat16):
+            x = x.float()
+        if self.centred:
+            x = x - x.mean(-1, keepdim=True)
+        y = self._simulate(x) if simulating() else self._fused(x)
+        if self.weight is not None:
+            y = y * self.weight.to(y.dtype)
+        if self.bias is not None:
+            y = y + self.bias.to(y.dtype)
+        return y.to(dtype)
+
+    def _fused(self, x: Tensor) -> Tensor:
+        squares = self.square(x)
+        mean_square = squares.value.mean(-1, keepdim=True)
+        inverse = self.inverse_sqrt(mean_square + self.eps)
+        spiked = self.input(x)
+        output = self.output(spiked.value * inverse.value)
+        if (tally := current_tally()) is not None:
+            width = x.shape[-1]
+            hadamard = total(spiked.counts) + total(inverse.counts) * width
+            tally.add_operations(
+                self.name,
+                self.name,
+                "norm",
+                sops=total(squares.counts) + hadamard + total(output.counts),
+                macs=x.numel() * 3,
+                nonlinear={"sqrt": x.numel() // width},
+            )
+        return output.value
+
+    def _simulate(self, x: Tensor) -> Tensor:
+        mean_square: Tensor | None = None
+        for weighted in self.square.steps(x):
+            arriving = weighted.mean(-1, keepdim=True)
+            mean_square = arriving if mean_square is None else mean_square + arriving
+        assert mean_square is not None
+        inverse = self.inverse_sqrt.steps(mean_square + self.eps)
+        product = multiply_steps(self.input.steps(x), inverse, torch.mul)
+        return accumulate(self.output.steps(accumulate(product)))
+
+    def extra_repr(self) -> str:
+        """What distinguishes it."""
+        return f"eps={self.eps}, centred={self.centred}"

@@ -1,0 +1,176 @@
+"""Neuron sites: the places of a model where a population of neurons turns a tensor into spikes."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from las.components.modes import observer
+from las.errors import CalibrationError
+from las.fitting.functions import FUNCTIONS
+from las.neurons import hg, oat
+from las.neurons.coded import Coded
+from las.neurons.fused import code_hg, code_oat
+from las.neurons.hg import HG
+from las.neurons.oat import OAT
+from las.neurons.tally import current_tally
+
+
+class Spiked(NamedTuple):
+    """A coded tensor and, where spikes are counted, how many there are.
+
+    Attributes:
+        value: what the spikes add up to over T.
+        counts: spikes of each element, int8, or None.
+    """
+
+    value: Tensor
+    counts: Tensor | None
+
+
+class OATSite(nn.Module):
+    """phi: a population of OAT neurons, one for each element of a tensor.
+
+    Attributes:
+        name: module path of the site, set by the conversion.
+        neuron: its parameters; None until calibrated.
+        fan_out: how many components read the same tensor. Their common input is coded once.
+        scale_free: whether the consumer sees errors relative to the size of the whole token.
+        token_dim: which dimension of the input counts tokens.
+        channel_weights: importance of each channel's squared error to the consumer, (channels,),
+            only during calibration.
+    """
+
+    def __init__(self, scale_free: bool = False, token_dim: int = 1) -> None:
+        super().__init__()
+        self.name = ""
+        self.neuron: OAT | None = None
+        self.fan_out = 1
+        self.scale_free = scale_free
+        self.token_dim = token_dim
+        self.channel_weights: Tensor | None = None
+        self._shared: tuple[weakref.ref[Tensor], int, Spiked, int] | None = None
+
+    def forward(self, x: Tensor) -> Spiked:
+        """The fused path: code x, any shape."""
+        if (watch := observer()) is not None:
+            watch.observe(self, x)
+            return Spiked(x, None)
+        if self.fan_out > 1 and (known := self._recall(x)) is not None:
+            return known
+        tally = current_tally()
+        coded = code_oat(x, self._calibrated(), count=tally is not None)
+        self._count(coded)
+        spiked = Spiked(coded.value, coded.counts)
+        if self.fan_out > 1:
+            self._shared = (weakref.ref(x), x._version, spiked, self.fan_out - 1)
+        return spiked
+
+    def steps(self, x: Tensor) -> Iterator[Tensor]:
+        """The step simulator: the weighted spikes theta(t) X_s(t) of t = 1 .. T."""
+        neuron = self._calibrated()
+        return _counted_steps(self.name, "oat", neuron.time_steps, x, oat.spike_train(x, neuron))
+
+    def _recall(self, x: Tensor) -> Spiked | None:
+        """The spikes of x if another reader of the same tensor has just coded it."""
+        if self._shared is None:
+            return None
+        source, version, spiked, readers = self._shared
+        if source() is not x or version != x._version:
+            self._shared = None
+            return None
+        self._shared = (source, version, spiked, readers - 1) if readers > 1 else None
+        return spiked
+
+    def _calibrated(self) -> OAT:
+        if self.neuron is None:
+            raise CalibrationError(f"the neurons at {self.name} have no thresholds: calibrate first")
+        return self.neuron
+
+    def _count(self, coded: Coded) -> None:
+        tally = current_tally()
+        if tally is not None and coded.counts is not None:
+            tally.add_spikes(
+                self.name,
+                "oat",
+                self._calibrated().time_steps,
+                coded.counts.numel(),
+                int(coded.counts.sum(dtype=torch.int64)),
+                coded.out_of_range,
+            )
+
+
+class HGSite(nn.Module):
+    """f_hat: a population of HG neurons that approximates one unary function.
+
+    Attributes:
+        function: name of the function, a key of `FUNCTIONS`.
+        token_dim: which dimension of the input counts tokens.
+        name: module path of the site, set by the conversion.
+        neuron: its parameters, shared by all sites of a function; None until fitted.
+    """
+
+    def __init__(self, function: str, token_dim: int = 1) -> None:
+        super().__init__()
+        self.function = function
+        self.token_dim = token_dim
+        self.name = ""
+        self.neuron: HG | None = None
+
+    def forward(self, x: Tensor) -> Spiked:
+        """The fused path: f_hat(x), any shape."""
+        if (watch := observer()) is not None:
+            watch.observe(self, x)
+            return Spiked(FUNCTIONS[self.function].evaluate(x), None)
+        neuron = self._fitted()
+        tally = current_tally()
+        coded = code_hg(x, neuron, count=tally is not None)
+        if tally is not None and coded.counts is not None:
+            tally.add_spikes(
+                self.name,
+                f"hg:{self.function}",
+                neuron.time_steps,
+                coded.counts.numel(),
+                int(coded.counts.sum(dtype=torch.int64)),
+                coded.out_of_range,
+            )
+        return Spiked(coded.value, coded.counts)
+
+    def steps(self, x: Tensor) -> Iterator[Tensor]:
+        """The step simulator: the weighted spikes d(t) s(t) of t = 1 .. T."""
+        neuron = self._fitted()
+        train = hg.spike_train(x, neuron)
+        return _counted_steps(self.name, f"hg:{self.function}", neuron.time_steps, x, train)
+
+    def _fitted(self) -> HG:
+        if self.neuron is None:
+            raise CalibrationError(f"the HG neurons at {self.name} are not fitted: calibrate first")
+        return self.neuron
+
+
+def _counted_steps(
+    name: str, kind: str, time_steps: int, x: Tensor, train: Iterator[Tensor]
+) -> Iterator[Tensor]:
+    """Pass a spike train on and count its spikes."""
+    tally = current_tally()
+    spikes = 0
+    for weighted in train:
+        if tally is not None:
+            spikes += int(torch.count_nonzero(weighted))
+        yield weighted
+    if tally is not None:
+        tally.add_spikes(name, kind, time_steps, x.numel(), spikes, 0)
+
+
+def accumulate(train: Iterator[Tensor]) -> Tensor:
+    """What a spike train adds up to."""
+    total: Tensor | None = None
+    for weighted in train:
+        total = weighted if total is None else total + weighted
+    if total is None:
+        raise ValueError("a spike train needs at least one time step")
+    return total

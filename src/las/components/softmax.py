@@ -1,0 +1,79 @@
+"""Spike-equivalent softmax (Eqs. 15-17, Appendix C)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import torch
+from torch import Tensor, nn
+
+from las.components.saa import multiply_steps, total
+from las.components.site import HGSite, accumulate
+from las.neurons.tally import current_tally
+
+
+class SpikingSoftmax(nn.Module):
+    """f_exp(z - z_max) o f_inv(sum of f_exp(z - z_max)) over the last dimension.
+
+    Masked entries emit no spike: they are silent neurons, not large negative numbers.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.name = ""
+        self.exp = HGSite("exp", token_dim=2)
+        self.reciprocal = HGSite("reciprocal", token_dim=2)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """The fused path.
+
+        Arguments:
+            z: (..., keys); masked entries are -inf.
+        """
+        peak = z.amax(-1, keepdim=True).nan_to_num(neginf=0.0)
+        exponentials = self.exp(z - peak)
+        inverse = self.reciprocal(exponentials.value.sum(-1, keepdim=True))
+        if (tally := current_tally()) is not None:
+            kept = int(torch.count_nonzero(torch.isfinite(z)))
+            rows = torch.count_nonzero(torch.isfinite(z), dim=-1)[..., None]
+            tally.add_operations(
+                self.name,
+                self.name,
+                "softmax",
+                sops=2 * total(exponentials.counts) + total(inverse.counts * rows),
+                macs=kept,
+                nonlinear={"exp": kept, "reciprocal": inverse.value.numel()},
+            )
+        return exponentials.value * inverse.value
+
+    def simulate(self, z: Iterable[Tensor], allowed: Tensor | None) -> Iterator[Tensor]:
+        """The step simulator.
+
+        Arguments:
+            z: increments z(t) of the scores, T tensors (..., keys).
+            allowed: which entries take part, broadcastable to them; None for all.
+
+        Yields:
+            The increments of the probabilities.
+        """
+        exponentials = list(self.exp.steps(accumulate(subtract_running_max(z, allowed))))
+        inverse = self.reciprocal.steps(
+            accumulate(spikes.sum(-1, keepdim=True) for spikes in exponentials)
+        )
+        yield from multiply_steps(iter(exponentials), inverse, torch.mul)
+
+
+def subtract_running_max(z: Iterable[Tensor], allowed: Tensor | None) -> Iterator[Tensor]:
+    """z_hat(t) = z(t) + max(sum of z before t) - max(sum of z up to t), Eqs. 16 and 24.
+
+    Entries that are not allowed take no part in the maximum and go to -inf, which is silence.
+    """
+    running: Tensor | None = None
+    previous: Tensor | None = None
+    for arriving in z:
+        if allowed is not None:
+            arriving = arriving.masked_fill(~allowed, -torch.inf if running is None else 0.0)
+        running = arriving if running is None else running + arriving
+        peak = running.amax(-1, keepdim=True).nan_to_num(neginf=0.0)
+        yield arriving - peak if previous is None else arriving + previous - peak
+        previous = peak

@@ -1,0 +1,54 @@
+"""The options of a conversion."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+from las.neurons.mt import Rounding, check_steps
+
+ThresholdRule = Literal["error", "paper", "released"]
+
+
+@dataclass(frozen=True)
+class SpikeConfig:
+    """How a model is to spike.
+
+    Attributes:
+        time_steps: T, 1 to 32.
+        levels: H, 1 to 16.
+        bands: MT sub-neurons of each OAT neuron: 2 in the paper; 1 is a single MT neuron.
+        rounding: "nearest", "half_step" or "floor" (Eq. 7), see `las.neurons.MT`.
+        threshold_rule: "error" minimises the squared error that the consumer of each site sees;
+            "paper" takes the 99th percentile and 1.1 times the maximum; "released" takes the
+            constants of the paper's released code. The last two know two bands only.
+        margin: the largest representable value over the largest one seen in calibration.
+        budgets: error budgets [absolute, relative] of HG functions, where the defaults of
+            `las.fitting.functions` do not suit.
+
+    Raises:
+        ValueError: an option out of range.
+    """
+
+    time_steps: int = 16
+    levels: int = 5
+    bands: int = 2
+    rounding: Rounding = "nearest"
+    threshold_rule: ThresholdRule = "error"
+    margin: float = 1.5
+    budgets: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_steps(self.time_steps, self.levels, self.rounding)
+        if not 1 <= self.bands <= 8:
+            raise ValueError(f"bands must be 1 to 8, got {self.bands}")
+        if self.threshold_rule not in get_args(ThresholdRule):
+            raise ValueError(
+                f"threshold_rule must be one of {get_args(ThresholdRule)}, "
+                f"got {self.threshold_rule!r}"
+            )
+        if self.threshold_rule != "error" and self.bands != 2:
+            raise ValueError(f"the {self.threshold_rule!r} rule knows 2 bands, got {self.bands}")
+        if not self.margin >= 1:
+            raise ValueError(f"margin must be at least 1, got {self.margin}")

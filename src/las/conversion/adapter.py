@@ -1,0 +1,94 @@
+"""Adapters: thresholds and FS parameters in one small safetensors file, bound to a base model."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TypeVar
+
+from torch import nn
+
+from las.calibration.fingerprint import fingerprint
+from las.conversion.checkpoint import attach, state_of
+from las.conversion.prepare import prepare
+from las.conversion.state import SpikingState, apply
+from las.errors import AdapterError
+
+FILE = "las_adapter.safetensors"
+FORMAT = "las-adapter-1"
+
+Model = TypeVar("Model", bound=nn.Module)
+
+
+def save(model: nn.Module, directory: str | Path) -> Path:
+    """Write the adapter of a converted model.
+
+    Arguments:
+        model: a converted model.
+        directory: where to; created if needed.
+
+    Returns:
+        The file written.
+
+    Raises:
+        AdapterError: the model is not a converted one.
+    """
+    return write_adapter(Path(directory), state_of(model))
+
+
+def write_adapter(directory: Path, state: SpikingState) -> Path:
+    """Write an adapter from its parts."""
+    from safetensors.torch import save_file
+
+    data, tensors = state.pack()
+    directory.mkdir(parents=True, exist_ok=True)
+    path = directory / FILE
+    partial = path.with_suffix(".partial")
+    save_file(tensors, partial, {"format": FORMAT, "header": json.dumps(data)})
+    partial.replace(path)
+    return path
+
+
+def read_adapter(directory: str | Path) -> SpikingState:
+    """Read an adapter.
+
+    Raises:
+        AdapterError: it is missing, truncated, or no adapter.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    path = Path(directory) / FILE
+    if not path.exists():
+        raise AdapterError(f"no adapter in {directory}: {FILE} is missing; write one with las.save")
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+            if metadata.get("format") != FORMAT:
+                raise AdapterError(f"{path} is no las adapter of format {FORMAT}")
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        return SpikingState.unpack(json.loads(metadata["header"]), tensors)
+    except (OSError, SafetensorError, KeyError, ValueError) as error:
+        raise AdapterError(f"{path} is damaged or truncated ({error}): save it again") from error
+
+
+def load(base_model: Model, directory: str | Path) -> Model:
+    """Turn a base model into the spiking one that an adapter describes, in place.
+
+    Arguments:
+        base_model: the model that the adapter was made from.
+        directory: where `save` wrote to.
+
+    Raises:
+        AdapterError: the adapter is missing, damaged, or belongs to another base model; the
+            model is left as it was.
+    """
+    state = read_adapter(directory)
+    if (found := fingerprint(base_model)) != state.base:
+        raise AdapterError(
+            f"the adapter in {directory} belongs to a {state.model_type} model with fingerprint "
+            f"{state.base}, this model has {found}: load the base it was made from"
+        )
+    prepare(base_model)
+    attach(base_model, state)
+    apply(base_model, state)
+    return base_model

@@ -1,0 +1,87 @@
+"""Self-contained checkpoints: `save_pretrained` and `AutoModel*.from_pretrained`.
+
+The spiking state travels in config.json as a quantization config, the one hook by which
+transformers rebuilds a model of other modules before it loads weights into them. Thresholds are
+numbers in that file, never buffers: a cast of the model to bfloat16 does not touch them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import nn
+from transformers.quantizers import register_quantization_config, register_quantizer
+from transformers.quantizers.base import HfQuantizer
+from transformers.utils.quantization_config import QuantizationConfigMixin
+
+from las.components import attention
+from las.conversion.prepare import prepare
+from las.conversion.state import SpikingState, apply
+from las.errors import AdapterError
+
+METHOD = "las"
+
+
+@register_quantization_config(METHOD)
+class SpikingModelConfig(QuantizationConfigMixin):
+    """The spiking state as transformers stores it in config.json."""
+
+    def __init__(self, data: dict[str, Any], tensors: dict[str, Any], **kwargs: Any) -> None:
+        self.quant_method = METHOD
+        self.data = data
+        self.tensors = tensors
+
+    @classmethod
+    def of(cls, state: SpikingState) -> SpikingModelConfig:
+        """From a state."""
+        data, tensors = state.pack()
+        return cls(data, {name: tensor.tolist() for name, tensor in tensors.items()})
+
+    @property
+    def state(self) -> SpikingState:
+        """The state itself."""
+        return SpikingState.unpack(self.data, self.tensors)
+
+
+@register_quantizer(METHOD)
+class SpikingModelLoader(HfQuantizer):
+    """Puts spiking components into a model before its weights are loaded."""
+
+    requires_calibration = True
+
+    def _process_model_before_weight_loading(self, model: Any, **kwargs: Any) -> None:
+        prepare(model)
+        apply(model, self.quantization_config.state)
+
+    def _process_model_after_weight_loading(self, model: Any, **kwargs: Any) -> Any:
+        model.set_attn_implementation(attention.NAME)
+        return model
+
+    def is_serializable(self, *args: Any, **kwargs: Any) -> bool:
+        """A spiking model can be saved again."""
+        return True
+
+    @property
+    def is_trainable(self) -> bool:
+        """Conversion is for inference."""
+        return False
+
+
+def attach(model: nn.Module, state: SpikingState) -> None:
+    """Make `model.save_pretrained` write the spiking state too."""
+    held: Any = model
+    config = SpikingModelConfig.of(state)
+    held.config.quantization_config = config
+    held.hf_quantizer = SpikingModelLoader(config, pre_quantized=True)
+
+
+def state_of(model: nn.Module) -> SpikingState:
+    """The spiking state of a converted model.
+
+    Raises:
+        AdapterError: the model is not a converted one.
+    """
+    config = getattr(getattr(model, "config", None), "quantization_config", None)
+    if not isinstance(config, SpikingModelConfig):
+        raise AdapterError(f"{type(model).__name__} is no converted model: use las.convert first")
+    return config.state

@@ -1,0 +1,112 @@
+"""Swapping the modules of a model for their spike-equivalents."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import nn
+
+from las.components import attention
+from las.components.attention import SpikingAttention
+from las.components.linear import SpikingLinear
+from las.components.site import HGSite, OATSite
+from las.conversion.registry import CONVERTERS, PASSIVE, convert_module
+from las.errors import UnsupportedModelError
+
+
+def is_spiking(model: nn.Module) -> bool:
+    """Whether a model has been prepared or converted."""
+    return any(isinstance(module, OATSite | HGSite) for module in model.modules())
+
+
+def prepare(model: nn.Module) -> nn.Module:
+    """Put spiking components in the place of every supported module, in place.
+
+    The neurons have no thresholds yet: calibrate, or load them.
+
+    Arguments:
+        model: a transformers model.
+
+    Returns:
+        The same model.
+
+    Raises:
+        UnsupportedModelError: no transformers model, converted already, or a module or attention
+            without a spike-equivalent; the model is left as it was.
+    """
+    if not (hasattr(model, "set_attn_implementation") and hasattr(model, "config")):
+        raise UnsupportedModelError(
+            f"{type(model).__name__} is no transformers model: las converts PreTrainedModel"
+        )
+    if is_spiking(model):
+        raise UnsupportedModelError("the model is a spiking one already")
+    check_supported(model)
+    transformers_model: Any = model
+    attention.register()
+    _swap_children(model)
+    transformers_model.set_attn_implementation(attention.NAME)
+    model.eval()
+    name_sites(model)
+    return model
+
+
+def check_supported(model: nn.Module) -> None:
+    """Raise UnsupportedModelError, naming every module without a spike-equivalent."""
+    unknown: dict[str, list[str]] = {}
+    for path, module in model.named_modules():
+        kind = type(module).__name__
+        is_leaf = next(module.children(), None) is None
+        needs_one = is_leaf or kind.endswith(("Attention", "MLP"))
+        needs_one &= kind not in CONVERTERS and kind not in PASSIVE
+        if needs_one and not any(_holds(child) for child in module.modules() if child is not module):
+            unknown.setdefault(kind, []).append(path)
+    if unknown:
+        listed = "; ".join(
+            f"{kind} ({paths[0]}{f' and {len(paths) - 1} more' if len(paths) > 1 else ''})"
+            for kind, paths in unknown.items()
+        )
+        raise UnsupportedModelError(
+            f"{type(model).__name__} has modules without a spike-equivalent: {listed}. Register "
+            "them with las.conversion.converts, or open an issue."
+        )
+
+
+def _holds(module: nn.Module) -> bool:
+    """Whether a module inside an attention or MLP wrapper is what does the work."""
+    return type(module).__name__.endswith(("Attention", "MLP")) and type(module).__name__ in (
+        CONVERTERS
+    )
+
+
+def _swap_children(module: nn.Module) -> None:
+    for name, child in list(module.named_children()):
+        if type(child).__name__ in CONVERTERS:
+            converted = convert_module(child)
+            if converted is not child:
+                setattr(module, name, converted)
+                continue
+        if not isinstance(child, SpikingAttention):
+            _swap_children(child)
+
+
+def name_sites(model: nn.Module) -> None:
+    """Give every component and neuron site its module path as name."""
+    for path, module in model.named_modules():
+        if type(module).__module__.startswith("las.components"):
+            module.name = path  # type: ignore[assignment]
+
+
+def share_sites(model: nn.Module, shared: dict[str, str]) -> None:
+    """Let linear layers that read the same tensor share one population of neurons.
+
+    Arguments:
+        model: a prepared model.
+        shared: a site's name, to the name of the site that serves it.
+    """
+    linears = {
+        module.site.name: module for module in model.modules() if isinstance(module, SpikingLinear)
+    }
+    for name, owner in shared.items():
+        site = linears[owner].site
+        linears[name].site = site
+        site.fan_out += 1

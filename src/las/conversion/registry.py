@@ -1,0 +1,119 @@
+"""Which spike-equivalent stands for which module: one table, filled by a decorator.
+
+A new architecture owes one function per module class that is new; most need none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from torch import nn
+
+from las.components.activation import SpikingActivation, SpikingReLU
+from las.components.attention import CHILD, SpikingAttention
+from las.components.feed_forward import SpikingGatedFeedForward
+from las.components.linear import SpikingLinear, spiking_linear
+from las.components.norm import SpikingNorm
+from las.errors import UnsupportedModelError
+
+Converter = Callable[[Any], nn.Module]
+
+CONVERTERS: dict[str, Converter] = {}
+
+PASSIVE = {
+    "Dropout",
+    "Embedding",
+    "Identity",
+    "LlamaRotaryEmbedding",
+    "ModuleDict",
+    "ModuleList",
+    "Sequential",
+}
+"""Leaf modules that are left alone: look-ups, constants, and what does nothing in inference."""
+
+
+def converts(*class_names: str) -> Callable[[Converter], Converter]:
+    """Register the spike-equivalent of module classes, by class name."""
+
+    def register(converter: Converter) -> Converter:
+        for name in class_names:
+            CONVERTERS[name] = converter
+        return converter
+
+    return register
+
+
+@converts("Linear", "Conv1D")
+def _linear(module: Any) -> nn.Module:
+    return spiking_linear(module)
+
+
+@converts("LayerNorm")
+def _layer_norm(module: Any) -> nn.Module:
+    return SpikingNorm(module.weight, module.bias, module.eps, centred=True)
+
+
+@converts("LlamaRMSNorm")
+def _rms_norm(module: Any) -> nn.Module:
+    return SpikingNorm(module.weight, None, module.variance_epsilon, centred=False)
+
+
+@converts("GELU")
+def _gelu(module: Any) -> nn.Module:
+    return SpikingActivation("gelu_tanh" if module.approximate == "tanh" else "gelu")
+
+
+@converts("ReLU")
+def _relu(module: Any) -> nn.Module:
+    return SpikingReLU()
+
+
+def _unary(function: str) -> Converter:
+    return lambda module: SpikingActivation(function)
+
+
+for _function, _classes in {
+    "gelu": ("GELUActivation",),
+    "gelu_tanh": ("NewGELUActivation", "FastGELUActivation", "GELUTanh"),
+    "quick_gelu": ("QuickGELUActivation",),
+    "silu": ("SiLU", "SiLUActivation"),
+    "tanh": ("Tanh",),
+    "sigmoid": ("Sigmoid",),
+}.items():
+    converts(*_classes)(_unary(_function))
+
+
+@converts("LlamaMLP")
+def _gated_feed_forward(module: Any) -> nn.Module:
+    parts = [convert_module(part) for part in (module.gate_proj, module.up_proj, module.down_proj)]
+    gate, up, down = (part for part in parts if isinstance(part, SpikingLinear))
+    activation = convert_module(module.act_fn)
+    if not isinstance(activation, SpikingActivation):
+        raise UnsupportedModelError(
+            f"{type(module).__name__} gates with {type(module.act_fn).__name__}, which is no HG "
+            "function"
+        )
+    return SpikingGatedFeedForward(gate, up, down, activation)
+
+
+@converts("LlamaAttention", "BertSelfAttention")
+def _attention(module: Any) -> nn.Module:
+    """Attention modules stay; what they hand to transformers' attention interface spikes."""
+    module.add_module(CHILD, SpikingAttention())
+    return module
+
+
+def convert_module(module: nn.Module) -> nn.Module:
+    """The spike-equivalent of one module.
+
+    Raises:
+        UnsupportedModelError: there is none.
+    """
+    converter = CONVERTERS.get(type(module).__name__)
+    if converter is None:
+        raise UnsupportedModelError(
+            f"{type(module).__name__} has no spike-equivalent; register one with "
+            "las.conversion.converts"
+        )
+    return converter(module)

@@ -1,0 +1,134 @@
+"""Everything that a conversion adds to a model: thresholds and FS parameters, no weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from las.calibration.statistics import Statistics
+from las.calibration.thresholds import Thresholds
+from las.components.site import HGSite, OATSite
+from las.config import SpikeConfig
+from las.conversion.prepare import share_sites
+from las.errors import AdapterError
+from las.fitting.model_functions import FittedFunctions
+from las.neurons.hg import HG
+from las.neurons.oat import OAT
+from las.neurons.store import pack, unpack
+
+
+@dataclass(frozen=True)
+class SpikingState:
+    """What turns a prepared model into a spiking one.
+
+    Attributes:
+        config: the options of the conversion.
+        base: fingerprint of the base model.
+        model_type: its type, e.g. "llama".
+        thresholds: base thresholds and gates of each OAT site.
+        shared: sites that are served by another one.
+        functions: HG neurons by function.
+    """
+
+    config: SpikeConfig
+    base: str
+    model_type: str
+    thresholds: Thresholds
+    shared: dict[str, str]
+    functions: dict[str, HG]
+
+    def pack(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
+        """Split into plain data for JSON and float64 tensors."""
+        names = sorted(self.thresholds.sites)
+        tensors = {
+            "taus": torch.tensor([self.thresholds.sites[n][0] for n in names], dtype=torch.float64),
+            "gates": torch.tensor(
+                [self.thresholds.sites[n][1] for n in names], dtype=torch.float64
+            ),
+        }
+        functions = {}
+        for name, neuron in self.functions.items():
+            functions[name], parts = pack(neuron)
+            tensors |= {f"{name}|{part}": tensor for part, tensor in parts.items()}
+        data = {
+            "config": asdict(self.config),
+            "base": self.base,
+            "model_type": self.model_type,
+            "sites": names,
+            "shared": self.shared,
+            "functions": functions,
+        }
+        return data, tensors
+
+    @classmethod
+    def unpack(cls, data: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> SpikingState:
+        """Inverse of `pack`."""
+        taus = torch.as_tensor(tensors["taus"]).tolist()
+        gates = torch.as_tensor(tensors["gates"]).tolist()
+        return cls(
+            SpikeConfig(**data["config"]),
+            data["base"],
+            data["model_type"],
+            Thresholds(
+                {
+                    name: (tuple(t), tuple(g))
+                    for name, t, g in zip(data["sites"], taus, gates, strict=True)
+                }
+            ),
+            dict(data["shared"]),
+            {
+                name: unpack(one, {p: tensors[f"{name}|{p}"] for p in ("offset", "slope")})
+                for name, one in data["functions"].items()
+            },
+        )
+
+
+def assemble(
+    statistics: Statistics,
+    thresholds: Thresholds,
+    functions: FittedFunctions,
+    config: SpikeConfig,
+) -> SpikingState:
+    """Put the results of calibration and fitting together."""
+    return SpikingState(
+        config,
+        statistics.base,
+        statistics.model_type,
+        thresholds,
+        dict(statistics.shared),
+        functions.neurons,
+    )
+
+
+def apply(model: nn.Module, state: SpikingState) -> nn.Module:
+    """Give the neurons of a prepared model their parameters.
+
+    Raises:
+        AdapterError: the state lacks a site or function of the model.
+    """
+    share_sites(model, state.shared)
+    config = state.config
+    missing = []
+    for module in model.modules():
+        if isinstance(module, OATSite):
+            if module.name not in state.thresholds.sites:
+                missing.append(module.name)
+                continue
+            taus, gates = state.thresholds.sites[module.name]
+            module.neuron = OAT(taus, gates, config.time_steps, config.levels, config.rounding)
+            module.channel_weights = None
+        elif isinstance(module, HGSite):
+            if module.function not in state.functions:
+                missing.append(f"{module.name} ({module.function})")
+                continue
+            module.neuron = state.functions[module.function]
+    if missing:
+        raise AdapterError(
+            f"no parameters for {len(missing)} neuron sites, the first {missing[0]}: did the "
+            "calibration batches run through the whole model?"
+        )
+    return model

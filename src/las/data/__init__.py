@@ -1,0 +1,3 @@
+"""Readers of plain benchmark files: Wikipedia XML, word pairs, rated documents, token windows."""
+
+from __future__ import annotations

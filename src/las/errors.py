@@ -1,0 +1,23 @@
+"""The errors that las raises on purpose; every message says what to do."""
+
+from __future__ import annotations
+
+
+class LasError(Exception):
+    """Base of all errors raised on purpose by this library."""
+
+
+class UnsupportedModelError(LasError):
+    """The model holds a module or an attention that has no spike-equivalent."""
+
+
+class CalibrationError(LasError):
+    """Calibration data are empty, too short, or hold NaN or infinite activations."""
+
+
+class AdapterError(LasError):
+    """An adapter cannot be read, or belongs to another base model."""
+
+
+class AssetError(LasError):
+    """A model or data set is missing, damaged, or cannot be fetched."""

@@ -1,0 +1,92 @@
+"""An in-memory model as lm-eval sees it, with padding masked out of the forward pass."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import torch
+from lm_eval.models.huggingface import HFLM
+from torch.nn.utils.rnn import pad_sequence
+from tqdm.auto import tqdm
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from las.evaluation.checks import require_finite
+
+Request = tuple[Any, list[int], list[int]]
+
+
+class ChoiceModel(HFLM):
+    """HFLM whose log-likelihoods come from masked batches.
+
+    HFLM pads without an attention mask: a causal model's figures do not change by that, but a
+    spiking model would emit, and count, spikes for padding. Log-softmax is in float64, and over
+    the continuation only. Requests that need the same forward pass share it.
+
+    Attributes:
+        seconds: time spent in the model's forward passes.
+    """
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        *,
+        which: str,
+        batch_size: int,
+    ) -> None:
+        """Wrap `model`; `which` ("ANN" or "SNN") names it in progress bars and errors."""
+        super().__init__(pretrained=model, tokenizer=tokenizer, batch_size=batch_size)
+        self.which = which
+        self.seconds = 0.0
+
+    @torch.no_grad()
+    def _loglikelihood_tokens(
+        self,
+        requests: list[Request],
+        disable_tqdm: bool = False,
+        override_bs: int | None = None,
+    ) -> list[tuple[float, bool]]:
+        users: dict[tuple[int, ...], list[int]] = {}  # model input -> indices of its requests
+        for index, (_, context, continuation) in enumerate(requests):
+            whole = (context + continuation)[-(self.max_length + 1) :]
+            users.setdefault(tuple(whole[:-1]), []).append(index)
+        inputs = sorted(users, key=len, reverse=True)
+        answers: dict[int, tuple[float, bool]] = {}
+        size = override_bs or self.batch_size
+        with tqdm(
+            total=len(inputs), desc=f"{self.which}: sequences", disable=disable_tqdm
+        ) as progress:
+            for start in range(0, len(inputs), size):
+                batch = inputs[start : start + size]
+                for tokens, logits in zip(batch, self._masked_logits(batch), strict=True):
+                    for index in users[tokens]:
+                        continuation = requests[index][2]
+                        # logits at position i predict token i + 1, so the last ones are wanted
+                        answers[index] = self._answer(
+                            logits[len(tokens) - len(continuation) : len(tokens)], continuation
+                        )
+                progress.update(len(batch))
+        return [answers[index] for index in range(len(requests))]
+
+    def _masked_logits(self, batch: list[tuple[int, ...]]) -> torch.Tensor:
+        """Logits (B, L, V) of right-padded sequences."""
+        rows = [torch.tensor(tokens) for tokens in batch]
+        input_ids = pad_sequence(rows, batch_first=True).to(self.device)
+        mask = pad_sequence([torch.ones_like(row) for row in rows], batch_first=True)
+        start = time.perf_counter()
+        logits = self.model(
+            input_ids=input_ids, attention_mask=mask.to(self.device), use_cache=False
+        ).logits
+        if logits.device.type == "cuda":
+            torch.cuda.synchronize(logits.device)
+        self.seconds += time.perf_counter() - start
+        return logits
+
+    def _answer(self, logits: torch.Tensor, continuation: list[int]) -> tuple[float, bool]:
+        """Log-likelihood in nats of the continuation, and whether greedy decoding gives it."""
+        require_finite(logits, self.which, "a question")
+        targets = torch.tensor(continuation, device=logits.device)[-len(logits) :, None]
+        log_p = logits.double().log_softmax(-1)
+        greedy = bool((log_p.argmax(-1, keepdim=True) == targets).all())
+        return float(log_p.gather(-1, targets).sum()), greedy

@@ -1,0 +1,141 @@
+"""One entry for all suites: a config's fields to scores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from las.data.lee import read_lee
+from las.data.sts import read_stsb
+from las.data.wikipedia import articles, raw_pages
+from las.data.windows import evenly_spaced, token_windows
+from las.data.word_pairs import read_word_pairs
+from las.evaluation.score import Score
+from las.evaluation.similarity import compare_encoders
+from las.evaluation.text import Metric, compare_language_models
+from las.evaluation.zero_shot import compare_zero_shot
+
+
+def evaluate(
+    ann: PreTrainedModel,
+    snn: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    suite_config: Mapping[str, Any],
+    data_root: Path,
+) -> list[Score]:
+    """Score both models on one suite; paths in the config are relative to `data_root`.
+
+    The fields of `suite_config`, by its `suite`:
+
+    - "zero_shot": `tasks` (list); `source`, "local" or "hub"; `directory` (of the local data
+      sets); `limit` (items per task, None for all); `batch_size`.
+    - "text": `dump` (a Wikipedia dump, of which the held-out pages are read); `windows` (how
+      many, spread evenly over them); `window_tokens`. Gives perplexity on the prose and bits per
+      byte on the raw XML.
+    - "similarity": any of `wordsim353`, `simlex999`, `stsb` (files) and `lee` (the directory of
+      its two files); `batch_size`; `max_length`.
+
+    Raises:
+        ValueError: an unknown suite, or a field is missing or wrong.
+        FileNotFoundError, AssetError: a data set is missing; the message says what to do.
+    """
+    suites = {"zero_shot": _zero_shot, "text": _text, "similarity": _similarity}
+    return suites[_choice(suite_config, "suite", suites)](
+        ann, snn, tokenizer, suite_config, data_root
+    )
+
+
+def _zero_shot(
+    ann: PreTrainedModel,
+    snn: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    config: Mapping[str, Any],
+    data_root: Path,
+) -> list[Score]:
+    local = _choice(config, "source", {"local": None, "hub": None}) == "local"
+    return compare_zero_shot(
+        ann,
+        snn,
+        tokenizer,
+        _field(config, "tasks"),
+        directory=data_root / _field(config, "directory") if local else None,
+        limit=_field(config, "limit"),
+        batch_size=_field(config, "batch_size"),
+    )
+
+
+def _text(
+    ann: PreTrainedModel,
+    snn: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    config: Mapping[str, Any],
+    data_root: Path,
+) -> list[Score]:
+    dump = data_root / _field(config, "dump")
+    count, length = _field(config, "windows"), _field(config, "window_tokens")
+
+    def score(texts: Iterator[str], task: str, metric: Metric) -> Score:
+        windows = list(token_windows(texts, tokenizer, length))
+        return compare_language_models(
+            ann,
+            snn,
+            evenly_spaced(windows, count),
+            task=task,
+            metric=metric,
+            tokens_available=sum(window.predicted_tokens for window in windows),
+        )
+
+    prose = (article.text for article in articles(dump, "held-out"))
+    return [
+        score(prose, "wikipedia", "perplexity"),
+        score(raw_pages(dump, "held-out"), "wikipedia_xml", "bits_per_byte"),
+    ]
+
+
+def _similarity(
+    ann: PreTrainedModel,
+    snn: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    config: Mapping[str, Any],
+    data_root: Path,
+) -> list[Score]:
+    readers = {
+        "wordsim353": read_word_pairs,
+        "simlex999": read_word_pairs,
+        "lee": read_lee,
+        "stsb": read_stsb,
+    }
+    sets = {
+        name: read(data_root / config[name]) for name, read in readers.items() if config.get(name)
+    }
+    if not sets:
+        raise ValueError(f"the suite similarity names no data set: give {', '.join(readers)}")
+    return [
+        score
+        for name, pairs in sets.items()
+        for score in compare_encoders(
+            ann,
+            snn,
+            tokenizer,
+            pairs,
+            task=name,
+            batch_size=_field(config, "batch_size"),
+            max_length=_field(config, "max_length"),
+        )
+    ]
+
+
+def _field(config: Mapping[str, Any], name: str) -> Any:
+    if name not in config:
+        raise ValueError(f"the evaluation's config lacks the field {name!r}")
+    return config[name]
+
+
+def _choice(config: Mapping[str, Any], name: str, choices: Mapping[str, object]) -> str:
+    value: str = _field(config, name)
+    if value not in choices:
+        raise ValueError(f"{name} is one of {', '.join(choices)}, not {value!r}")
+    return value

@@ -1,0 +1,7 @@
+"""Fitting HG neurons to the functions of a transformer, to an error budget."""
+
+from las.fitting.fit import Fit, fit
+from las.fitting.functions import FUNCTIONS, Budget, Function
+from las.fitting.model_functions import FittedFunctions, fit_functions
+
+__all__ = ["FUNCTIONS", "Budget", "Fit", "FittedFunctions", "Function", "fit", "fit_functions"]

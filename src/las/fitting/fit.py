@@ -1,0 +1,242 @@
+"""Fitting an HG neuron to a function: uniform samples, no data, N by the error budget.
+
+Octave by octave, the number of equal sub-ranges is doubled until the sub-neurons meet the
+budget. Each sub-neuron is fitted to M uniform samples of its sub-range (Section 4.1, "uniform
+distribution D over the interval"): the spikes that code a sample are known, so that the best
+slope is a linear least squares, and the offset is then centred between the extreme residuals. On
+a sub-range of width w this leaves at most about |f''| w^2 / 16, beside the rounding of x.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from las.fitting.functions import Budget, Function
+from las.neurons.fused import code_hg
+from las.neurons.hg import HG, Octaves
+
+Array = NDArray[np.float64]
+
+SAMPLES = 96
+MOST_SPLITS = 10
+_SEED = 2025
+_MARGIN = 0.9  # of the budget, on the samples; the dense grid lies between them
+_SMALLEST = -24  # exponent of the smallest central sub-range
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A fitted neuron and how well it does, measured on a dense grid disjoint from the samples.
+
+    Attributes:
+        neuron: the HG neuron.
+        budget: what was asked for.
+        met: whether every grid point of the calibrated range is within the budget.
+        max_error: largest |f_hat - f| over the calibrated range.
+        mean_error: mean |f_hat - f| over the calibrated range, octave by octave alike.
+        max_relative_error: largest |f_hat - f| / |f| where f is not zero.
+        mean_spikes: spikes per input, mean over the grid.
+    """
+
+    neuron: HG
+    budget: Budget
+    met: bool
+    max_error: float
+    mean_error: float
+    max_relative_error: float
+    mean_spikes: float
+
+
+def fit(
+    function: Function, low: float, high: float, time_steps: int, budget: Budget | None = None
+) -> Fit:
+    """Fit an HG neuron to `function` on [low, high].
+
+    Arguments:
+        function: what to approximate.
+        low: lower end of the calibrated range.
+        high: upper end of the calibrated range.
+        time_steps: T of each sub-neuron.
+        budget: error budget; the function's own by default.
+
+    Returns:
+        The neuron with the fewest dyadic sub-ranges that meets the budget, and its errors. A
+        budget out of reach (T too small) is reported by `met`, never silently.
+
+    Raises:
+        ValueError: an empty or non-finite range, or one outside the function's domain.
+    """
+    budget = budget or function.budget
+    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+        raise ValueError(f"{function.name}: range [{low}, {high}] is empty or not finite")
+    if (function.inputs == "positive" and low <= 0) or (function.inputs == "negative" and high > 0):
+        raise ValueError(f"{function.name} takes {function.inputs} inputs, got [{low}, {high}]")
+    parts = [
+        _fit_sign(function, sign, low, high, time_steps, budget) for sign in (-1.0, 1.0)
+    ]
+    neuron = HG(
+        function.name,
+        time_steps,
+        parts[0].octaves,
+        parts[1].octaves,
+        np.concatenate([p.offset for p in parts]),
+        np.concatenate([p.slope for p in parts]),
+        low,
+        high,
+    )
+    return _measure(neuron, function, budget)
+
+
+@dataclass(frozen=True)
+class _Side:
+    octaves: Octaves
+    offset: Array
+    slope: Array
+
+
+def _fit_sign(
+    function: Function, sign: float, low: float, high: float, steps: int, budget: Budget
+) -> _Side:
+    """Sub-neurons for the inputs of one sign."""
+    reach = max(high if sign > 0 else -low, 0.0)
+    floor = low if function.inputs == "positive" else 0.0
+    silent = sign < 0 and function.silent_below
+    unused = (function.inputs == "positive" and sign < 0) or reach == 0
+    if unused:  # one sub-neuron that holds the value at the domain's border
+        lowest = _SMALLEST if function.inputs != "positive" else math.floor(math.log2(low))
+        value = _values(function, np.array([max(floor, 0.0)]))
+        return _Side(Octaves(lowest), value, np.zeros(1))
+    highest = math.ceil(math.log2(reach)) + function.tail
+    if function.inputs == "positive":
+        lowest = math.floor(math.log2(low)) - function.head
+    else:
+        lowest = _central_octave(function, sign, highest, steps, budget)
+    centre = 2.0**lowest
+    if function.inputs == "positive":
+        offsets, slopes = [_values(function, np.array([centre]))], [np.zeros(1)]
+    else:
+        offset, slope, _ = _fit_cells(
+            function, np.array([min(0.0, sign * centre)]), centre, steps, budget
+        )
+        offsets, slopes = [offset], [slope]
+    splits = []
+    for exponent in range(lowest, highest):
+        split, offset, slope = _fit_octave(
+            function, sign, exponent, steps, budget, 2.0**exponent < reach
+        )
+        splits.append(split)
+        offsets.append(offset)
+        slopes.append(slope)
+    return _Side(
+        Octaves(lowest, tuple(splits), silent), np.concatenate(offsets), np.concatenate(slopes)
+    )
+
+
+def _central_octave(
+    function: Function, sign: float, highest: int, steps: int, budget: Budget
+) -> int:
+    """The exponent e up to which one sub-neuron on [0, 2^e) meets the budget."""
+    for exponent in range(_SMALLEST, highest):
+        edge = np.array([min(0.0, sign * 2.0**exponent)])
+        if _fit_cells(function, edge, 2.0**exponent, steps, budget)[2] > _MARGIN:
+            return max(exponent - 1, _SMALLEST)
+    return highest
+
+
+def _fit_octave(
+    function: Function, sign: float, exponent: int, steps: int, budget: Budget, calibrated: bool
+) -> tuple[int, Array, Array]:
+    """Split an octave until its sub-neurons meet the budget; in the tail, at most as its shape needs."""
+    split = -1
+    excess = math.inf
+    while excess > _MARGIN and split < (MOST_SPLITS if calibrated else 5):
+        split += 1
+        width = 2.0 ** (exponent - split)
+        magnitude = 2.0**exponent + width * np.arange(2**split)
+        left = magnitude if sign > 0 else -(magnitude + width)
+        offset, slope, excess = _fit_cells(function, left, width, steps, budget)
+    return split, offset, slope
+
+
+def _fit_cells(
+    function: Function, left: Array, width: float, steps: int, budget: Budget
+) -> tuple[Array, Array, float]:
+    """Fit one sub-neuron on each [left, left + width).
+
+    Returns:
+        d(1) and slope of each, and the largest error in units of the budget.
+    """
+    rng = np.random.default_rng(_SEED)
+    u = np.sort((np.arange(SAMPLES) + rng.uniform(size=SAMPLES)) / SAMPLES)  # in [0, 1)
+    coded = _binary_code(u, steps) * width
+    x = left[:, None] + width * u
+    f = _values(function, x)
+    slope = np.zeros(len(left))
+    if steps > 1:
+        centred = coded - coded.mean()
+        slope = f @ centred / (centred @ centred)
+    residual = f - slope[:, None] * coded
+    offset = (residual.max(1) + residual.min(1)) / 2
+    allowed = np.maximum(budget.absolute, budget.relative * np.abs(f))
+    error = np.abs(residual - offset[:, None])
+    return offset, slope, float((error / np.maximum(allowed, 1e-300)).max())
+
+
+def _values(function: Function, x: Array) -> Array:
+    return function.evaluate(torch.from_numpy(np.ascontiguousarray(x))).numpy()
+
+
+def _binary_code(u: Array, steps: int) -> Array:
+    """What the steps t = 2 .. T code of u in [0, 1): its first T - 1 binary digits."""
+    scale = 2.0 ** (steps - 1)
+    return np.floor(u * scale) / scale
+
+
+def evaluate(neuron: HG, x: Array) -> tuple[Array, NDArray[np.int64]]:
+    """f_hat(x) and the number of spikes of each input, in float64.
+
+    Arguments:
+        neuron: the HG neuron.
+        x: inputs, shape (n,).
+    """
+    coded = code_hg(torch.from_numpy(np.ascontiguousarray(x)), neuron, count=True)
+    assert coded.counts is not None
+    return coded.value.numpy(), coded.counts.numpy().astype(np.int64)
+
+
+def _measure(neuron: HG, function: Function, budget: Budget) -> Fit:
+    worst = mean = worst_relative = spikes = 0.0
+    met, ranges = True, 0
+    for x in _dense_grid(neuron):
+        f = _values(function, x)
+        f_hat, counts = evaluate(neuron, x)
+        error = np.abs(f_hat - f)
+        allowed = np.maximum(budget.absolute, budget.relative * np.abs(f))
+        met &= bool((error <= allowed).all())
+        worst = max(worst, float(error.max()))
+        mean += float(error.mean())
+        nonzero = np.abs(f) > max(budget.absolute, 1e-300)
+        if nonzero.any():
+            relative = float((error[nonzero] / np.abs(f[nonzero])).max())
+            worst_relative = max(worst_relative, relative)
+        spikes += float(counts.mean())
+        ranges += 1
+    return Fit(neuron, budget, met, worst, mean / ranges, worst_relative, spikes / ranges)
+
+
+def _dense_grid(neuron: HG) -> Iterator[Array]:
+    """Points of the calibrated range, octave by octave: 64 in each sub-range, none a sample."""
+    for sign, octaves in ((-1.0, neuron.negative), (1.0, neuron.positive)):
+        borders = [0.0, *(2.0 ** (octaves.lowest + i) for i in range(len(octaves.splits) + 1))]
+        for i, (a, b) in enumerate(zip(borders, borders[1:], strict=False)):
+            cells = 1 if i == 0 else 2 ** octaves.splits[i - 1]
+            x = sign * (a + (b - a) * (np.arange(64 * cells) + 0.5) / (64 * cells))
+            x = x[(x >= neuron.low) & (x <= neuron.high)]
+            if len(x):
+                yield x

@@ -1,0 +1,145 @@
+"""The HG neurons of a whole model: one for each function it uses, over the ranges measured."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+
+from las.config import SpikeConfig
+from las.errors import CalibrationError
+from las.fitting.fit import Fit, fit
+from las.fitting.functions import FUNCTIONS, Budget
+from las.neurons.hg import HG
+from las.neurons.store import pack, unpack
+
+if TYPE_CHECKING:
+    from las.calibration.statistics import Statistics
+
+FORMAT = "las-functions-1"
+
+_SQUARE_FLOOR = 1e-5  # an error of a square that does not matter to the mean, relative to it
+
+
+@dataclass(frozen=True)
+class FittedFunctions:
+    """Fits by function name."""
+
+    fits: Mapping[str, Fit]
+
+    @property
+    def neurons(self) -> dict[str, HG]:
+        """The HG neurons by function name."""
+        return {name: one.neuron for name, one in self.fits.items()}
+
+    def summary(self) -> list[dict[str, Any]]:
+        """A row for each function: range, N, T, errors, spikes, and whether the budget is met."""
+        return [
+            {
+                "function": name,
+                "N": one.neuron.size,
+                "time_steps": one.neuron.time_steps,
+                "range_low": one.neuron.low,
+                "range_high": one.neuron.high,
+                "budget_absolute": one.budget.absolute,
+                "budget_relative": one.budget.relative,
+                "met": one.met,
+                "max_error": one.max_error,
+                "max_relative_error": one.max_relative_error,
+                "mean_error": one.mean_error,
+                "mean_spikes": one.mean_spikes,
+            }
+            for name, one in sorted(self.fits.items())
+        ]
+
+    def save(self, path: Path) -> None:
+        """Write to a safetensors file whose metadata is JSON."""
+        from safetensors.torch import save_file
+
+        tensors, header = {}, {}
+        for name, one in self.fits.items():
+            data, parts = pack(one.neuron)
+            tensors |= {f"{name}|{part}": tensor for part, tensor in parts.items()}
+            measured = {k: v for k, v in vars(one).items() if k not in ("neuron", "budget")}
+            header[name] = {"neuron": data, "budget": asdict(one.budget), "measured": measured}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file(tensors, path, {"format": FORMAT, "header": json.dumps(header)})
+
+    @classmethod
+    def load(cls, path: Path) -> FittedFunctions:
+        """Read a file written by `save`.
+
+        Raises:
+            CalibrationError: the file is missing, truncated or of another kind.
+        """
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            with safe_open(path, "pt") as file:
+                metadata = file.metadata() or {}
+                if metadata.get("format") != FORMAT:
+                    raise CalibrationError(f"{path} holds no fitted functions of las")
+                fits = {}
+                for name, one in json.loads(metadata["header"]).items():
+                    parts = {p: file.get_tensor(f"{name}|{p}") for p in ("offset", "slope")}
+                    fits[name] = Fit(
+                        unpack(one["neuron"], parts), Budget(**one["budget"]), **one["measured"]
+                    )
+        except (OSError, SafetensorError) as error:
+            raise CalibrationError(
+                f"cannot read fitted functions from {path} ({error}): fit again"
+            ) from error
+        return cls(fits)
+
+
+def fit_functions(statistics: Statistics, config: SpikeConfig) -> FittedFunctions:
+    """Fit every function that the statistics name, over all ranges at which it is used.
+
+    Arguments:
+        statistics: what calibration saw.
+        config: T, and budgets that differ from the defaults.
+
+    Raises:
+        ValueError: a budget for an unknown function.
+    """
+    if unknown := set(config.budgets) - set(FUNCTIONS):
+        raise ValueError(
+            f"budgets for unknown functions {sorted(unknown)}; known: {sorted(FUNCTIONS)}"
+        )
+    ranges: dict[str, tuple[float, float]] = {}
+    for site in statistics.sites.values():
+        if site.kind in FUNCTIONS and site.count:
+            low, high = ranges.get(site.kind, (site.low, site.high))
+            ranges[site.kind] = (min(low, site.low), max(high, site.high))
+    return FittedFunctions(
+        {
+            name: fit(FUNCTIONS[name], *_widened(name, *ends), config.time_steps,
+                      _budget(name, config, ranges))
+            for name, ends in sorted(ranges.items())
+        }
+    )
+
+
+def _widened(name: str, low: float, high: float) -> tuple[float, float]:
+    """A range that is never empty and touches zero where the function's inputs may."""
+    inputs = FUNCTIONS[name].inputs
+    if inputs == "negative":
+        return min(low, -1.0), 0.0
+    if inputs == "positive":
+        return low * 0.99, max(high, low) * 1.01
+    return min(low, -1.0), max(high, 1.0)
+
+
+def _budget(
+    name: str, config: SpikeConfig, ranges: Mapping[str, tuple[float, float]]
+) -> Budget:
+    if name in config.budgets:
+        return Budget(*config.budgets[name])
+    budget = FUNCTIONS[name].budget
+    if name == "square" and "inverse_sqrt" in ranges:
+        smallest_mean = ranges["inverse_sqrt"][0]
+        return Budget(_SQUARE_FLOOR * smallest_mean, budget.relative)
+    return budget

@@ -1,0 +1,23 @@
+"""What a neuron's fused path returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Coded:
+    """The result of coding a tensor with spikes over all T steps at once.
+
+    Attributes:
+        value: sum over t of the weighted spikes, the shape and dtype of the input.
+        counts: spikes of each input, int8, the shape of the input; None if not asked for.
+        out_of_range: number of inputs beyond the representable or calibrated range; only
+            meaningful where counts were asked for.
+    """
+
+    value: Tensor
+    counts: Tensor | None
+    out_of_range: int

@@ -1,0 +1,119 @@
+"""The Multi-Threshold neuron (Eqs. 5-7): signed multi-level spikes, coarse to fine.
+
+The membrane potential is kept in units of delta = theta(T) / H, the distance between two
+neighbouring levels at the last time step. In that unit every threshold of Eq. 7 is an integer,
+
+    (H + k) / H * theta(t)  =  (H + k) * 2^(T - t),        k = 0 .. H - 1,
+
+so that each subtraction of Eq. 5 is exact in floating point and the step simulator and the
+fused path take the same decisions, spike for spike.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, get_args
+
+import torch
+from torch import Tensor
+
+Rounding = Literal["nearest", "half_step", "floor"]
+
+MAX_TIME_STEPS = 32
+MAX_LEVELS = 16
+
+
+def check_steps(time_steps: int, levels: int, rounding: str) -> None:
+    """Raise ValueError unless 1 <= T <= 32, 1 <= H <= 16 and the rounding is known."""
+    if not 1 <= time_steps <= MAX_TIME_STEPS:
+        raise ValueError(f"time_steps (T) must be 1 to {MAX_TIME_STEPS}, got {time_steps}")
+    if not 1 <= levels <= MAX_LEVELS:
+        raise ValueError(f"levels (H) must be 1 to {MAX_LEVELS}, got {levels}")
+    if rounding not in get_args(Rounding):
+        raise ValueError(f"rounding must be one of {get_args(Rounding)}, got {rounding!r}")
+
+
+@dataclass(frozen=True)
+class MT:
+    """Parameters of one Multi-Threshold neuron.
+
+    Attributes:
+        tau: base threshold; theta(t) = tau * 2^-t.
+        time_steps: T, 1 to 32.
+        levels: H, 1 to 16: a step fires one of (1 + k/H) theta(t), k < H.
+        rounding: "floor" fires the largest level not above |v| (Eq. 7). "half_step" adds
+            theta(T)/2 to |v(1)| first. "nearest" lowers the thresholds of step t by half of the
+            finest difference that later steps could still make up, min(theta(t)/H, theta(T))/2,
+            and ends with the nearest level: unbiased, and the smallest error of the three.
+
+    Raises:
+        ValueError: T, H, rounding or tau out of range.
+    """
+
+    tau: float
+    time_steps: int = 16
+    levels: int = 5
+    rounding: Rounding = "nearest"
+
+    def __post_init__(self) -> None:
+        check_steps(self.time_steps, self.levels, self.rounding)
+        if not 0 < self.tau < float("inf"):
+            raise ValueError(f"tau must be positive and finite, got {self.tau}")
+
+    @property
+    def delta(self) -> float:
+        """theta(T) / H, the unit of the membrane potential."""
+        return self.tau * 2.0**-self.time_steps / self.levels
+
+    @property
+    def largest(self) -> float:
+        """The largest representable value: the top level fired at each of the T steps."""
+        return (2 - 1 / self.levels) * (1 - 2.0**-self.time_steps) * self.tau
+
+
+class Thresholds(NamedTuple):
+    """What step t compares the membrane with, in units of delta.
+
+    A step fires floor((v + raise_by) / spacing) * spacing, capped at the top level, if
+    v >= silent_below, and nothing otherwise.
+    """
+
+    spacing: float
+    raise_by: float
+    silent_below: float
+
+
+def initial_raise(levels: int, rounding: Rounding) -> float:
+    """What is added to |v(1)|: theta(T)/2 for "half_step", in units of delta."""
+    return levels / 2 if rounding == "half_step" else 0.0
+
+
+def thresholds_at(t: int, time_steps: int, levels: int, rounding: Rounding) -> Thresholds:
+    """Thresholds of time step t = 1 .. T (Eq. 7; lowered for "nearest")."""
+    spacing = 2.0 ** (time_steps - t)  # theta(t) / H
+    if rounding != "nearest":
+        return Thresholds(spacing, 0.0, levels * spacing)
+    lowered = min(spacing, levels) / 2
+    if t == time_steps:
+        return Thresholds(spacing, lowered, levels / 2)
+    return Thresholds(spacing, lowered, levels * spacing - lowered)
+
+
+def step(v: Tensor, t: int, neuron: MT) -> tuple[Tensor, Tensor]:
+    """One time step of Eqs. 5-7.
+
+    Arguments:
+        v: membrane potential in units of delta, non-negative at t = 1, any shape.
+        t: time step, 1 to T.
+        neuron: its parameters; tau does not matter here.
+
+    Returns:
+        level: 0 for silence, else H + k, the same shape and dtype as v.
+        v: the membrane potential after the reset.
+    """
+    spacing, raise_by, silent_below = thresholds_at(
+        t, neuron.time_steps, neuron.levels, neuron.rounding
+    )
+    level = torch.floor((v + raise_by) / spacing).clamp(neuron.levels, 2 * neuron.levels - 1)
+    level = torch.where(v >= silent_below, level, torch.zeros_like(level))
+    return level, v - level * spacing

@@ -1,0 +1,89 @@
+"""The Outlier-Aware Threshold neuron (Eqs. 3-4): one MT sub-neuron for each band of magnitudes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from las.neurons import mt
+from las.neurons.mt import MT, Rounding, check_steps
+
+
+@dataclass(frozen=True)
+class OAT:
+    """Parameters of an OAT neuron.
+
+    The paper has two bands, normal and outlier, told apart by |v(1)| >= theta_nor (Eq. 3). Eq. 4
+    prints the two masks swapped; here normal values belong to MT-N_nor, as the text says. One
+    band is a plain MT neuron, the ablation of Section 5.5; more than two are allowed.
+
+    Attributes:
+        taus: base threshold of each MT sub-neuron, increasing, one for each band.
+        gates: the magnitudes that divide the bands, increasing, one fewer than `taus`; the
+            paper's theta_nor where there are two bands.
+        time_steps: T.
+        levels: H.
+        rounding: see `MT`.
+
+    Raises:
+        ValueError: thresholds that do not increase, or T, H, rounding out of range.
+    """
+
+    taus: tuple[float, ...]
+    gates: tuple[float, ...]
+    time_steps: int = 16
+    levels: int = 5
+    rounding: Rounding = "nearest"
+
+    def __post_init__(self) -> None:
+        check_steps(self.time_steps, self.levels, self.rounding)
+        if len(self.taus) != len(self.gates) + 1:
+            raise ValueError(f"{len(self.taus)} bands need {len(self.taus) - 1} gates")
+        for name, values in (("taus", self.taus), ("gates", self.gates)):
+            if any(a >= b for a, b in zip((0.0, *values), values, strict=False)):
+                raise ValueError(f"{name} must be positive and increase, got {values}")
+
+    @property
+    def bands(self) -> tuple[MT, ...]:
+        """The MT sub-neurons, from the smallest magnitudes to the largest."""
+        return tuple(MT(tau, self.time_steps, self.levels, self.rounding) for tau in self.taus)
+
+    @property
+    def largest(self) -> float:
+        """The largest representable value, that of the last band."""
+        return self.bands[-1].largest
+
+
+def band_of(x: Tensor, neuron: OAT) -> Tensor:
+    """Index of the sub-neuron that codes each input (Eq. 3), int64, the shape of x."""
+    gates = torch.tensor(neuron.gates, dtype=x.dtype, device=x.device)
+    return torch.bucketize(x.abs(), gates, right=True)
+
+
+def spike_train(x: Tensor, neuron: OAT) -> Iterator[Tensor]:
+    """The step simulator: Eqs. 3-7 over t = 1 .. T.
+
+    Arguments:
+        x: input membrane potential v(1), any shape, float32 or float64.
+        neuron: its parameters.
+
+    Yields:
+        For each time step the weighted spikes theta(t) X_s(t), the shape of x: zero where a
+        neuron is silent, else +-(1 + k/H) theta(t) of its band.
+    """
+    sign = torch.sign(x)
+    masks = torch.nn.functional.one_hot(band_of(x, neuron), len(neuron.taus)).to(x.dtype)
+    membranes = [
+        x.abs() * (1 / sub.delta) + mt.initial_raise(sub.levels, sub.rounding)
+        for sub in neuron.bands
+    ]
+    for t in range(1, neuron.time_steps + 1):
+        weighted = torch.zeros_like(x)
+        for b, sub in enumerate(neuron.bands):
+            level, membranes[b] = mt.step(membranes[b], t, sub)
+            weight = sub.delta * 2.0 ** (neuron.time_steps - t)
+            weighted = weighted + masks[..., b] * level * weight
+        yield sign * weighted

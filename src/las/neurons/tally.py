@@ -1,0 +1,142 @@
+"""Counting what spikes and what the spikes cause, while a spiking model runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass
+class SiteCount:
+    """Spikes of one population of neurons (one MT, OAT or HG site).
+
+    Attributes:
+        kind: "mt", "oat", or "hg:<function>".
+        time_steps: T of the neurons at this site.
+        activations: scalar inputs coded.
+        spikes: spikes emitted, whatever their sign and level.
+        out_of_range: inputs beyond the largest representable value or the calibrated range.
+    """
+
+    kind: str
+    time_steps: int
+    activations: int = 0
+    spikes: int = 0
+    out_of_range: int = 0
+
+    @property
+    def spikes_per_activation(self) -> float:
+        """Mean number of spikes that code one scalar."""
+        return self.spikes / self.activations if self.activations else 0.0
+
+    @property
+    def firing_rate(self) -> float:
+        """Share of neuron-time-steps with a spike, in [0, 1]."""
+        return self.spikes_per_activation / self.time_steps
+
+
+@dataclass
+class OperationCount:
+    """Work of one spike-equivalent component, beside that of the operation it replaces.
+
+    Attributes:
+        layer: module path, e.g. "model.layers.0.self_attn.q_proj".
+        kind: "linear", "matmul", "hadamard", "softmax", "norm" or "activation".
+        sops: synaptic operations, i.e. accumulations caused by spikes.
+        macs: multiply-accumulates of the ANN's operation.
+        nonlinear: scalar evaluations of the ANN's non-linear functions, e.g. {"gelu": 4096}.
+    """
+
+    layer: str
+    kind: str
+    sops: int = 0
+    macs: int = 0
+    nonlinear: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass
+class SpikeTally:
+    """Everything counted during one or more forward passes of a spiking model."""
+
+    sites: dict[str, SiteCount] = field(default_factory=dict)
+    operations: dict[str, OperationCount] = field(default_factory=dict)
+    tokens: int = 0
+
+    def add_spikes(
+        self, site: str, kind: str, time_steps: int, activations: int, spikes: int, out_of_range: int
+    ) -> None:
+        """Add one call of a neuron site."""
+        count = self.sites.setdefault(site, SiteCount(kind, time_steps))
+        count.activations += activations
+        count.spikes += spikes
+        count.out_of_range += out_of_range
+
+    def add_operations(
+        self,
+        name: str,
+        layer: str,
+        kind: str,
+        sops: int,
+        macs: int,
+        nonlinear: Mapping[str, int] | None = None,
+    ) -> None:
+        """Add one call of a component."""
+        count = self.operations.setdefault(name, OperationCount(layer, kind))
+        count.sops += sops
+        count.macs += macs
+        for function, evaluations in (nonlinear or {}).items():
+            count.nonlinear[function] = count.nonlinear.get(function, 0) + evaluations
+
+    def merge(self, other: SpikeTally) -> None:
+        """Add all counts of `other` to this tally."""
+        for name, site in other.sites.items():
+            self.add_spikes(
+                name, site.kind, site.time_steps, site.activations, site.spikes, site.out_of_range
+            )
+        for name, op in other.operations.items():
+            self.add_operations(name, op.layer, op.kind, op.sops, op.macs, op.nonlinear)
+        self.tokens += other.tokens
+
+    @property
+    def spikes(self) -> int:
+        """Spikes over all sites."""
+        return sum(site.spikes for site in self.sites.values())
+
+    @property
+    def out_of_range(self) -> int:
+        """Out-of-range inputs over all sites."""
+        return sum(site.out_of_range for site in self.sites.values())
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain data for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> SpikeTally:
+        """Inverse of `to_dict`."""
+        return cls(
+            sites={name: SiteCount(**site) for name, site in data["sites"].items()},
+            operations={name: OperationCount(**op) for name, op in data["operations"].items()},
+            tokens=data["tokens"],
+        )
+
+
+_CURRENT: ContextVar[SpikeTally | None] = ContextVar("las_tally", default=None)
+
+
+def current_tally() -> SpikeTally | None:
+    """The tally that is being filled now, or None where nobody counts."""
+    return _CURRENT.get()
+
+
+@contextmanager
+def counting(tally: SpikeTally) -> Iterator[SpikeTally]:
+    """Fill `tally` with everything that spikes inside the block."""
+    token = _CURRENT.set(tally)
+    try:
+        yield tally
+    finally:
+        _CURRENT.reset(token)

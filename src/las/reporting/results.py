@@ -1,0 +1,173 @@
+"""The results tree, read back: one `CellResult` per evaluated cell of the grid."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from las.energy import EnergyReport
+from las.evaluation.score import Score
+from las.neurons.mt import Rounding
+from las.neurons.tally import SpikeTally
+
+
+@dataclass(frozen=True)
+class CellResult:
+    """What one cell (model, neuron, evaluation) gave.
+
+    Attributes:
+        model: name of the model's directory.
+        neuron: name of the neuron's directory.
+        evaluation: name of the evaluation.
+        title: the model's name as shown.
+        time_steps: T.
+        levels: H.
+        rounding: how the MT neurons round.
+        scores: ANN beside SNN, one per task and metric.
+        energy: the estimate of Eq. 25, None before the energy stage has run.
+        spikes: what was counted, None where nothing was.
+    """
+
+    model: str
+    neuron: str
+    evaluation: str
+    title: str
+    time_steps: int
+    levels: int
+    rounding: Rounding
+    scores: tuple[Score, ...]
+    energy: EnergyReport | None = None
+    spikes: SpikeTally | None = None
+
+    @property
+    def snn_title(self) -> str:
+        """Name of the spiking model in a table; H is said where it is not the paper's 5."""
+        return f"LAS ({self.title})" if self.levels == 5 else f"LAS ({self.title}, H={self.levels})"
+
+    def score(self, task: str, metric: str) -> Score | None:
+        """The score of one task and metric, None where it was not evaluated."""
+        for score in self.scores:
+            if (score.task, score.metric) == (task, metric):
+                return score
+        return None
+
+    def with_metric(self, metric: str) -> list[Score]:
+        """The scores of one metric."""
+        return [score for score in self.scores if score.metric == metric]
+
+
+@dataclass(frozen=True)
+class Results:
+    """All cells of the grid that have results, and the names of those that have none."""
+
+    cells: tuple[CellResult, ...]
+    missing: tuple[str, ...] = ()
+
+    @property
+    def models(self) -> list[str]:
+        """Names of the models, in the order of the grid."""
+        return list(dict.fromkeys(cell.model for cell in self.cells))
+
+    def of(self, model: str) -> list[CellResult]:
+        """The cells of one model, the longest T and then the largest H first."""
+        cells = [cell for cell in self.cells if cell.model == model]
+        return sorted(cells, key=lambda cell: (-cell.time_steps, -cell.levels))
+
+    def headline(self, metric: str) -> list[CellResult]:
+        """Per model and evaluation with `metric`, its cell nearest to the paper's T=16 and H=5."""
+        best: dict[tuple[str, str], CellResult] = {}
+        for cell in self.cells:
+            if not cell.with_metric(metric):
+                continue
+            key = (cell.model, cell.evaluation)
+            if key not in best or _distance(cell) < _distance(best[key]):
+                best[key] = cell
+        return list(best.values())
+
+    def one_per_model(self) -> list[CellResult]:
+        """Per model, the first cell of the grid nearest to the paper's T=16 and H=5."""
+        return [
+            min((cell for cell in self.cells if cell.model == model), key=_distance)
+            for model in self.models
+        ]
+
+    def sweep(self, over: str) -> list[list[CellResult]]:
+        """Cells that differ in one setting only, per model and evaluation.
+
+        Args:
+            over: "time_steps" or "levels"; the other one is held at the value that gives the
+                longest sweep (the largest such value on a tie).
+
+        Returns:
+            sweeps of at least two cells, in rising order of the setting.
+        """
+        held = "levels" if over == "time_steps" else "time_steps"
+        groups: dict[tuple[str, str], dict[int, list[CellResult]]] = {}
+        for cell in self.cells:
+            by_held = groups.setdefault((cell.model, cell.evaluation), {})
+            by_held.setdefault(getattr(cell, held), []).append(cell)
+        longest = [
+            max(by_held.items(), key=lambda item: (len(item[1]), item[0]))[1]
+            for by_held in groups.values()
+        ]
+        return [
+            sorted(cells, key=lambda c: getattr(c, over)) for cells in longest if len(cells) > 1
+        ]
+
+
+def load_results(results_dir: Path, cells: Iterable[Mapping[str, str]]) -> Results:
+    """Read `<results_dir>/<model>/<neuron>/<evaluation>/*.json` for every cell of the grid.
+
+    Args:
+        results_dir: root of the results tree.
+        cells: mappings with the keys "model", "neuron" and "evaluation".
+
+    Returns:
+        the results; cells without an evaluation.json are named in `missing`.
+
+    Raises:
+        ValueError: a file is not what the pipeline writes.
+    """
+    found, missing = [], []
+    for cell in cells:
+        directory = results_dir / cell["model"] / cell["neuron"] / cell["evaluation"]
+        if (directory / "evaluation.json").exists():
+            found.append(_load_cell(directory, cell))
+        else:
+            missing.append(f"{cell['model']}/{cell['neuron']}/{cell['evaluation']}")
+    return Results(tuple(found), tuple(missing))
+
+
+def _load_cell(directory: Path, cell: Mapping[str, str]) -> CellResult:
+    try:
+        evaluation = _read(directory / "evaluation.json")
+        energy = directory / "energy.json"
+        spikes = directory / "spikes.json"
+        return CellResult(
+            model=cell["model"],
+            neuron=cell["neuron"],
+            evaluation=cell["evaluation"],
+            title=evaluation["model"].get("title", cell["model"]),
+            time_steps=evaluation["neuron"]["time_steps"],
+            levels=evaluation["neuron"]["levels"],
+            rounding=evaluation["neuron"]["rounding"],
+            scores=tuple(Score.from_dict(score) for score in evaluation["scores"]),
+            energy=EnergyReport.from_dict(_read(energy)) if energy.exists() else None,
+            spikes=SpikeTally.from_dict(_read(spikes)) if spikes.exists() else None,
+        )
+    except (KeyError, TypeError, json.JSONDecodeError) as error:
+        raise ValueError(
+            f"{directory} does not hold the results of an evaluation ({error!r}). "
+            "Delete it and run the evaluate and energy stages of this cell again."
+        ) from error
+
+
+def _read(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _distance(cell: CellResult) -> tuple[int, int]:
+    return abs(cell.time_steps - 16), abs(cell.levels - 5)

@@ -1,0 +1,97 @@
+"""The first section of the report: what was converted, was anything lost, what does it cost."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from las.reporting.paper_tables import ann_number, metric_title, snn_number, task_title
+from las.reporting.results import CellResult, Results
+from las.reporting.table import Number, Row, Table, text
+
+
+@dataclass(frozen=True)
+class ModelSummary:
+    """The answers for one model.
+
+    Attributes:
+        title: the model's name.
+        converted: what spikes, in one sentence.
+        lost: every score of the two models side by side.
+        cost: the energy by Eq. 25, one sentence per evaluation.
+    """
+
+    title: str
+    converted: str
+    lost: Table
+    cost: tuple[str, ...]
+
+
+def summarise(results: Results) -> list[ModelSummary]:
+    """One summary per model, of its cells nearest to the paper's T=16 and H=5."""
+    summaries = []
+    for first in results.one_per_model():
+        cells = [
+            cell
+            for cell in results.of(first.model)
+            if (cell.time_steps, cell.levels) == (first.time_steps, first.levels)
+        ]
+        summaries.append(
+            ModelSummary(first.title, _converted(first), _lost(first, cells), _cost(cells))
+        )
+    return summaries
+
+
+def _converted(cell: CellResult) -> str:
+    neurons = f"T = {cell.time_steps} time steps, H = {cell.levels} levels"
+    if cell.spikes is None:
+        return f"Spiking neurons with {neurons}."
+    kinds = Counter(site.kind for site in cell.spikes.sites.values())
+    listed = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+    return f"{sum(kinds.values())} populations of spiking neurons with {neurons}: {listed}."
+
+
+def _lost(first: CellResult, cells: list[CellResult]) -> Table:
+    rows = []
+    for cell in cells:
+        for score in cell.scores:
+            if score.metric == "pearson":
+                continue
+            ann, snn = ann_number(score), snn_number(score)
+            digits = "+.3f" if score.metric in ("perplexity", "bits_per_byte") else "+.2f"
+            rows.append(
+                Row(
+                    (
+                        f"{task_title(score.task)}, {metric_title(score.metric)}",
+                        ann,
+                        snn,
+                        Number(snn.value - ann.value, spec=digits),
+                        None if score.agreement is None else Number(100 * score.agreement),
+                        None if score.kl is None else Number(score.kl, spec=".1e"),
+                    )
+                )
+            )
+    return Table(
+        slug=f"summary_{first.model}",
+        title=f"{first.title}: ANN and SNN on the same items",
+        columns=("Measure", "ANN", "SNN", "Difference", "Same answer, %", "KL, nats"),
+        rows=tuple(rows),
+    )
+
+
+def _cost(cells: list[CellResult]) -> tuple[str, ...]:
+    sentences = []
+    for cell in cells:
+        if cell.energy is None:
+            continue
+        total = cell.energy.total
+        ratio = text(None if total.ratio is None else Number(total.ratio, spec=".3f"))
+        sentence = f"{cell.evaluation}: E_snn/E_ann = {ratio} by Eq. 25"
+        if cell.energy.tokens:
+            per_token = 1e-6 / cell.energy.tokens
+            sentence += (
+                f" ({total.snn_pj * per_token:,.1f} µJ against {total.ann_pj * per_token:,.1f} µJ"
+                " per token)"
+            )
+        sentences.append(f"{sentence}.")
+    return tuple(sentences)

@@ -1,0 +1,160 @@
+"""A table whose rows know whether they were computed here or cited."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+from typing import Literal
+
+MISSING = "–"
+CITED_MARK = "†"
+
+
+@dataclass(frozen=True)
+class Number:
+    """One measured number.
+
+    Attributes:
+        value: the number.
+        stderr: its standard error, where one is known.
+        spec: format specification for display, e.g. ".2f".
+    """
+
+    value: float
+    stderr: float | None = None
+    spec: str = ".2f"
+
+    def __str__(self) -> str:
+        plain = self.spec.lstrip("+")
+        shown = f"{self.value:{self.spec}}"
+        if float(shown.replace(",", "")) == 0:  # neither -0.00 nor +0.00
+            shown = f"{0:{plain}}"
+        return shown if self.stderr is None else f"{shown} ± {self.stderr:{plain}}"
+
+
+Cell = Number | str | int | None
+Source = Literal["computed", "cited"]
+
+
+def text(cell: Cell) -> str:
+    """A cell as it is shown; a missing one as a dash."""
+    if cell is None:
+        return MISSING
+    return f"{cell:,}" if isinstance(cell, int) else str(cell)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row, as long as the table has columns.
+
+    Attributes:
+        cells: one per column; None where there is no value.
+        source: "computed" by this pipeline, or "cited" from the paper.
+    """
+
+    cells: tuple[Cell, ...]
+    source: Source = "computed"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of the report.
+
+    Attributes:
+        slug: name of its files.
+        title: heading.
+        columns: names of the columns.
+        rows: cited and computed rows, in the order in which they are shown.
+        notes: footnotes; the source of cited rows and the slips in it.
+        text_columns: how many columns on the left hold text (shown left-aligned).
+
+    Raises:
+        ValueError: a row has not one cell for every column.
+    """
+
+    slug: str
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...] = ()
+    text_columns: int = 1
+
+    def __post_init__(self) -> None:
+        for row in self.rows:
+            if len(row.cells) != len(self.columns):
+                raise ValueError(
+                    f"Table {self.slug}: a row has {len(row.cells)} cells for "
+                    f"{len(self.columns)} columns: {row.cells}"
+                )
+
+    @property
+    def sources(self) -> set[Source]:
+        """The kinds of rows this table holds."""
+        return {row.source for row in self.rows}
+
+    def records(self) -> tuple[list[str], list[list[str | float | None]]]:
+        """Columns and rows as plain data, for CSV files and trackers.
+
+        Returns:
+            The columns, with "source" added on the right and a column "... stderr" after each one
+            that has standard errors; and the rows, numbers unrounded, None where there is no value.
+        """
+        with_error = [
+            any(_stderr(row.cells[i]) is not None for row in self.rows)
+            for i in range(len(self.columns))
+        ]
+        columns: list[str] = []
+        for name, has_error in zip(self.columns, with_error, strict=True):
+            columns += [name, f"{name} stderr"] if has_error else [name]
+        rows = []
+        for row in self.rows:
+            values: list[str | float | None] = []
+            for cell, has_error in zip(row.cells, with_error, strict=True):
+                values.append(cell.value if isinstance(cell, Number) else cell)
+                if has_error:
+                    values.append(_stderr(cell))
+            rows.append([*values, row.source])
+        return [*columns, "source"], rows
+
+    def to_csv(self) -> str:
+        """As CSV, with a column `source`; missing cells are a dash."""
+        columns, rows = self.records()
+        buffer = io.StringIO()
+        writer = csv.writer(buffer, lineterminator="\n")
+        writer.writerow(columns)
+        for row in rows:
+            writer.writerow(
+                [MISSING if v is None else f"{v:.10g}" if isinstance(v, float) else v for v in row]
+            )
+        return buffer.getvalue()
+
+    def to_markdown(self) -> str:
+        """As Markdown; computed rows are bold, cited ones carry a dagger."""
+        both = len(self.sources) > 1
+        lines = [f"### {self.title}", ""]
+        lines.append("| " + " | ".join(_escape(name) for name in self.columns) + " |")
+        left = self.text_columns
+        lines.append("|" + "---|" * left + "--:|" * (len(self.columns) - left))
+        for row in self.rows:
+            cells = [_escape(text(cell)) for cell in row.cells]
+            if row.source == "cited":
+                cells[0] += f" {CITED_MARK}"
+            elif both:
+                cells = [cell if cell == MISSING else f"**{cell}**" for cell in cells]
+            lines.append("| " + " | ".join(cells) + " |")
+        if not self.rows:
+            lines += ["", "No results yet."]
+        if "cited" in self.sources:
+            lines += ["", f"{CITED_MARK} cited from the paper; bold: computed by this pipeline."]
+        for note in self.notes:
+            lines += ["", _escape(note)]
+        return "\n".join(lines) + "\n"
+
+
+def _stderr(cell: Cell) -> float | None:
+    return cell.stderr if isinstance(cell, Number) else None
+
+
+def _escape(content: str) -> str:
+    return content.replace("|", "\\|").replace("*", "\\*")

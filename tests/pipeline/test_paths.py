@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.paths import Cell, written_whole
+
+
+def test_a_cell_lies_where_dvc_looks_for_it(composed):
+    cell = Cell.of(composed("model=minilm-l6", "neuron=t10h5", "evaluation=similarity"))
+    assert cell.base_model == Path("data/models/minilm-l6")
+    assert cell.statistics == Path("results/minilm-l6/statistics.safetensors")
+    assert cell.thresholds == Path("results/minilm-l6/t10h5/thresholds.json")
+    assert cell.functions == Path("results/minilm-l6/t10h5/functions.safetensors")
+    assert cell.adapter == Path("results/minilm-l6/t10h5/adapter")
+    assert cell.scores == Path("results/minilm-l6/t10h5/similarity/evaluation.json")
+    assert cell.spikes == Path("results/minilm-l6/t10h5/similarity/spikes.json")
+    assert cell.energy == Path("results/minilm-l6/t10h5/similarity/energy.json")
+
+
+def test_a_file_appears_whole_or_not_at_all(tmp_path):
+    target = tmp_path / "deep" / "scores.json"
+    with pytest.raises(KeyboardInterrupt), written_whole(target) as file:
+        file.write_text("half")
+        raise KeyboardInterrupt
+    assert not target.exists()
+    with written_whole(target) as file:
+        file.write_text("whole")
+    assert target.read_text() == "whole"
+    assert list(target.parent.iterdir()) == [target]

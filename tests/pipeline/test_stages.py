@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline import paths
+from pipeline.paths import MissingStageError
+
+ROOT = Path(paths.CONF).parent
+STAGES = ["fetch", "collect", "calibrate", "fit", "convert", "evaluate", "energy", "report"]
+
+NEEDS = {
+    "collect": "fetch",
+    "calibrate": "collect",
+    "fit": "collect",
+    "convert": "collect",
+    "evaluate": "fetch",
+    "energy": "evaluate",
+}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_stage_is_an_app_that_explains_itself(stage):
+    done = subprocess.run(
+        [sys.executable, "-m", f"pipeline.{stage}", "--cfg", "job"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "name: smollm2-135m" in done.stdout
+
+
+@pytest.mark.parametrize(("stage", "earlier"), NEEDS.items())
+def test_a_missing_file_names_the_stage_that_makes_it(composed, tmp_path, stage, earlier):
+    module = importlib.import_module(f"pipeline.{stage}")
+    cfg = composed(f"root={tmp_path}", "model=minilm-l6", "tracking=none")
+    with pytest.raises(MissingStageError, match=rf"python -m pipeline\.{earlier} model=minilm-l6"):
+        module.run(cfg)
+    assert not list(tmp_path.rglob("*.*"))
+
+
+def test_a_report_without_results_says_how_to_get_some(composed, tmp_path):
+    from pipeline import report
+
+    with pytest.raises(MissingStageError, match="make repro"):
+        report.run(composed(f"root={tmp_path}", "tracking=none"))
+
+
+@pytest.mark.parametrize("stage", ["calibrate", "fit", "convert", "energy"])
+def test_the_stages_of_which_there_are_many_do_not_import_transformers(stage):
+    code = f"import pipeline.{stage}, sys; sys.exit('transformers' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

@@ -1,0 +1,108 @@
+"""A small results tree with the schema of the pipeline, numbers made up."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from las.energy import estimate
+from las.evaluation.score import Score
+from las.neurons.tally import SpikeTally
+
+TEXT_CELLS = [(16, 5), (16, 1), (12, 5), (10, 5), (8, 5)]
+SIMILARITY_CELLS = [(8, 5), (10, 5), (11, 5), (13, 5), (16, 5)] + [
+    (16, h) for h in (1, 3, 7, 10, 12, 15)
+]
+TITLES = {"tiny-lm": "Tiny-LM <b>", "tiny-encoder": "Tiny-Encoder"}
+
+
+def make_tally(levels: int, layers: int = 3) -> SpikeTally:
+    tally = SpikeTally(tokens=512)
+    for i in range(layers):
+        block = f"model.layers.{i}"
+        tally.add_spikes(f"{block}.mlp.up.input", "oat", 16, 10_000, 60_000 // (levels + 1), 2)
+        tally.add_spikes(f"{block}.attn.softmax.exp", "hg:exp", 16, 4_000, 9_000, 0)
+        tally.add_operations(
+            f"{block}.mlp.up", f"{block}.mlp.up", "linear", 4_000_000 // (levels + 1), 600_000
+        )
+        tally.add_operations(
+            f"{block}.attn.softmax",
+            f"{block}.attn",
+            "softmax",
+            9_000,
+            4_000,
+            {"exp": 4_000, "reciprocal": 64},
+        )
+    tally.add_operations("lm_head", "lm_head", "linear", 900_000, 500_000)
+    return tally
+
+
+def zero_shot_scores() -> list[Score]:
+    return [
+        Score(task, "acc", True, ann, ann, 0.01, 0.01, 60, 1000, 0.98, 1e-5)
+        for task, ann in (("piqa", 0.683), ("arc_easy", 0.55), ("rte", 0.525))
+    ]
+
+
+def text_scores(time_steps: int, levels: int) -> list[Score]:
+    kl = 4.0 ** (12 - time_steps) * 1e-4 / levels
+    ratio = 1 + 10 * kl
+    change = {"relative_change_percent": 100 * (ratio - 1), "relative_change_stderr_percent": 0.01}
+    return [
+        Score("wikipedia", "perplexity", False, 18.2, 18.2 * ratio, 0.9, 0.9, 4088, 4088,
+              1 - 10 * kl, kl, change),
+        Score("wikipedia-xml", "bits_per_byte", False, 0.91, 0.91 * ratio, 0.02, 0.02, 4088, 90000,
+              1 - 10 * kl, kl, change),
+    ]  # fmt: skip
+
+
+def similarity_scores(time_steps: int) -> list[Score]:
+    loss = 30 * 4.0 ** (8 - time_steps)
+    return [
+        Score(task, metric, True, ann, ann - loss, 3.0, 3.0, 353, 353, 1 - loss / 100, None,
+              {"hidden_relative_error": 2.0**-time_steps})
+        for task, ann in (("wordsim353", 61.2), ("simlex999", 45.3), ("lee", 71.0))
+        for metric in ("spearman", "pearson")
+    ]  # fmt: skip
+
+
+def write_cell(
+    results: Path, model: str, evaluation: str, time_steps: int, levels: int, scores: list[Score]
+) -> dict[str, str]:
+    neuron = f"t{time_steps}h{levels}"
+    directory = results / model / neuron / evaluation
+    directory.mkdir(parents=True)
+    tally = make_tally(levels)
+    content: dict[str, Any] = {
+        "evaluation.json": {
+            "model": {"name": model, "title": TITLES[model]},
+            "neuron": {"time_steps": time_steps, "levels": levels, "rounding": "nearest"},
+            "evaluation": evaluation,
+            "scores": [score.to_dict() for score in scores],
+            "seconds": {"ann": 1.0, "snn": 2.5},
+        },
+        "spikes.json": tally.to_dict(),
+        "energy.json": estimate(tally).to_dict(),
+    }
+    for name, data in content.items():
+        (directory / name).write_text(json.dumps(data))
+    return {"model": model, "neuron": neuron, "evaluation": evaluation}
+
+
+@pytest.fixture
+def grid(tmp_path: Path) -> tuple[Path, list[dict[str, str]]]:
+    """A results tree and its cells; one cell of the grid has no results."""
+    results = tmp_path / "results"
+    cells = [write_cell(results, "tiny-lm", "zero_shot", 16, 5, zero_shot_scores())]
+    cells += [
+        write_cell(results, "tiny-lm", "text", t, h, text_scores(t, h)) for t, h in TEXT_CELLS
+    ]
+    cells += [
+        write_cell(results, "tiny-encoder", "similarity", t, h, similarity_scores(t))
+        for t, h in SIMILARITY_CELLS
+    ]
+    cells.append({"model": "tiny-lm", "neuron": "t6h5", "evaluation": "text"})
+    return results, cells

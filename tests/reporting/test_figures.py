@@ -1,0 +1,45 @@
+"""Figures are drawn from arrays alone, and the same arrays give the same bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from las.reporting import figures
+from las.reporting.figures import Series
+
+RNG = np.random.default_rng(0)
+X = np.linspace(-4.0, 4.0, 401)
+VALUES = np.concatenate([RNG.normal(0, 1, 500), [300.0, -200.0]])
+MAXIMUM = np.abs(RNG.normal(0, 1, (4, 32))) + 0.1
+SWEEP = [
+    Series("a", [8, 10, 16], [1e-2, 1e-3, 1e-5], [1e-4, 1e-4, 1e-6], reference=1e-5),
+    Series("cited", [8, 16], [1e-1, 1e-2], cited=True),
+]
+
+DRAWINGS: list[Callable[[Path], Path]] = [
+    lambda path: figures.outliers(path, MAXIMUM, "outliers"),
+    lambda path: figures.outliers(path, np.zeros((2, 3)), "silent layers"),
+    lambda path: figures.information(path, VALUES, np.round(VALUES), VALUES * 0.999, "codes"),
+    lambda path: figures.function_fit(path, X, np.exp(X), np.exp(X) + 1e-4, "exp"),
+    lambda path: figures.steps_sweep(path, SWEEP, "score", "T"),
+    lambda path: figures.levels_sweep(path, SWEEP, "H"),
+    lambda path: figures.losslessness(path, SWEEP, "KL"),
+]
+
+
+@pytest.mark.parametrize("draw", DRAWINGS)
+def test_two_drawings_are_equal_to_the_byte(draw: Callable[[Path], Path], tmp_path: Path) -> None:
+    first = draw(tmp_path / "a" / "one.png").read_bytes()
+    second = draw(tmp_path / "b" / "two.png").read_bytes()
+    assert first == second
+    assert first.startswith(b"\x89PNG")
+
+
+def test_a_figure_names_no_version_and_no_date(tmp_path: Path) -> None:
+    content = figures.levels_sweep(tmp_path / "h.png", SWEEP, "H").read_bytes()
+    assert b"Software" not in content
+    assert b"tIME" not in content

@@ -1,0 +1,93 @@
+"""The tables of losslessness, spikes, energy and fits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from las.fitting.fit import fit
+from las.fitting.functions import FUNCTIONS
+from las.reporting import own_tables
+from las.reporting.results import CellResult, Results, load_results
+from las.reporting.table import Number, Table, text
+
+Grid = tuple[Path, list[dict[str, str]]]
+
+
+@pytest.fixture
+def results(grid: Grid) -> Results:
+    return load_results(*grid)
+
+
+@pytest.fixture
+def cell(results: Results) -> CellResult:
+    return results.one_per_model()[0]
+
+
+def column(table: Table, name: str) -> list[str]:
+    place = table.columns.index(name)
+    return [text(row.cells[place]) for row in table.rows]
+
+
+def test_every_language_model_cell_has_its_loss(results: Results) -> None:
+    table = own_tables.losslessness_of_text(results)
+    assert column(table, "T") == ["16", "16", "12", "10", "8"]
+    assert column(table, "H") == ["5", "1", "5", "5", "5"]
+    # At T=16, H=5 the made-up KL is 4^-4 x 1e-4 / 5 = 7.81e-08.
+    assert column(table, "KL(ANN || SNN), nats")[0] == "7.81e-08"
+    # At T=8 it is 4^4 x 1e-4 / 5 = 5.12e-03, so the made-up perplexity rises by 5.12 %.
+    assert column(table, "Change, %")[-1] == "+5.120 ± 0.010"
+
+
+def test_every_encoder_cell_has_its_loss(results: Results) -> None:
+    table = own_tables.losslessness_of_similarity(results)
+    assert len(table.rows) == 11
+    # At T=8 every made-up correlation is 30 points lower.
+    assert column(table, "WordSim-353, change")[-1] == "-30.000"
+    assert column(table, "Error of hidden state")[-1] == "3.9e-03"
+
+
+def test_every_score_is_listed(results: Results) -> None:
+    # 3 zero-shot tasks, 5 text cells with 2 metrics, 11 encoder cells with 3 sets and 2 metrics.
+    assert len(own_tables.all_scores(results).rows) == 3 + 5 * 2 + 11 * 6
+
+
+def test_energy_by_layer_adds_up(cell: CellResult) -> None:
+    assert cell.energy is not None
+    table = own_tables.energy_by_layer(cell, cell.energy)
+    assert column(table, "Block") == [
+        "block 0",
+        "block 1",
+        "block 2",
+        "outside the blocks",
+        "total",
+    ]
+    energies = [row.cells[4] for row in table.rows]
+    values = [energy.value for energy in energies if isinstance(energy, Number)]
+    assert sum(values[:-1]) == pytest.approx(values[-1])
+    assert values[-1] == pytest.approx(cell.energy.total.snn_pj / 512 / 1e6)
+
+
+def test_energy_by_kind_adds_up(cell: CellResult) -> None:
+    assert cell.energy is not None
+    table = own_tables.energy_by_kind(cell, cell.energy)
+    assert column(table, "Kind of operation") == ["linear", "softmax", "total"]
+
+
+def test_spikes_by_kind_of_neuron(cell: CellResult) -> None:
+    assert cell.spikes is not None
+    table = own_tables.spikes_by_kind(cell, cell.spikes)
+    assert column(table, "Neuron") == ["hg:exp", "oat"]
+    # oat: 3 sites of 10,000 values and 60,000 / 6 spikes each: 1 spike per value, 1/16 of the time.
+    assert column(table, "Spikes per value")[1] == "1.00"
+    assert column(table, "Firing rate, %")[1] == "6.2"
+    assert column(table, "Out of range")[1] == "6"
+
+
+def test_fits_are_listed_with_their_errors() -> None:
+    result = fit(FUNCTIONS["exp"], -20.0, 0.0, 16)
+    table = own_tables.fitted_functions([("Tiny", "exp", result)])
+    assert column(table, "N") == [str(result.neuron.size)]
+    assert column(table, "Largest error") == [f"{result.max_error:.1e}"]
+    assert column(table, "Within budget") == ["yes"]

@@ -1,0 +1,144 @@
+"""The whole report, from a results tree to a page."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from las.calibration import bins
+from las.calibration.statistics import SiteStatistics, Statistics
+from las.calibration.thresholds import Thresholds
+from las.fitting.fit import fit
+from las.fitting.functions import FUNCTIONS
+from las.fitting.model_functions import FittedFunctions
+from las.reporting.report import write_report
+from las.reporting.results import load_results
+
+Grid = tuple[Path, list[dict[str, str]]]
+
+
+class Links(HTMLParser):
+    """Collects everything a browser would fetch, and the tags left open."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.targets: list[str] = []
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.targets += [value or "" for name, value in attrs if name in ("src", "href", "srcset")]
+        if tag not in ("meta", "img", "link", "br"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_the_report_is_written_whole(grid: Grid, tmp_path: Path) -> None:
+    report = write_report(*grid, tmp_path / "reports")
+    names = {path.name for path in report.table_files}
+    for table in ("table1", "table2", "table3", "table5", "table6", "losslessness_text", "scores"):
+        assert {f"{table}.md", f"{table}.csv"} <= names
+    assert all(path.exists() for path in report.table_files)
+    assert {picture.path.name for picture in report.pictures} == {
+        "losslessness.png",
+        "steps_tiny-encoder.png",
+        "levels.png",
+    }
+    assert len({table.slug for table in report.tables}) == len(report.tables)
+
+
+def test_the_page_fetches_nothing(grid: Grid, tmp_path: Path) -> None:
+    page = write_report(*grid, tmp_path / "reports").index.read_text()
+    links = Links()
+    links.feed(page)
+    assert not links.open
+    assert links.targets
+    assert all(target.startswith(("data:image/png;base64,", "#")) for target in links.targets)
+    assert not re.search(r"url\(|@import|<script|<link", page)
+
+
+def test_names_are_escaped(grid: Grid, tmp_path: Path) -> None:
+    page = write_report(*grid, tmp_path / "reports").index.read_text()
+    assert "Tiny-LM &lt;b&gt;" in page
+    assert "<b>" not in page
+
+
+def test_computed_and_cited_rows_are_told_apart(grid: Grid, tmp_path: Path) -> None:
+    page = write_report(*grid, tmp_path / "reports").index.read_text()
+    assert '<span class="badge">cited</span>' in page
+    assert '<span class="badge">computed</span>' in page
+
+
+def test_the_same_results_give_the_same_bytes(grid: Grid, tmp_path: Path) -> None:
+    first = write_report(*grid, tmp_path / "one")
+    second = write_report(*grid, tmp_path / "two")
+    assert first.index.read_bytes() == second.index.read_bytes()
+
+
+def test_a_cell_without_results_is_named(grid: Grid, tmp_path: Path) -> None:
+    page = write_report(*grid, tmp_path / "reports").index.read_text()
+    assert "Cells of the grid without results: tiny-lm/t6h5/text." in page
+
+
+def test_a_report_on_nothing_shows_the_paper_alone(tmp_path: Path) -> None:
+    report = write_report(tmp_path / "results", [], tmp_path / "reports")
+    page = report.index.read_text()
+    assert "No cell of the grid has results yet." in page
+    assert "LAS (OPT-66B)" in page
+    assert not report.pictures
+
+
+def test_outliers_codes_and_fits_are_shown(grid: Grid, tmp_path: Path) -> None:
+    results, cells = grid
+    edges, calm, spiky = bins.edges(), np.ones(8), np.array([1.0] * 7 + [900.0])
+    histogram = np.where((edges[:-1] > 0.01) & (edges[:-1] < 2), 1000.0, 0.0)
+    histogram[np.searchsorted(edges, 900.0) - 1] = 1.0
+    sites = {
+        f"layers.{i}.{name}": SiteStatistics(
+            "oat", count=8, low=-peak.max(), high=1.0, histogram=histogram, channel_peak=peak
+        )
+        for i in (0, 1)
+        for name, peak in (("attn", calm), ("mlp", spiky))
+    }
+    Statistics("base", "llama", sites).save(results / "tiny-lm" / "statistics.safetensors")
+    Thresholds({name: ((2.0, 1000.0), (3.0,)) for name in sites}).save(
+        results / "tiny-lm" / "t16h5" / "thresholds.json"
+    )
+    fitted = FittedFunctions(
+        {name: fit(FUNCTIONS[name], -9.0, 0.0, 16) for name in ("gelu", "exp")}
+    )
+    fitted.save(results / "tiny-lm" / "t16h5" / "functions.safetensors")
+    report = write_report(results, cells, tmp_path / "reports")
+    titles = [picture.title for picture in report.pictures]
+    assert "Figure 1 (a). Tiny-LM <b>: outliers, layers.*.mlp" in titles
+    assert any(title.startswith("Figure 1 (b).") and "layers.0.mlp" in title for title in titles)
+    assert any(title.startswith("Figure 3. Tiny-LM <b>: GELU") for title in titles)
+    assert any(title.startswith("Figure 4. Tiny-LM <b>: exp(x)") for title in titles)
+    functions = next(table for table in report.tables if table.slug == "functions")
+    assert [row.cells[1] for row in functions.rows] == ["exp", "gelu"]
+
+
+def test_damaged_results_are_named(grid: Grid) -> None:
+    results, cells = grid
+    path = results / "tiny-lm" / "t16h5" / "text" / "evaluation.json"
+    content = json.loads(path.read_text())
+    del content["neuron"]
+    path.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match="tiny-lm/t16h5/text"):
+        load_results(results, cells)
+
+
+def test_a_cell_before_the_energy_stage_still_reports(grid: Grid, tmp_path: Path) -> None:
+    results, cells = grid
+    for path in results.rglob("energy.json"):
+        path.unlink()
+    for path in results.rglob("spikes.json"):
+        path.unlink()
+    report = write_report(results, cells, tmp_path / "reports")
+    assert "The energy has not been estimated yet." in report.index.read_text()
