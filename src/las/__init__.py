@@ -1,8 +1,18 @@
 """las: pretrained transformers as fully spike-driven networks, without loss."""
 
-from las.components.modes import simulate as _simulate
+import las.energy  # noqa: F401  the package, before the function of that name below
 from las.config import SpikeConfig
-from las.conversion.adapter import load, save
-from las.conversion.convert import convert
+from las.conversion import convert, converts, load, save, simulate
+from las.energy.counting import count_spikes
+from las.energy.model_energy import energy
 
-__all__ = ["SpikeConfig", "convert", "load", "save"]
+__all__ = [
+    "SpikeConfig",
+    "convert",
+    "converts",
+    "count_spikes",
+    "energy",
+    "load",
+    "save",
+    "simulate",
+]

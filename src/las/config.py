@@ -36,7 +36,7 @@ class SpikeConfig:
     bands: int = 2
     rounding: Rounding = "nearest"
     threshold_rule: ThresholdRule = "error"
-    margin: float = 1.5
+    margin: float = 2.0
     budgets: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -68,3 +68,71 @@ def test_missing_weights_are_named(tmp_path):
 def test_an_unknown_kind_names_those_there_are(tmp_path):
     with pytest.raises(AssetError, match="unknown kind of model 'cnn'; known: causal_lm, encoder"):
         materialise_model(tmp_path, tmp_path / "model", "cnn")
+
+
+@pytest.fixture
+def quantised(tmp_path):
+    """A tiny Llama as a GGUF file with 8-bit weights, as a fetched asset."""
+    import gguf
+    import numpy as np
+
+    folder = tmp_path / "asset"
+    folder.mkdir()
+    width, heads, vocabulary = 32, 2, 16
+    writer = gguf.GGUFWriter(folder / "tiny.gguf", "llama")
+    writer.add_context_length(64)
+    writer.add_embedding_length(width)
+    writer.add_block_count(1)
+    writer.add_feed_forward_length(64)
+    writer.add_head_count(heads)
+    writer.add_head_count_kv(heads)
+    writer.add_layer_norm_rms_eps(1e-5)
+    writer.add_rope_freq_base(10000.0)
+    writer.add_vocab_size(vocabulary)
+    writer.add_tokenizer_model("gpt2")
+    tokens = ["<unk>", "<s>", "</s>", *"abcdefghijkl", "ab"]
+    writer.add_token_list(tokens)
+    writer.add_token_types([3, 3, 3] + [1] * 13)
+    writer.add_token_merges(["a b"])
+    writer.add_bos_token_id(1)
+    writer.add_eos_token_id(2)
+    random = np.random.default_rng(0)
+    shapes = {
+        "token_embd": (vocabulary, width),
+        "output_norm": (width,),
+        "blk.0.attn_norm": (width,),
+        "blk.0.ffn_norm": (width,),
+        **{f"blk.0.attn_{name}": (width, width) for name in ("q", "k", "v", "output")},
+        "blk.0.ffn_gate": (64, width),
+        "blk.0.ffn_up": (64, width),
+        "blk.0.ffn_down": (width, 64),
+    }
+    for name, shape in shapes.items():
+        weight = random.standard_normal(shape).astype(np.float32)
+        if len(shape) == 1:
+            writer.add_tensor(f"{name}.weight", weight)
+        else:
+            kind = gguf.GGMLQuantizationType.Q8_0
+            writer.add_tensor(f"{name}.weight", gguf.quantize(weight, kind), raw_dtype=kind)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return folder
+
+
+def test_a_quantised_model_becomes_plain_float32(quantised, tmp_path):
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    folder = materialise_model(quantised, tmp_path / "model", "causal_lm", "tiny.gguf")
+    model = AutoModelForCausalLM.from_pretrained(folder)
+    assert not hasattr(model.config, "quantization_config")
+    assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
+    there = AutoModelForCausalLM.from_pretrained(
+        quantised, gguf_file="tiny.gguf", dtype=torch.float32
+    )
+    for name, weight in there.state_dict().items():
+        assert torch.equal(model.state_dict()[name], weight), name
+    assert AutoTokenizer.from_pretrained(folder)("ab", add_special_tokens=False)["input_ids"] == [
+        15
+    ]

@@ -101,31 +101,14 @@ class Recorder:
 
 
 def _add(entry: SiteStatistics, site: OATSite | HGSite, values: Tensor) -> None:
-    exponential = isinstance(site, HGSite) and site.function == "exp"
-    finite = torch.isfinite(values)
-    allowed = finite | (values == -torch.inf) if exponential else finite  # -inf: masked entries
-    if not bool(allowed.all()):
-        raise CalibrationError(
-            f"NaN or infinite activations at {site.name}: check the calibration batches and the "
-            "model's weights"
-        )
-    real = values if bool(finite.all()) else values[finite]
-    if not real.numel():
-        return
-    entry.count += real.numel()
-    entry.low = min(entry.low, float(real.min()))
-    entry.high = max(entry.high, float(real.max()))
-    entry.total += float(real.sum(dtype=torch.float64))
-    entry.squares += float(real.double().square().sum())
-    if isinstance(site, HGSite):
-        return
     rows = torch.ones(values.shape[0])
-    if site.scale_free:
-        rows = 1 / values.square().mean(-1).clamp_min(1e-30)
-    columns = site.channel_weights
-    if columns is None:
-        columns = torch.ones(values.shape[-1])
-    plain, heavy = kernels.histogram(
+    columns = torch.ones(values.shape[-1])
+    if isinstance(site, OATSite):
+        if site.scale_free:
+            rows = 1 / values.square().mean(-1).clamp_min(1e-30)
+        if site.channel_weights is not None:
+            columns = site.channel_weights
+    plain, heavy, figures = kernels.survey(
         values.numpy(),
         values.view(torch.int32).numpy(),
         columns.double().cpu().numpy(),
@@ -134,9 +117,20 @@ def _add(entry: SiteStatistics, site: OATSite | HGSite, values: Tensor) -> None:
         SUB_BITS,
         BINS,
     )
+    count, low, high, total, squares, masked, broken = figures.tolist()
+    masks = isinstance(site, HGSite) and site.function == "exp"  # where -inf is a masked entry
+    if broken or (masked and not masks):
+        raise CalibrationError(
+            f"NaN or infinite activations at {site.name}: check the calibration batches and the "
+            "model's weights"
+        )
+    entry.count += int(count)
+    entry.low, entry.high = min(entry.low, low), max(entry.high, high)
+    entry.total += total
+    entry.squares += squares
     entry.histogram += plain
     entry.importance += heavy
-    if site.token_dim == 1:
+    if isinstance(site, OATSite) and site.token_dim == 1:
         peak = values.abs().amax(0).double().numpy()
         entry.channel_peak = (
             np.maximum(entry.channel_peak, peak) if entry.channel_peak.size else peak

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -63,13 +64,21 @@ def choose_thresholds(statistics: Statistics, config: SpikeConfig) -> Thresholds
     """
     rules = {"error": _least_error, "paper": _paper, "released": _released}
     rule = rules[config.threshold_rule]
-    return Thresholds(
-        {
-            name: rule(site, config)
-            for name, site in statistics.sites.items()
-            if site.kind == "oat"
-        }
-    )
+    sites = {}
+    for name, site in statistics.sites.items():
+        if site.kind == "oat":
+            taus, gates = rule(site, config)
+            sites[name] = tuple(_short(tau, config.levels) for tau in taus), gates
+    return Thresholds(sites)
+
+
+def _short(tau: float, levels: int) -> float:
+    """The next tau for which theta / H has 20 significant bits.
+
+    Then every sum of weighted spikes is exact in float64, however it is added up.
+    """
+    mantissa, exponent = math.frexp(tau / levels)
+    return math.ldexp(math.ceil(mantissa * 2**20), exponent - 20) * levels
 
 
 def full_scale(config: SpikeConfig) -> float:
@@ -129,15 +138,13 @@ def _error_table(time_steps: int, levels: int, rounding: Rounding, phase: int) -
     low = 2.0 ** (position // per) * (1 + (position % per) / per)
     width = 2.0 ** (position // per) / per
     x = low[:, None] + width[:, None] * (np.arange(points) + 0.5) / points
-    table = np.zeros((_SPAN, _SPAN))
-    scale = MT(1.0, time_steps, levels, rounding).largest
-    for i in range(_SPAN):
-        end = float(low[i] + width[i])
-        inside = torch.from_numpy(np.ascontiguousarray(x[: i + 1].reshape(-1)))
-        neuron = OAT((end / scale,), (), time_steps, levels, rounding)
-        error = (code_oat(inside, neuron).value - inside).square().view(-1, points).mean(1)
-        table[i, : i + 1] = error.numpy()
-    return table
+    ends = low + width
+    neuron = OAT((1 / MT(1.0, time_steps, levels, rounding).largest,), (), time_steps, levels,
+                 rounding)  # of full scale 1: the error only depends on x / end, but for a factor
+    relative = torch.from_numpy(x.reshape(1, -1) / ends[:, None]).clamp_max(1)
+    error = (code_oat(relative, neuron).value - relative).square()
+    mean = error.view(_SPAN, _SPAN, points).mean(-1).numpy() * ends[:, None] ** 2
+    return np.asarray(np.tril(mean))
 
 
 def _paper(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from las.components.modes import simulating
-from las.components.saa import total
 from las.components.site import HGSite, accumulate
 from las.neurons.tally import current_tally
 
@@ -28,7 +27,7 @@ class SpikingActivation(nn.Module):
                 self.name,
                 self.name,
                 "activation",
-                sops=total(spiked.counts),
+                sops=spiked.spikes,
                 macs=0,
                 nonlinear={self.site.function: x.numel()},
             )

@@ -9,10 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from las.components.modes import simulating
-from las.components.saa import multiply_steps, total
-from las.components.site import OATSite, Spiked, accumulate
+from las.components.saa import multiply_steps
+from las.components.site import OATSite, accumulate
 from las.components.softmax import SpikingSoftmax
 from las.errors import UnsupportedModelError
+from las.neurons.coded import Coded
 from las.neurons.tally import current_tally
 
 NAME = "las"
@@ -87,7 +88,7 @@ class SpikingAttention(nn.Module):
         )
 
     def _count(
-        self, q: Spiked, k: Spiked, v: Spiked, p: Spiked, allowed: Tensor | None, groups: int
+        self, q: Coded, k: Coded, v: Coded, p: Coded, allowed: Tensor | None, groups: int
     ) -> None:
         """Each spike adds one stored row of the other operand, as far as the mask lets it."""
         tally = current_tally()
@@ -110,7 +111,7 @@ class SpikingAttention(nn.Module):
 
         scores = int((rows(q.counts) * keys_of_query).sum())
         scores += int((rows(k.counts) * queries_of_key).sum())
-        context = total(p.counts) * width + int((rows(v.counts) * queries_of_key).sum())
+        context = p.spikes * width + int((rows(v.counts) * queries_of_key).sum())
         for part, sops in (("scores", scores), ("context", context)):
             tally.add_operations(
                 f"{self.name}.{part}", self.name, "matmul", sops=sops, macs=pairs * width

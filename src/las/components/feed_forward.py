@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from las.components.activation import SpikingActivation
 from las.components.linear import SpikingLinear
 from las.components.modes import simulating
-from las.components.saa import multiply_steps, total
+from las.components.saa import multiply_steps
 from las.components.site import OATSite, accumulate
 from las.neurons.tally import current_tally
 
@@ -51,7 +51,7 @@ class SpikingGatedFeedForward(nn.Module):
                 self.name,
                 self.name,
                 "hadamard",
-                sops=total(g.counts) + total(u.counts),
+                sops=g.spikes + u.spikes,
                 macs=x.numel() // x.shape[-1] * gate.shape[-1],
                 nonlinear={self.act_fn.site.function: gate.numel()},
             )

@@ -7,7 +7,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from las.components.modes import observer, simulating
-from las.components.saa import total
 from las.components.site import OATSite
 from las.neurons.tally import current_tally
 
@@ -52,14 +51,14 @@ class SpikingLinear(nn.Module):
                 self.name,
                 self.name,
                 "linear",
-                sops=total(spiked.counts) * outputs,
+                sops=spiked.spikes * outputs,
                 macs=x.numel() * outputs,
             )
         return F.linear(spiked.value, self.matrix, self.bias)
 
     def _simulate(self, x: Tensor) -> Tensor:
         current: Tensor | None = None
-        for weighted in self.site.steps(x):
+        for weighted in self.site.steps(x, count=self.site.name.startswith(f"{self.name}.")):
             arriving = F.linear(weighted, self.matrix)
             current = arriving if current is None else current + arriving
         assert current is not None

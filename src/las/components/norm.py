@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from las.components.modes import simulating
-from las.components.saa import multiply_steps, total
+from las.components.saa import multiply_steps
 from las.components.site import HGSite, OATSite, accumulate
 from las.neurons.tally import current_tally
 
@@ -64,12 +64,12 @@ class SpikingNorm(nn.Module):
         output = self.output(spiked.value * inverse.value)
         if (tally := current_tally()) is not None:
             width = x.shape[-1]
-            hadamard = total(spiked.counts) + total(inverse.counts) * width
+            hadamard = spiked.spikes + inverse.spikes * width
             tally.add_operations(
                 self.name,
                 self.name,
                 "norm",
-                sops=total(squares.counts) + hadamard + total(output.counts),
+                sops=squares.spikes + hadamard + output.spikes,
                 macs=x.numel() * 3,
                 nonlinear={"sqrt": x.numel() // width},
             )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-import torch
 from torch import Tensor
 
 Product = Callable[[Tensor, Tensor], Tensor]
@@ -36,7 +35,3 @@ def multiply_steps(a: Iterator[Tensor], b: Iterator[Tensor], product: Product) -
             sum_a, sum_b = sum_a + spikes_a, sum_b + spikes_b
         yield increment
 
-
-def total(counts: Tensor) -> int:
-    """Number of spikes in a tensor of counts."""
-    return int(counts.sum(dtype=torch.int64))

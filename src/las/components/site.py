@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterator
-from typing import NamedTuple
-
 import torch
 from torch import Tensor, nn
 
@@ -18,18 +16,6 @@ from las.neurons.fused import code_hg, code_oat
 from las.neurons.hg import HG
 from las.neurons.oat import OAT
 from las.neurons.tally import current_tally
-
-
-class Spiked(NamedTuple):
-    """A coded tensor and, where spikes are counted, how many there are.
-
-    Attributes:
-        value: what the spikes add up to over T.
-        counts: spikes of each element, int8, or None.
-    """
-
-    value: Tensor
-    counts: Tensor | None
 
 
 class OATSite(nn.Module):
@@ -53,38 +39,44 @@ class OATSite(nn.Module):
         self.scale_free = scale_free
         self.token_dim = token_dim
         self.channel_weights: Tensor | None = None
-        self._shared: tuple[weakref.ref[Tensor], int, Spiked, int] | None = None
+        self._shared: tuple[weakref.ref[Tensor], int, Coded, int] | None = None
 
-    def forward(self, x: Tensor) -> Spiked:
+    def forward(self, x: Tensor) -> Coded:
         """The fused path: code x, any shape."""
         if (watch := observer()) is not None:
             watch.observe(self, x)
-            return Spiked(x, None)
+            return Coded(x)
         if self.fan_out > 1 and (known := self._recall(x)) is not None:
             return known
         tally = current_tally()
         coded = code_oat(x, self._calibrated(), count=tally is not None)
         self._count(coded)
-        spiked = Spiked(coded.value, coded.counts)
         if self.fan_out > 1:
-            self._shared = (weakref.ref(x), x._version, spiked, self.fan_out - 1)
-        return spiked
+            self._shared = (weakref.ref(x), x._version, coded, self.fan_out - 1)
+        return coded
 
-    def steps(self, x: Tensor) -> Iterator[Tensor]:
-        """The step simulator: the weighted spikes theta(t) X_s(t) of t = 1 .. T."""
+    def steps(self, x: Tensor, count: bool = True) -> Iterator[Tensor]:
+        """The step simulator: the weighted spikes theta(t) X_s(t) of t = 1 .. T.
+
+        Arguments:
+            x: input, any shape.
+            count: whether these spikes count; those of a shared population count once.
+        """
         neuron = self._calibrated()
+        if not count:
+            return oat.spike_train(x, neuron)
         return _counted_steps(self.name, "oat", neuron.time_steps, x, oat.spike_train(x, neuron))
 
-    def _recall(self, x: Tensor) -> Spiked | None:
+    def _recall(self, x: Tensor) -> Coded | None:
         """The spikes of x if another reader of the same tensor has just coded it."""
         if self._shared is None:
             return None
-        source, version, spiked, readers = self._shared
+        source, version, coded, readers = self._shared
         if source() is not x or version != x._version:
             self._shared = None
             return None
-        self._shared = (source, version, spiked, readers - 1) if readers > 1 else None
-        return spiked
+        self._shared = (source, version, coded, readers - 1) if readers > 1 else None
+        return coded
 
     def _calibrated(self) -> OAT:
         if self.neuron is None:
@@ -99,7 +91,7 @@ class OATSite(nn.Module):
                 "oat",
                 self._calibrated().time_steps,
                 coded.counts.numel(),
-                int(coded.counts.sum(dtype=torch.int64)),
+                coded.spikes,
                 coded.out_of_range,
             )
 
@@ -121,11 +113,11 @@ class HGSite(nn.Module):
         self.name = ""
         self.neuron: HG | None = None
 
-    def forward(self, x: Tensor) -> Spiked:
+    def forward(self, x: Tensor) -> Coded:
         """The fused path: f_hat(x), any shape."""
         if (watch := observer()) is not None:
             watch.observe(self, x)
-            return Spiked(FUNCTIONS[self.function].evaluate(x), None)
+            return Coded(FUNCTIONS[self.function].evaluate(x))
         neuron = self._fitted()
         tally = current_tally()
         coded = code_hg(x, neuron, count=tally is not None)
@@ -135,10 +127,10 @@ class HGSite(nn.Module):
                 f"hg:{self.function}",
                 neuron.time_steps,
                 coded.counts.numel(),
-                int(coded.counts.sum(dtype=torch.int64)),
+                coded.spikes,
                 coded.out_of_range,
             )
-        return Spiked(coded.value, coded.counts)
+        return coded
 
     def steps(self, x: Tensor) -> Iterator[Tensor]:
         """The step simulator: the weighted spikes d(t) s(t) of t = 1 .. T."""

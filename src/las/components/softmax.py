@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 import torch
 from torch import Tensor, nn
 
-from las.components.saa import multiply_steps, total
+from las.components.saa import multiply_steps
 from las.components.site import HGSite, accumulate
 from las.neurons.tally import current_tally
 
@@ -40,7 +40,7 @@ class SpikingSoftmax(nn.Module):
                 self.name,
                 self.name,
                 "softmax",
-                sops=2 * total(exponentials.counts) + total(inverse.counts * rows),
+                sops=2 * exponentials.spikes + int((inverse.counts * rows).sum()),
                 macs=kept,
                 nonlinear={"exp": kept, "reciprocal": inverse.value.numel()},
             )

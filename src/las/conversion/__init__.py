@@ -1,1 +1,23 @@
 """From a pretrained model to a spiking one, and to disk and back."""
+
+from las.conversion.adapter import load, read_adapter, save, write_adapter
+from las.conversion.convert import convert
+from las.conversion.prepare import is_spiking, prepare
+from las.conversion.registry import converts
+from las.conversion.simulate import simulate
+from las.conversion.state import SpikingState, apply, assemble
+
+__all__ = [
+    "SpikingState",
+    "apply",
+    "assemble",
+    "convert",
+    "converts",
+    "is_spiking",
+    "load",
+    "prepare",
+    "read_adapter",
+    "save",
+    "simulate",
+    "write_adapter",
+]

@@ -10,7 +10,7 @@ from torch import nn
 
 from las.calibration.fingerprint import fingerprint
 from las.conversion.checkpoint import attach, state_of
-from las.conversion.prepare import prepare
+from las.conversion.prepare import prepare, restored_on_error
 from las.conversion.state import SpikingState, apply
 from las.errors import AdapterError
 
@@ -38,13 +38,13 @@ def save(model: nn.Module, directory: str | Path) -> Path:
 
 def write_adapter(directory: Path, state: SpikingState) -> Path:
     """Write an adapter from its parts."""
-    from safetensors.torch import save_file
+    from safetensors.numpy import save_file
 
-    data, tensors = state.pack()
+    data, arrays = state.pack()
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / FILE
     partial = path.with_suffix(".partial")
-    save_file(tensors, partial, {"format": FORMAT, "header": json.dumps(data)})
+    save_file(arrays, partial, {"format": FORMAT, "header": json.dumps(data)})
     partial.replace(path)
     return path
 
@@ -61,12 +61,12 @@ def read_adapter(directory: str | Path) -> SpikingState:
     if not path.exists():
         raise AdapterError(f"no adapter in {directory}: {FILE} is missing; write one with las.save")
     try:
-        with safe_open(path, "pt") as file:
+        with safe_open(path, "numpy") as file:
             metadata = file.metadata() or {}
             if metadata.get("format") != FORMAT:
                 raise AdapterError(f"{path} is no las adapter of format {FORMAT}")
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        return SpikingState.unpack(json.loads(metadata["header"]), tensors)
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        return SpikingState.unpack(json.loads(metadata["header"]), arrays)
     except (OSError, SafetensorError, KeyError, ValueError) as error:
         raise AdapterError(f"{path} is damaged or truncated ({error}): save it again") from error
 
@@ -88,7 +88,8 @@ def load(base_model: Model, directory: str | Path) -> Model:
             f"the adapter in {directory} belongs to a {state.model_type} model with fingerprint "
             f"{state.base}, this model has {found}: load the base it was made from"
         )
-    prepare(base_model)
+    with restored_on_error(base_model):
+        prepare(base_model)
+        apply(base_model, state)
     attach(base_model, state)
-    apply(base_model, state)
     return base_model

@@ -2,13 +2,16 @@
 
 The spiking state travels in config.json as a quantization config, the one hook by which
 transformers rebuilds a model of other modules before it loads weights into them. Thresholds are
-numbers in that file, never buffers: a cast of the model to bfloat16 does not touch them.
+numbers in that file, never buffers: a cast of the model to bfloat16 does not touch them. The arrays
+are one base64 string of safetensors bytes, exact and short.
 """
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
+from safetensors.numpy import load, save
 from torch import nn
 from transformers.quantizers import register_quantization_config, register_quantizer
 from transformers.quantizers.base import HfQuantizer
@@ -26,21 +29,21 @@ METHOD = "las"
 class SpikingModelConfig(QuantizationConfigMixin):
     """The spiking state as transformers stores it in config.json."""
 
-    def __init__(self, data: dict[str, Any], tensors: dict[str, Any], **kwargs: Any) -> None:
+    def __init__(self, data: dict[str, Any], arrays: str, **kwargs: Any) -> None:
         self.quant_method = METHOD
         self.data = data
-        self.tensors = tensors
+        self.arrays = arrays
 
     @classmethod
     def of(cls, state: SpikingState) -> SpikingModelConfig:
         """From a state."""
-        data, tensors = state.pack()
-        return cls(data, {name: tensor.tolist() for name, tensor in tensors.items()})
+        data, arrays = state.pack()
+        return cls(data, base64.b64encode(save(arrays)).decode())
 
     @property
     def state(self) -> SpikingState:
         """The state itself."""
-        return SpikingState.unpack(self.data, self.tensors)
+        return SpikingState.unpack(self.data, load(base64.b64decode(self.arrays)))
 
 
 @register_quantizer(METHOD)

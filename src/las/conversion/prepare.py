@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from torch import nn
@@ -43,11 +45,40 @@ def prepare(model: nn.Module) -> nn.Module:
     check_supported(model)
     transformers_model: Any = model
     attention.register()
-    _swap_children(model)
-    transformers_model.set_attn_implementation(attention.NAME)
-    model.eval()
-    name_sites(model)
+    with restored_on_error(model):
+        _swap_children(model)
+        transformers_model.set_attn_implementation(attention.NAME)
+        model.eval()
+        name_sites(model)
     return model
+
+
+@contextmanager
+def restored_on_error(model: nn.Module) -> Iterator[None]:
+    """Put a model back as it was if the block raises.
+
+    What a conversion changes is undone: which modules it holds, whether they train, and the
+    attention implementation. Parameters are never changed.
+
+    Arguments:
+        model: a model before its conversion.
+    """
+    # the same module under two names counts twice, which `named_children` would leave out
+    children = {module: dict(module._modules) for module in model.modules()}
+    training = {module: module.training for module in children}
+    configs: list[Any] = [m.config for m in children if hasattr(m, "config")]
+    implementations = [getattr(config, "_attn_implementation", None) for config in configs]
+    try:
+        yield
+    except BaseException:
+        for module, held in children.items():
+            module._modules.clear()
+            module._modules.update(held)
+            module.training = training[module]
+        for config, name in zip(configs, implementations, strict=True):
+            if hasattr(config, "_attn_implementation"):
+                config._attn_implementation = name
+        raise
 
 
 def check_supported(model: nn.Module) -> None:
@@ -58,7 +89,9 @@ def check_supported(model: nn.Module) -> None:
         is_leaf = next(module.children(), None) is None
         needs_one = is_leaf or kind.endswith(("Attention", "MLP"))
         needs_one &= kind not in CONVERTERS and kind not in PASSIVE
-        if needs_one and not any(_holds(child) for child in module.modules() if child is not module):
+        if needs_one and not any(
+            _holds(child) for child in module.modules() if child is not module
+        ):
             unknown.setdefault(kind, []).append(path)
     if unknown:
         listed = "; ".join(
@@ -93,7 +126,7 @@ def name_sites(model: nn.Module) -> None:
     """Give every component and neuron site its module path as name."""
     for path, module in model.named_modules():
         if type(module).__module__.startswith("las.components"):
-            module.name = path  # type: ignore[assignment]
+            module.name = path
 
 
 def share_sites(model: nn.Module, shared: dict[str, str]) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+import numpy as np
+from torch import nn
 
 from las.calibration.statistics import Statistics
 from las.calibration.thresholds import Thresholds
@@ -16,7 +16,7 @@ from las.config import SpikeConfig
 from las.conversion.prepare import share_sites
 from las.errors import AdapterError
 from las.fitting.model_functions import FittedFunctions
-from las.neurons.hg import HG
+from las.neurons.hg import HG, Array
 from las.neurons.oat import OAT
 from las.neurons.store import pack, unpack
 
@@ -41,19 +41,17 @@ class SpikingState:
     shared: dict[str, str]
     functions: dict[str, HG]
 
-    def pack(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
-        """Split into plain data for JSON and float64 tensors."""
+    def pack(self) -> tuple[dict[str, Any], dict[str, Array]]:
+        """Split into plain data for JSON and float64 arrays."""
         names = sorted(self.thresholds.sites)
-        tensors = {
-            "taus": torch.tensor([self.thresholds.sites[n][0] for n in names], dtype=torch.float64),
-            "gates": torch.tensor(
-                [self.thresholds.sites[n][1] for n in names], dtype=torch.float64
-            ),
+        arrays = {
+            "taus": np.array([self.thresholds.sites[n][0] for n in names], dtype=np.float64),
+            "gates": np.array([self.thresholds.sites[n][1] for n in names], dtype=np.float64),
         }
         functions = {}
         for name, neuron in self.functions.items():
             functions[name], parts = pack(neuron)
-            tensors |= {f"{name}|{part}": tensor for part, tensor in parts.items()}
+            arrays |= {f"{name}|{part}": array for part, array in parts.items()}
         data = {
             "config": asdict(self.config),
             "base": self.base,
@@ -62,13 +60,13 @@ class SpikingState:
             "shared": self.shared,
             "functions": functions,
         }
-        return data, tensors
+        return data, arrays
 
     @classmethod
-    def unpack(cls, data: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> SpikingState:
+    def unpack(cls, data: Mapping[str, Any], arrays: Mapping[str, Array]) -> SpikingState:
         """Inverse of `pack`."""
-        taus = torch.as_tensor(tensors["taus"]).tolist()
-        gates = torch.as_tensor(tensors["gates"]).tolist()
+        taus = arrays["taus"].tolist()
+        gates = arrays["gates"].tolist()
         return cls(
             SpikeConfig(**data["config"]),
             data["base"],
@@ -81,7 +79,7 @@ class SpikingState:
             ),
             dict(data["shared"]),
             {
-                name: unpack(one, {p: tensors[f"{name}|{p}"] for p in ("offset", "slope")})
+                name: unpack(one, {p: arrays[f"{name}|{p}"] for p in ("offset", "slope")})
                 for name, one in data["functions"].items()
             },
         )

@@ -27,6 +27,7 @@ SAMPLES = 96
 MOST_SPLITS = 10
 _SEED = 2025
 _MARGIN = 0.9  # of the budget, on the samples; the dense grid lies between them
+_POINTS = 67  # of the dense grid in each sub-range
 _SMALLEST = -24  # exponent of the smallest central sub-range
 
 
@@ -77,16 +78,18 @@ def fit(
         raise ValueError(f"{function.name}: range [{low}, {high}] is empty or not finite")
     if (function.inputs == "positive" and low <= 0) or (function.inputs == "negative" and high > 0):
         raise ValueError(f"{function.name} takes {function.inputs} inputs, got [{low}, {high}]")
-    parts = [
-        _fit_sign(function, sign, low, high, time_steps, budget) for sign in (-1.0, 1.0)
-    ]
+    sides = {
+        sign: _fit_side(function, sign, low, high, time_steps, budget)
+        for sign, unused in ((-1, "positive"), (1, "negative"))
+        if function.inputs != unused
+    }
     neuron = HG(
         function.name,
         time_steps,
-        parts[0].octaves,
-        parts[1].octaves,
-        np.concatenate([p.offset for p in parts]),
-        np.concatenate([p.slope for p in parts]),
+        sides[-1].octaves if -1 in sides else None,
+        sides[1].octaves if 1 in sides else None,
+        np.concatenate([side.offset for side in sides.values()]),
+        np.concatenate([side.slope for side in sides.values()]),
         low,
         high,
     )
@@ -100,18 +103,13 @@ class _Side:
     slope: Array
 
 
-def _fit_sign(
-    function: Function, sign: float, low: float, high: float, steps: int, budget: Budget
+def _fit_side(
+    function: Function, sign: int, low: float, high: float, steps: int, budget: Budget
 ) -> _Side:
     """Sub-neurons for the inputs of one sign."""
-    reach = max(high if sign > 0 else -low, 0.0)
-    floor = low if function.inputs == "positive" else 0.0
-    silent = sign < 0 and function.silent_below
-    unused = (function.inputs == "positive" and sign < 0) or reach == 0
-    if unused:  # one sub-neuron that holds the value at the domain's border
-        lowest = _SMALLEST if function.inputs != "positive" else math.floor(math.log2(low))
-        value = _values(function, np.array([max(floor, 0.0)]))
-        return _Side(Octaves(lowest), value, np.zeros(1))
+    reach = high if sign > 0 else -low
+    if reach <= 0:  # the calibrated range does not go there
+        reach = 2.0**_SMALLEST
     highest = math.ceil(math.log2(reach)) + function.tail
     if function.inputs == "positive":
         lowest = math.floor(math.log2(low)) - function.head
@@ -133,13 +131,14 @@ def _fit_sign(
         splits.append(split)
         offsets.append(offset)
         slopes.append(slope)
+    silent = sign < 0 and function.silent_below
     return _Side(
         Octaves(lowest, tuple(splits), silent), np.concatenate(offsets), np.concatenate(slopes)
     )
 
 
 def _central_octave(
-    function: Function, sign: float, highest: int, steps: int, budget: Budget
+    function: Function, sign: int, highest: int, steps: int, budget: Budget
 ) -> int:
     """The exponent e up to which one sub-neuron on [0, 2^e) meets the budget."""
     for exponent in range(_SMALLEST, highest):
@@ -150,7 +149,7 @@ def _central_octave(
 
 
 def _fit_octave(
-    function: Function, sign: float, exponent: int, steps: int, budget: Budget, calibrated: bool
+    function: Function, sign: int, exponent: int, steps: int, budget: Budget, calibrated: bool
 ) -> tuple[int, Array, Array]:
     """Split an octave until its sub-neurons meet the budget; in the tail, at most as its shape needs."""
     split = -1
@@ -174,14 +173,17 @@ def _fit_cells(
     """
     rng = np.random.default_rng(_SEED)
     u = np.sort((np.arange(SAMPLES) + rng.uniform(size=SAMPLES)) / SAMPLES)  # in [0, 1)
-    coded = _binary_code(u, steps) * width
-    x = left[:, None] + width * u
-    f = _values(function, x)
+    u = np.concatenate([[0.0], u, [np.nextafter(1.0, 0.0)]])
+    code = _binary_code(u, steps)
+    f = _values(function, left[:, None] + width * u)
     slope = np.zeros(len(left))
     if steps > 1:
-        centred = coded - coded.mean()
-        slope = f @ centred / (centred @ centred)
-    residual = f - slope[:, None] * coded
+        centred = code - code.mean()
+        slope = f @ centred / (centred @ centred) / width
+    # Inputs that share a code differ most at the two ends of what it stands for.
+    u = np.concatenate([code, u, code + 2.0 ** (1 - steps)])
+    f = _values(function, left[:, None] + width * u)
+    residual = f - slope[:, None] * width * np.tile(code, 3)
     offset = (residual.max(1) + residual.min(1)) / 2
     allowed = np.maximum(budget.absolute, budget.relative * np.abs(f))
     error = np.abs(residual - offset[:, None])
@@ -231,12 +233,19 @@ def _measure(neuron: HG, function: Function, budget: Budget) -> Fit:
 
 
 def _dense_grid(neuron: HG) -> Iterator[Array]:
-    """Points of the calibrated range, octave by octave: 64 in each sub-range, none a sample."""
-    for sign, octaves in ((-1.0, neuron.negative), (1.0, neuron.positive)):
+    """Points of the calibrated range, octave by octave: `_POINTS` in each sub-range, no sample.
+
+    Their number is odd, so that almost none has a finite binary code: T steps round them as they
+    do any input.
+    """
+    for sign, octaves in neuron.sides:
         borders = [0.0, *(2.0 ** (octaves.lowest + i) for i in range(len(octaves.splits) + 1))]
         for i, (a, b) in enumerate(zip(borders, borders[1:], strict=False)):
             cells = 1 if i == 0 else 2 ** octaves.splits[i - 1]
-            x = sign * (a + (b - a) * (np.arange(64 * cells) + 0.5) / (64 * cells))
+            count = _POINTS * cells
+            x = a + (b - a) * (np.arange(count) + 0.5) / count
+            ends = a + (b - a) * np.arange(1, cells + 1) / cells
+            x = sign * np.concatenate([x, ends * (1 - 1e-12)])
             x = x[(x >= neuron.low) & (x <= neuron.high)]
             if len(x):
                 yield x

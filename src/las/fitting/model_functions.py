@@ -57,16 +57,16 @@ class FittedFunctions:
 
     def save(self, path: Path) -> None:
         """Write to a safetensors file whose metadata is JSON."""
-        from safetensors.torch import save_file
+        from safetensors.numpy import save_file
 
-        tensors, header = {}, {}
+        arrays, header = {}, {}
         for name, one in self.fits.items():
             data, parts = pack(one.neuron)
-            tensors |= {f"{name}|{part}": tensor for part, tensor in parts.items()}
+            arrays |= {f"{name}|{part}": array for part, array in parts.items()}
             measured = {k: v for k, v in vars(one).items() if k not in ("neuron", "budget")}
             header[name] = {"neuron": data, "budget": asdict(one.budget), "measured": measured}
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(tensors, path, {"format": FORMAT, "header": json.dumps(header)})
+        save_file(arrays, path, {"format": FORMAT, "header": json.dumps(header)})
 
     @classmethod
     def load(cls, path: Path) -> FittedFunctions:
@@ -78,7 +78,7 @@ class FittedFunctions:
         from safetensors import SafetensorError, safe_open
 
         try:
-            with safe_open(path, "pt") as file:
+            with safe_open(path, "numpy") as file:
                 metadata = file.metadata() or {}
                 if metadata.get("format") != FORMAT:
                     raise CalibrationError(f"{path} holds no fitted functions of las")

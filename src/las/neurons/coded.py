@@ -13,11 +13,13 @@ class Coded:
 
     Attributes:
         value: sum over t of the weighted spikes, the shape and dtype of the input.
-        counts: spikes of each input, int8, the shape of the input; None if not asked for.
-        out_of_range: number of inputs beyond the representable or calibrated range; only
-            meaningful where counts were asked for.
+        counts: spikes of each input, int8, the shape of the input; None if nobody counts.
+        spikes: their sum; 0 if nobody counts.
+        out_of_range: number of inputs beyond the representable or calibrated range; 0 if nobody
+            counts.
     """
 
     value: Tensor
-    counts: Tensor | None
-    out_of_range: int
+    counts: Tensor | None = None
+    spikes: int = 0
+    out_of_range: int = 0

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from las.neurons import hg, mt, oat
 from las.neurons.coded import Coded
-from las.neurons.hg import HG, Octaves
+from las.neurons.hg import HG
 from las.neurons.oat import OAT
 
 _BITS = {torch.float32: torch.int32, torch.float64: torch.int64}
@@ -35,15 +35,15 @@ def code_oat(x: Tensor, neuron: OAT, count: bool = False) -> Coded:
 
     x = x.detach().contiguous()
     value = torch.empty_like(x)
-    counts, beyond = _buffers(x, count)
-    kernels.code_oat(
+    counts, totals = _buffers(x, count)
+    kernels.code_oat.choose(x.numel())(
         x.view(-1).numpy(),
         value.view(-1).numpy(),
         counts.view(-1).numpy(),
-        beyond,
+        totals,
         *_oat_tables(neuron),
     )
-    return Coded(value, counts if count else None, int(beyond.sum()))
+    return Coded(value, counts, *totals.sum(0).tolist()) if count else Coded(value)
 
 
 def code_hg(x: Tensor, neuron: HG, count: bool = False) -> Coded:
@@ -59,16 +59,16 @@ def code_hg(x: Tensor, neuron: HG, count: bool = False) -> Coded:
 
     x = x.detach().contiguous()
     value = torch.empty_like(x)
-    counts, beyond = _buffers(x, count)
-    kernels.code_hg(
+    counts, totals = _buffers(x, count)
+    kernels.code_hg.choose(x.numel())(
         x.view(-1).numpy(),
         x.view(-1).view(_BITS[x.dtype]).numpy(),
         value.view(-1).numpy(),
         counts.view(-1).numpy(),
-        beyond,
+        totals,
         *_hg_tables(neuron, x.dtype),
     )
-    return Coded(value, counts if count else None, int(beyond.sum()))
+    return Coded(value, counts, *totals.sum(0).tolist()) if count else Coded(value)
 
 
 def _wide(x: Tensor) -> Tensor:
@@ -85,14 +85,17 @@ def _accumulate(x: Tensor, train: Any, outside: Tensor, count: bool) -> Coded:
         if counts is not None:
             counts += weighted != 0
     assert value is not None
-    return Coded(value.to(x.dtype), counts, int(outside.sum()) if count else 0)
+    if counts is None:
+        return Coded(value.to(x.dtype))
+    spikes = int(counts.sum(dtype=torch.int64))
+    return Coded(value.to(x.dtype), counts, spikes, int(outside.sum()))
 
 
 def _buffers(x: Tensor, count: bool) -> tuple[Tensor, Any]:
     from las.neurons import kernels
 
     counts = torch.empty(x.shape if count else (0,), dtype=torch.int8)
-    return counts, np.zeros(-(-x.numel() // kernels.TILE), dtype=np.int64)
+    return counts, np.zeros((-(-x.numel() // kernels.TILE), 2), dtype=np.int64)
 
 
 @lru_cache(maxsize=4096)
@@ -115,26 +118,31 @@ def _oat_tables(neuron: OAT) -> tuple[Any, ...]:
 
 @lru_cache(maxsize=256)
 def _hg_tables(neuron: HG, dtype: torch.dtype) -> tuple[Any, ...]:
-    both: tuple[Octaves, Octaves] = (neuron.negative, neuron.positive)
-    octaves = max(len(o.splits) for o in both)
+    octaves = max(len(o.splits) for _, o in neuron.sides)
+    lowest = np.zeros(2, dtype=np.int64)
     splits = np.full((2, octaves), -1, dtype=np.int64)
     starts = np.zeros((2, octaves + 2), dtype=np.int64)
+    silent = np.zeros(2, dtype=np.bool_)
     first = 0
-    for sign, o in enumerate(both):
-        splits[sign, : len(o.splits)] = o.splits
+    for sign, o in neuron.sides:
+        row = 0 if sign < 0 else 1
+        lowest[row], silent[row] = o.lowest, o.silent_beyond
+        splits[row, : len(o.splits)] = o.splits
         sizes = [1, *(2**split for split in o.splits)]
-        starts[sign, : len(sizes)] = first + np.concatenate([[0], np.cumsum(sizes)[:-1]])
+        starts[row, : len(sizes)] = first + np.concatenate([[0], np.cumsum(sizes)[:-1]])
         first += sum(sizes)
-        starts[sign, -1] = first - 1  # the outermost sub-neuron, which saturates
+        starts[row, -1] = first - 1  # the outermost sub-neuron, which saturates
     per_width = 2.0 ** (neuron.time_steps - 1) / neuron.width
     table = np.stack(
         [neuron.left, per_width, neuron.offset, neuron.slope / per_width], axis=1
     ).astype(np.float32 if dtype == torch.float32 else np.float64)
     return (
-        np.array([o.lowest for o in both], dtype=np.int64),
+        lowest,
         starts,
         splits,
-        np.array([o.silent_beyond for o in both]),
+        silent,
+        neuron.negative is not None,
+        neuron.positive is not None,
         table,
         neuron.time_steps,
         neuron.low,

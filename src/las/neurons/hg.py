@@ -69,8 +69,9 @@ class HG:
     Attributes:
         function: name of the function it approximates.
         time_steps: T of every sub-neuron.
-        negative: sub-ranges of inputs below zero.
-        positive: sub-ranges of the others.
+        negative: sub-ranges of inputs below zero; None if the function never sees any, so that
+            all inputs go to the other side.
+        positive: the same for the other inputs.
         offset: d(1) of each sub-neuron, shape (N,).
         slope: d(t) / theta(t), t > 1, of each sub-neuron, shape (N,).
         low: lower end of the calibrated range; inputs outside of it are counted.
@@ -82,8 +83,8 @@ class HG:
 
     function: str
     time_steps: int
-    negative: Octaves
-    positive: Octaves
+    negative: Octaves | None
+    positive: Octaves | None
     offset: Array
     slope: Array
     low: float
@@ -92,6 +93,8 @@ class HG:
     def __post_init__(self) -> None:
         if not 1 <= self.time_steps <= MAX_TIME_STEPS:
             raise ValueError(f"time_steps (T) must be 1 to {MAX_TIME_STEPS}, got {self.time_steps}")
+        if not self.sides:
+            raise ValueError(f"{self.function}: an HG neuron needs sub-ranges of one sign at least")
         if not self.offset.shape == self.slope.shape == self.left.shape:
             raise ValueError(
                 f"{self.function}: {len(self.left)} sub-ranges, but {self.offset.shape} offsets "
@@ -99,14 +102,20 @@ class HG:
             )
 
     @cached_property
+    def sides(self) -> tuple[tuple[int, Octaves], ...]:
+        """The sign, -1 or 1, and the octaves of each side that has any."""
+        both = ((-1, self.negative), (1, self.positive))
+        return tuple((sign, octaves) for sign, octaves in both if octaves is not None)
+
+    @cached_property
     def left(self) -> Array:
         """Left end lambda_(i-1) of each sub-range, shape (N,)."""
-        return np.concatenate([-self.negative.edges[1:], self.positive.edges[:-1]])
+        return np.concatenate([o.edges[:-1] if sign > 0 else -o.edges[1:] for sign, o in self.sides])
 
     @cached_property
     def width(self) -> Array:
         """Width w of each sub-range, shape (N,)."""
-        return np.concatenate([np.diff(self.negative.edges), np.diff(self.positive.edges)])
+        return np.concatenate([np.diff(octaves.edges) for _, octaves in self.sides])
 
     @property
     def size(self) -> int:
@@ -133,15 +142,18 @@ def gate(x: Tensor, neuron: HG) -> tuple[Tensor, Tensor]:
         index: which sub-neuron is responsible, int64, the shape of x.
         active: 1 where it may spike, 0 where the function's asymptote is silence, like x.
     """
-    magnitude = x.abs()
-    index = torch.empty_like(x, dtype=torch.int64)
+    magnitude = x.abs().contiguous()
+    index = torch.zeros_like(x, dtype=torch.int64)
     active = torch.ones_like(x)
     first = 0
-    for octaves, of_sign in ((neuron.negative, x < 0), (neuron.positive, ~(x < 0))):
+    for sign, octaves in neuron.sides:
+        mine = torch.ones_like(x, dtype=torch.bool)
+        if len(neuron.sides) == 2:
+            mine = x < 0 if sign < 0 else ~(x < 0)
         inner = torch.from_numpy(octaves.edges[1:-1]).to(x)
-        index = torch.where(of_sign, first + torch.bucketize(magnitude, inner, right=True), index)
+        index = torch.where(mine, first + torch.bucketize(magnitude, inner, right=True), index)
         if octaves.silent_beyond:
-            beyond = of_sign & (magnitude >= 2.0**octaves.highest)
+            beyond = mine & (magnitude >= 2.0**octaves.highest)
             active = torch.where(beyond, torch.zeros_like(active), active)
         first += len(octaves.edges) - 1
     return index, active
@@ -155,7 +167,8 @@ def spike_train(x: Tensor, neuron: HG) -> Iterator[Tensor]:
         neuron: its parameters.
 
     Yields:
-        The weighted spikes d(t) s(t) of each time step, the shape of x.
+        The weighted spikes d(t) s(t) of each time step, the shape of x; zero where a neuron is
+        silent, and where the weight d(t) itself is zero, which is the same.
     """
     index, active = gate(x, neuron)
     sub = neuron.sub_neurons

@@ -60,7 +60,7 @@ class OAT:
 def band_of(x: Tensor, neuron: OAT) -> Tensor:
     """Index of the sub-neuron that codes each input (Eq. 3), int64, the shape of x."""
     gates = torch.tensor(neuron.gates, dtype=x.dtype, device=x.device)
-    return torch.bucketize(x.abs(), gates, right=True)
+    return torch.bucketize(x.abs().contiguous(), gates, right=True)
 
 
 def spike_train(x: Tensor, neuron: OAT) -> Iterator[Tensor]:

@@ -1,19 +1,15 @@
-"""HG neurons as tensors and plain data, for adapters and checkpoints."""
+"""HG neurons as arrays and plain data, for adapters and checkpoints."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-import torch
-from torch import Tensor
-
-from las.neurons.hg import HG, Octaves
+from las.neurons.hg import HG, Array, Octaves
 
 
-def pack(neuron: HG) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Split a neuron into plain data and float64 tensors "offset" and "slope", each (N,)."""
+def pack(neuron: HG) -> tuple[dict[str, Any], dict[str, Array]]:
+    """Split a neuron into plain data and float64 arrays "offset" and "slope", each (N,)."""
     data = {
         "function": neuron.function,
         "time_steps": neuron.time_steps,
@@ -21,33 +17,29 @@ def pack(neuron: HG) -> tuple[dict[str, Any], dict[str, Tensor]]:
         "high": neuron.high,
     }
     for name in ("negative", "positive"):
-        octaves: Octaves = getattr(neuron, name)
-        data[name] = {
+        octaves: Octaves | None = getattr(neuron, name)
+        data[name] = None if octaves is None else {
             "lowest": octaves.lowest,
             "splits": list(octaves.splits),
             "silent_beyond": octaves.silent_beyond,
         }
-    return data, {
-        "offset": torch.from_numpy(neuron.offset),
-        "slope": torch.from_numpy(neuron.slope),
-    }
+    return data, {"offset": neuron.offset, "slope": neuron.slope}
 
 
-def unpack(data: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> HG:
+def unpack(data: Mapping[str, Any], arrays: Mapping[str, Array]) -> HG:
     """Inverse of `pack`."""
     octaves = {
-        name: Octaves(
-            data[name]["lowest"], tuple(data[name]["splits"]), data[name]["silent_beyond"]
-        )
+        name: Octaves(side["lowest"], tuple(side["splits"]), side["silent_beyond"])
         for name in ("negative", "positive")
+        if (side := data[name]) is not None
     }
     return HG(
         data["function"],
         data["time_steps"],
-        octaves["negative"],
-        octaves["positive"],
-        np.asarray(tensors["offset"], dtype=np.float64),
-        np.asarray(tensors["slope"], dtype=np.float64),
+        octaves.get("negative"),
+        octaves.get("positive"),
+        arrays["offset"],
+        arrays["slope"],
         data["low"],
         data["high"],
     )

@@ -1,0 +1,48 @@
+"""Counting the spikes of a model while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from torch import nn
+
+from las.errors import LasError
+from las.neurons.tally import SpikeTally, counting
+
+
+@contextmanager
+def count_spikes(model: nn.Module) -> Iterator[SpikeTally]:
+    """Count spikes and synaptic operations of every forward pass inside the block.
+
+    Arguments:
+        model: a converted model.
+
+    Yields:
+        The tally, filled as the model runs: per site spikes, rates and out-of-range inputs, per
+        component synaptic operations; `tokens` leaves padding out.
+
+    Raises:
+        LasError: the model has no spiking neurons.
+    """
+    from las.conversion.prepare import is_spiking
+
+    if not is_spiking(model):
+        raise LasError(f"{type(model).__name__} has no spiking neurons: use las.convert first")
+    tally = SpikeTally()
+
+    def count_tokens(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        ids = kwargs.get("input_ids", kwargs.get("inputs_embeds", args[0] if args else None))
+        mask = kwargs.get("attention_mask")
+        if ids is None:
+            return
+        new = ids.shape[1]  # with a cache, the mask covers more than the new tokens
+        tally.tokens += int(mask[:, -new:].sum()) if mask is not None else ids.shape[0] * new
+
+    hook = model.register_forward_pre_hook(count_tokens, with_kwargs=True)
+    try:
+        with counting(tally):
+            yield tally
+    finally:
+        hook.remove()

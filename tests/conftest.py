@@ -1,0 +1,85 @@
+"""Small models that behave like large ones: grouped queries, padding, massive activations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+from transformers import BertConfig, BertModel, LlamaConfig, LlamaForCausalLM
+
+VOCABULARY = 64
+MASSIVE = 300.0  # of one channel of one token's embedding, beside neighbours of about 1
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def llama() -> LlamaForCausalLM:
+    """Two layers, four query heads on two key heads; token 1 starts texts and is massive."""
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=VOCABULARY,
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=128,
+        initializer_range=0.3,
+        tie_word_embeddings=True,
+        pad_token_id=0,
+        bos_token_id=1,
+        eos_token_id=2,
+    )
+    model = LlamaForCausalLM(config).eval()
+    with torch.no_grad():
+        model.get_input_embeddings().weight[1, 7] = MASSIVE
+    return model
+
+
+@pytest.fixture
+def bert() -> BertModel:
+    """Two layers, four heads; one channel of every LayerNorm's output is large."""
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=VOCABULARY,
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        max_position_embeddings=64,
+        initializer_range=0.3,
+        pad_token_id=0,
+    )
+    model = BertModel(config).eval()
+    with torch.no_grad():
+        for layer in model.encoder.layer:
+            layer.output.LayerNorm.weight[5] = 40.0
+    return model
+
+
+@pytest.fixture
+def make_batches() -> Callable[..., list[dict[str, Tensor]]]:
+    """Batches of random token ids that begin with token 1, right-padded where told."""
+
+    def make(
+        count: int = 2, rows: int = 2, length: int = 24, padding: int = 0, seed: int = 1
+    ) -> list[dict[str, Tensor]]:
+        generator = torch.Generator().manual_seed(seed)
+        batches = []
+        for _ in range(count):
+            ids = torch.randint(3, VOCABULARY, (rows, length), generator=generator)
+            ids[:, 0] = 1
+            mask = torch.ones_like(ids)
+            if padding:
+                mask[-1, -padding:] = 0
+                ids[-1, -padding:] = 0
+            batches.append({"input_ids": ids, "attention_mask": mask})
+        return batches
+
+    return make

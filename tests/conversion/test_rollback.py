@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import las
+from las.components.attention import NAME
+from las.conversion import registry
+from las.conversion.prepare import is_spiking, prepare
+from las.errors import AdapterError, CalibrationError, LasError, UnsupportedModelError
+from tests.conversion import tiny
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+Snapshot = tuple[
+    list[tuple[str, nn.Module]], list[tuple[str, nn.Parameter]], Tensor, str, list[bool]
+]
+
+
+def snapshot(model: Any) -> Snapshot:
+    (batch,) = tiny.batches(1)
+    with torch.no_grad():
+        output = model(**batch)[0]
+    return (
+        list(model.named_modules()),
+        list(model.named_parameters()),
+        output,
+        model.config._attn_implementation,
+        [module.training for module in model.modules()],
+    )
+
+
+def assert_as_before(model: Any, before: Snapshot) -> None:
+    modules, parameters, output, attention, training = snapshot(model)
+    assert [name for name, _ in modules] == [name for name, _ in before[0]]
+    assert all(now is then for (_, now), (_, then) in zip(modules, before[0], strict=True))
+    assert all(now is then for (_, now), (_, then) in zip(parameters, before[1], strict=True))
+    assert torch.equal(output, before[2])
+    assert attention == before[3] != NAME
+    assert training == before[4]
+    assert not is_spiking(model)
+    assert getattr(model.config, "quantization_config", None) is None
+    with pytest.raises(AdapterError, match="no converted model"):
+        las.save(model, "nowhere")
+    assert not any(m._forward_hooks or m._forward_pre_hooks for m in model.modules())
+
+
+def with_nan() -> Iterator[dict[str, Tensor]]:
+    model = tiny.llama()
+    for batch in tiny.batches():
+        embedded = model.get_input_embeddings()(batch["input_ids"]).detach()
+        embedded[0, 0, 0] = torch.nan
+        yield {"inputs_embeds": embedded}
+
+
+def that_break_off() -> Iterator[dict[str, Tensor]]:
+    yield tiny.batches(1)[0]
+    raise OSError("the disk is gone")
+
+
+@pytest.mark.parametrize(
+    ("batches", "error", "message"),
+    [
+        (lambda: iter(()), CalibrationError, "saw 0 tokens"),
+        (with_nan, CalibrationError, "NaN or infinite"),
+        (that_break_off, OSError, "the disk is gone"),
+        (lambda: [{"ids": torch.zeros(1, 40)}], CalibrationError, "needs input_ids"),
+    ],
+)
+@pytest.mark.parametrize("attention", ["sdpa", "eager"])
+def test_a_failed_calibration_leaves_the_model_as_it_was(
+    batches: Callable[[], Any], error: type[Exception], message: str, attention: str
+) -> None:
+    model = tiny.llama(attn_implementation=attention)
+    before = snapshot(model)
+    with pytest.raises(error, match=message):
+        las.convert(model, batches())
+    assert_as_before(model, before)
+
+
+def test_a_model_in_training_mode_goes_back_to_it() -> None:
+    model = tiny.bert().train()
+    model.encoder.eval()
+    model.config.hidden_dropout_prob = 0.0
+    for module in model.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
+    before = snapshot(model)
+    with pytest.raises(CalibrationError):
+        las.convert(model, [])
+    assert_as_before(model, before)
+
+
+def test_a_module_refused_half_way_leaves_the_model_as_it_was() -> None:
+    """The activation of a gated network is looked at after the layers before it were swapped."""
+    model = tiny.llama(hidden_act="relu")
+    before = snapshot(model)
+    with pytest.raises(UnsupportedModelError, match="no HG function"):
+        prepare(model)
+    assert_as_before(model, before)
+    with pytest.raises(UnsupportedModelError, match="no HG function"):
+        las.convert(model, tiny.batches())
+    assert_as_before(model, before)
+
+
+def test_a_converter_that_fails_leaves_the_model_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(module: nn.Module) -> nn.Module:
+        raise RuntimeError("not this one")
+
+    monkeypatch.setitem(registry.CONVERTERS, "Tanh", fails)  # of the pooler, the last module
+    model = tiny.bert()
+    before = snapshot(model)
+    with pytest.raises(RuntimeError, match="not this one"):
+        las.convert(model, tiny.batches())
+    assert_as_before(model, before)
+
+
+def test_an_interrupt_leaves_the_model_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys.modules["las.conversion.convert"], "fit_functions", interrupted)
+    model = tiny.llama()
+    before = snapshot(model)
+    with pytest.raises(KeyboardInterrupt):
+        las.convert(model, tiny.batches())
+    assert_as_before(model, before)
+
+
+def test_a_failed_load_leaves_the_model_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    las.save(las.convert(tiny.llama(), tiny.batches()), tmp_path)
+    from las.conversion import adapter
+
+    def fails(*_: object) -> None:
+        raise AdapterError("no parameters for 1 neuron sites")
+
+    model = tiny.llama()
+    before = snapshot(model)
+    with monkeypatch.context() as patched:
+        patched.setattr(adapter, "apply", fails)
+        with pytest.raises(LasError, match="no parameters"):
+            las.load(model, tmp_path)
+    assert_as_before(model, before)
+    assert is_spiking(las.load(model, tmp_path))
+
+
+def test_a_model_that_spikes_already_goes_on_spiking() -> None:
+    model = las.convert(tiny.llama(), tiny.batches())
+    (batch,) = tiny.batches(1)
+    before = model(**batch).logits
+    with pytest.raises(UnsupportedModelError, match="spiking one already"):
+        las.convert(model, tiny.batches())
+    assert torch.equal(model(**batch).logits, before)
+    assert is_spiking(model)
+
+
+def test_tied_weights_stay_tied_after_a_failure() -> None:
+    model = tiny.llama(tie_word_embeddings=True)
+    with pytest.raises(CalibrationError):
+        las.convert(model, [])
+    assert model.lm_head.weight is model.model.embed_tokens.weight

@@ -1,0 +1,204 @@
+"""Two paths, one truth: the fused path against the step simulator, spike for spike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from las.neurons import HG, OAT, Octaves, code_hg, code_oat, hg, oat
+
+EXAMPLES = settings(max_examples=60, deadline=None)
+TOLERANCE = {torch.float64: 1e-12, torch.float32: 2e-6}  # of the largest value that is coded
+
+
+@st.composite
+def oats(draw: st.DrawFn) -> OAT:
+    bands = draw(st.integers(1, 4))
+    ratios = draw(st.lists(st.floats(1.1, 100), min_size=bands, max_size=bands))
+    taus = tuple(np.cumprod([draw(st.floats(1e-3, 10)), *ratios[1:]]).tolist())
+    factor = draw(st.floats(0.5, 2))
+    return OAT(
+        taus,
+        tuple(factor * tau for tau in taus[:-1]),
+        draw(st.integers(1, 32)),
+        draw(st.integers(1, 16)),
+        draw(st.sampled_from(["nearest", "half_step", "floor"])),
+    )
+
+
+SIDES = st.builds(
+    Octaves,
+    st.integers(-12, 4),
+    st.lists(st.integers(0, 5), max_size=8).map(tuple),
+    st.booleans(),
+)
+
+
+@st.composite
+def hgs(draw: st.DrawFn, most_steps: int = 32) -> HG:
+    sides = draw(
+        st.one_of(st.tuples(SIDES, SIDES), st.tuples(SIDES, st.none()), st.tuples(st.none(), SIDES))
+    )
+    size = sum(1 + sum(2**split for split in side.splits) for side in sides if side is not None)
+    rng = np.random.default_rng(draw(st.integers(0, 2**16)))
+    return HG(
+        "silu",
+        draw(st.integers(1, most_steps)),
+        *sides,
+        rng.uniform(0.5, 1, size),
+        rng.uniform(0.5, 1, size),  # no weighted spike is zero, so that none is missed below
+        -draw(st.floats(0.1, 100)),
+        draw(st.floats(0.1, 100)),
+    )
+
+
+@st.composite
+def inputs(draw: st.DrawFn, dtype: torch.dtype, neuron: OAT | HG) -> Tensor:
+    """Values of all sizes, the borders of the neuron among them, in tensors of all shapes."""
+    shape = draw(st.sampled_from([(), (0,), (1,), (7, 3), (2, 0, 3), (1100,), (3, 5, 7, 2)]))
+    count = int(np.prod(shape))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    values = rng.standard_normal(count) * np.exp(rng.uniform(-12, 8, count))
+    if isinstance(neuron, OAT):
+        borders = [*neuron.gates, *neuron.taus, neuron.largest, 1.01 * neuron.largest]
+    else:
+        borders = [neuron.low, neuron.high, *(neuron.left + neuron.width)]
+    special = np.array([0.0, -0.0, 1e30, -1e30, 1e-40, -1e-40, 1e-310, np.inf, -np.inf, *borders])
+    chosen = rng.random(count) < 0.2
+    values[chosen] = rng.choice(special, chosen.sum()) * rng.choice([-1, 1], chosen.sum())
+    return torch.from_numpy(np.asarray(values).reshape(shape)).to(dtype)
+
+
+def simulated(train: Iterator[Tensor]) -> tuple[Tensor, Tensor]:
+    """What a spike train adds up to, and the number of its spikes."""
+    weighted = torch.stack(list(train))
+    return weighted.sum(0), (weighted != 0).sum(0)
+
+
+def close(a: Tensor, b: Tensor, largest: float) -> bool:
+    return torch.allclose(a, b, rtol=TOLERANCE[a.dtype], atol=TOLERANCE[a.dtype] * largest)
+
+
+@EXAMPLES
+@given(st.data(), st.sampled_from([torch.float32, torch.float64]), oats())
+def test_oat_neurons(data: st.DataObject, dtype: torch.dtype, neuron: OAT) -> None:
+    x = data.draw(inputs(dtype, neuron))
+    value, counts = simulated(oat.spike_train(x, neuron))
+    coded = code_oat(x, neuron, count=True)
+    assert coded.counts is not None
+    assert (coded.value.shape, coded.value.dtype, coded.counts.shape) == (x.shape, dtype, x.shape)
+    assert close(coded.value, value, 0)  # relative to each value
+    assert torch.equal(coded.counts.long(), counts)
+    assert coded.out_of_range == int((x.abs().double() > neuron.largest).sum())
+
+
+@EXAMPLES
+@given(st.data(), hgs())
+def test_hg_neurons_in_float64(data: st.DataObject, neuron: HG) -> None:
+    """The error is relative to the weights, as offset and slope may cancel in a single value."""
+    x = data.draw(inputs(torch.float64, neuron))
+    value, counts = simulated(hg.spike_train(x, neuron))
+    coded = code_hg(x, neuron, count=True)
+    assert coded.counts is not None
+    assert (coded.value.shape, coded.value.dtype, coded.counts.shape) == (x.shape, x.dtype, x.shape)
+    assert close(coded.value, value, 1.0)
+    assert torch.equal(coded.counts.long(), counts)
+    expected = (x < neuron.low) & (x != -torch.inf) | (x > neuron.high)
+    assert coded.out_of_range == int(expected.sum())
+
+
+@EXAMPLES
+@given(st.data(), hgs())
+def test_hg_neurons_in_float32(data: st.DataObject, neuron: HG) -> None:
+    x = data.draw(inputs(torch.float32, neuron))
+    value, counts = simulated(hg.spike_train(x, neuron))
+    coded = code_hg(x, neuron, count=True)
+    assert coded.counts is not None
+    assert close(coded.value, value, 1.0)
+    assert torch.equal(coded.counts.long(), counts)
+
+
+OAT_NEURON = OAT((1.0, 30.0), (0.8,))
+HG_NEURON = HG(
+    "silu",
+    16,
+    Octaves(-1, (0, 1), silent_beyond=True),
+    Octaves(-1, (0, 1)),
+    np.linspace(1, 2, 8),
+    np.linspace(0.5, 1, 8),
+    -2.0,
+    2.0,
+)
+
+
+@pytest.mark.parametrize(("code", "neuron"), [(code_oat, OAT_NEURON), (code_hg, HG_NEURON)])
+class TestBothPopulations:
+    def test_tensors_in_any_memory_layout(self, code, neuron) -> None:
+        x = torch.randn(6, 8, 10, dtype=torch.float64)
+        whole = code(x, neuron, count=True)
+        for view in (
+            lambda a: a.mT,
+            lambda a: a[:, ::2],
+            lambda a: a[1:2].expand(4, 8, 10),
+            lambda a: a.permute(2, 0, 1),
+        ):
+            coded = code(view(x), neuron, count=True)
+            assert torch.equal(coded.value, view(whole.value))
+            assert torch.equal(coded.counts, view(whole.counts))
+
+    def test_the_input_is_left_as_it_was(self, code, neuron) -> None:
+        x = torch.randn(100)
+        before = x.clone()
+        code(x, neuron, count=True)
+        assert torch.equal(x, before)
+
+    def test_large_tensors_are_coded_like_their_parts(self, code, neuron) -> None:
+        x = torch.randn(5000) * 3
+        whole = code(x, neuron, count=True)
+        parts = [code(part, neuron, count=True) for part in x.split(333)]
+        assert torch.equal(whole.value, torch.cat([part.value for part in parts]))
+        assert torch.equal(whole.counts, torch.cat([part.counts for part in parts]))
+        assert whole.out_of_range == sum(part.out_of_range for part in parts)
+
+    def test_half_precision_is_computed_in_float32_and_rounded_at_the_end(
+        self, code, neuron
+    ) -> None:
+        for dtype in (torch.bfloat16, torch.float16):
+            x = (torch.randn(50, 7) * 2).to(dtype)
+            coded, wide = code(x, neuron, count=True), code(x.float(), neuron, count=True)
+            assert coded.value.dtype == dtype
+            assert torch.allclose(coded.value.float(), wide.value, rtol=2e-2, atol=1e-6)
+            assert torch.equal(coded.counts, wide.counts)
+            assert coded.out_of_range == wide.out_of_range
+
+    def test_nothing_is_counted_unless_asked_for(self, code, neuron) -> None:
+        assert code(torch.randn(10), neuron).counts is None
+
+    def test_gradients_are_not_tracked(self, code, neuron) -> None:
+        assert not code(torch.randn(10, requires_grad=True), neuron).value.requires_grad
+
+
+def test_zero_emits_nothing_and_keeps_its_sign() -> None:
+    x = torch.tensor([0.0, -0.0, 1.0])
+    for neuron in (OAT_NEURON, OAT((1.0,), (), 4, 3, "half_step")):
+        coded = code_oat(x, neuron, count=True)
+        assert coded.counts is not None
+        assert coded.counts[:2].tolist() == [0, 0]
+        assert coded.value[:2].tolist() == [0, 0]
+        assert torch.signbit(coded.value).tolist() == [False, True, False]
+
+
+def test_minus_infinity_is_silent_and_counts_as_masked_not_as_out_of_range() -> None:
+    x = torch.tensor([-torch.inf, -5.0, 1.0])
+    for dtype in (torch.float32, torch.bfloat16):
+        coded = code_hg(x.to(dtype), HG_NEURON, count=True)
+        assert coded.counts is not None
+        assert coded.value[:2].tolist() == [0, 0]
+        assert coded.counts[:2].tolist() == [0, 0]
+        assert coded.out_of_range == 1

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from las.neurons import MT, OAT, code_oat, oat
+
+EXAMPLES = settings(max_examples=40, deadline=None)
+
+
+def paper_neuron(rounding: str = "nearest") -> OAT:
+    """theta_nor = 1 gates a fine sub-neuron and one that reaches above 100."""
+    return OAT((1.0, 64.0), (1.0,), 8, 5, rounding)
+
+
+def test_a_value_at_the_gate_is_an_outlier_and_one_below_it_is_coded_finer() -> None:
+    below = 1 - 2.0**-40
+    x = torch.tensor([below, 1.0, -below, -1.0], dtype=torch.float64)
+    neuron = paper_neuron()
+    assert oat.band_of(x, neuron).tolist() == [0, 1, 0, 1]
+    error = (code_oat(x, neuron).value - x).abs()
+    assert (error[[0, 2]] <= 2.0**-8 / 2).all()  # theta_nor(T) / 2
+    assert error[1] <= 64 * 2.0**-8 / 2
+    # 1.1 is 4.4 theta_out(8); the nearest level beside it is 1.1 itself or 4.4 +- 0.5 of its
+    # spacing, 0.05; the normal sub-neuron's is 64 times finer.
+    outliers = torch.linspace(1, 1.9, 301, dtype=torch.float64)
+    alone = OAT((1.0,), (), 8, 5)
+    coarse = (code_oat(outliers, neuron).value - outliers).abs().mean()
+    fine = (code_oat(outliers, alone).value - outliers).abs().mean()
+    assert fine < coarse / 10
+
+
+def test_bands_are_coded_by_their_own_mt_neuron() -> None:
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(2000, generator=generator, dtype=torch.float64).exp()
+    x = x * torch.where(torch.rand(2000, generator=generator) < 0.5, -1.0, 1.0)
+    neuron = OAT((0.5, 3.0, 40.0), (0.7, 4.0), 10, 3)
+    value = code_oat(x, neuron).value
+    bands = [x.abs() < 0.7, (x.abs() >= 0.7) & (x.abs() < 4), x.abs() >= 4]
+    for tau, mine in zip(neuron.taus, bands, strict=True):
+        assert mine.any()
+        alone = code_oat(x[mine], OAT((tau,), (), 10, 3)).value
+        assert torch.equal(value[mine], alone)
+
+
+@pytest.mark.parametrize("bands", [1, 2, 3, 4])
+def test_bands_may_be_one_or_many(bands: int) -> None:
+    taus = tuple(4.0**b for b in range(bands))
+    neuron = OAT(taus, tuple(1.5 * tau for tau in taus[:-1]), 12, 5)
+    assert neuron.largest == MT(taus[-1], 12, 5).largest
+    assert len(neuron.bands) == bands
+    x = torch.logspace(-3, 0.2, 200, dtype=torch.float64) * taus[-1]
+    error = (code_oat(x, neuron).value - x).abs()
+    own_tau = torch.tensor(taus, dtype=torch.float64)[oat.band_of(x, neuron)]
+    assert (error <= own_tau * 2.0**-12 / 2 * (1 + 1e-9)).all()
+
+
+def test_more_bands_code_small_values_beside_outliers_better() -> None:
+    """The reason for OAT (Section 4.1): one threshold puts most values into the same bin."""
+    generator = torch.Generator().manual_seed(1)
+    x = torch.randn(5000, generator=generator, dtype=torch.float64)
+    one = OAT((2000.0,), (), 8, 5)
+    two = OAT((4.0, 2000.0), (6.0,), 8, 5)
+    assert len(code_oat(x, one).value.unique()) <= 5
+    assert (code_oat(x, two).value - x).abs().max() < 0.01
+
+
+@EXAMPLES
+@given(
+    st.integers(1, 32),
+    st.integers(1, 16),
+    st.sampled_from(["nearest", "half_step", "floor"]),
+    st.integers(0, 2**32 - 1),
+)
+def test_weighted_spikes_lie_on_the_levels_of_the_band(
+    steps: int, levels: int, rounding: str, seed: int
+) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randn(100, generator=generator, dtype=torch.float64) * 3
+    neuron = OAT((1.0, 10.0), (1.3,), steps, levels, rounding)
+    tau = torch.tensor(neuron.taus, dtype=torch.float64)[oat.band_of(x, neuron)]
+    for t, weighted in enumerate(oat.spike_train(x, neuron), start=1):
+        fired = weighted != 0
+        assert (weighted[fired].sign() == x[fired].sign()).all()
+        level = (weighted.abs() / (tau * 2.0**-t) * levels)[fired]
+        assert torch.allclose(level, level.round(), rtol=1e-12)
+        assert ((level.round() >= levels) & (level.round() <= 2 * levels - 1)).all()
+
+
+@pytest.mark.parametrize(
+    ("taus", "gates", "what"),
+    [
+        ((1.0, 2.0), (), "gates"),
+        ((1.0,), (0.5,), "gates"),
+        ((), (), "gates"),
+        ((2.0, 1.0), (1.0,), "increase"),
+        ((1.0, 1.0), (1.0,), "increase"),
+        ((0.0, 1.0), (1.0,), "increase"),
+        ((-1.0, 1.0), (1.0,), "increase"),
+        ((1.0, 2.0), (0.0,), "increase"),
+        ((1.0, 2.0, 3.0), (2.0, 1.0), "increase"),
+        ((1.0, float("nan")), (1.0,), "increase"),
+        ((1.0, float("inf")), (1.0,), "finite|increase"),
+    ],
+)
+def test_thresholds_must_be_positive_and_increase(
+    taus: tuple[float, ...], gates: tuple[float, ...], what: str
+) -> None:
+    with pytest.raises(ValueError, match=what):
+        OAT(taus, gates)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("time_steps", 0), ("time_steps", 33), ("levels", 0), ("levels", 17), ("rounding", "up")],
+)
+def test_impossible_steps_levels_and_roundings_are_refused(option: str, value: object) -> None:
+    with pytest.raises(ValueError, match=option):
+        OAT((1.0, 2.0), (1.0,), **{option: value})
