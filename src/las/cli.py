@@ -22,6 +22,8 @@ LENGTH = 512
 BATCH_SIZE = 4
 CALIBRATION_WINDOWS = 16
 SCORED_WINDOWS = 8
+LINES_PER_WINDOW = 16
+"""An encoder reads lines, which are shorter: so many take the place of one window."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -105,7 +107,7 @@ def _add_sizes(parser: argparse.ArgumentParser, windows: int) -> None:
         metavar="N",
         type=int,
         help="windows of a language model, or lines of an encoder, spread evenly over the text; "
-        f"{windows} or what there is, if not given",
+        f"{windows} windows, {windows * LINES_PER_WINDOW} lines or what there is, if not given",
     )
     parser.add_argument(
         "--length",
@@ -257,7 +259,7 @@ def _batches(
     if _is_language_model(model):
         return window_batches(_windows(model, tokenizer, options), BATCH_SIZE)
     lines = [line.strip() for line in _lines(options.text) if line.strip()]
-    chosen = evenly_spaced(lines, _count(options, len(lines)))
+    chosen = evenly_spaced(lines, _count(options, len(lines), LINES_PER_WINDOW))
     return padded_batches(
         sorted(chosen, key=len),
         tokenizer,
@@ -276,11 +278,11 @@ def _windows(
     return evenly_spaced(windows, _count(options, len(windows)))
 
 
-def _count(options: argparse.Namespace, available: int) -> int:
+def _count(options: argparse.Namespace, available: int, scale: int = 1) -> int:
     """How many windows to take: exactly as many as asked for, or the usual number at most."""
     if options.windows is not None:
         return int(options.windows)
-    return max(1, min(options.usual_windows, available))
+    return max(1, min(options.usual_windows * scale, available))
 
 
 def _length(model: PreTrainedModel, options: argparse.Namespace) -> int:
