@@ -24,11 +24,6 @@ from las.conversion.prepare import is_spiking
 TEXT = "".join(f"Line {i} of a text that says little.\n\n" for i in range(60))
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)
-
-
 def byte_tokenizer() -> PreTrainedTokenizerFast:
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     vocabulary = {symbol: i for i, symbol in enumerate(["<pad>", "<s>", *alphabet])}
@@ -86,7 +81,7 @@ def test_convert_passes_its_options_on(
         capsys, "convert", files["llama"], files["text"], "--out", str(tmp_path), *options.split()
     )
     assert status == 0
-    assert "adapter of 0.0" in out
+    assert out.startswith("adapter of 0.")
     config = las.conversion.read_adapter(tmp_path).config
     assert config == las.SpikeConfig(time_steps=10, levels=3, bands=1, rounding="floor")
 
@@ -208,7 +203,7 @@ def test_help_names_the_commands_and_needs_no_matplotlib_or_lm_eval() -> None:
         "import sys; from las.cli import main\n"
         "try: main(['--help'])\n"
         "except SystemExit: pass\n"
-        "assert not {'lm_eval', 'datasets', 'matplotlib', 'scipy'} & set(sys.modules)"
+        "assert not {'lm_eval', 'datasets', 'matplotlib', 'pandas'} & set(sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100)
     assert done.returncode == 0, done.stderr

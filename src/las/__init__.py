@@ -1,17 +1,21 @@
 """las: pretrained transformers as fully spike-driven networks, without loss."""
 
 import las.energy  # noqa: F401  the package, before the function of that name below
+from las import errors
 from las.config import SpikeConfig
 from las.conversion import convert, converts, load, save, simulate
+from las.conversion.audit import audit
 from las.energy.counting import count_spikes
 from las.energy.model_energy import energy
 
 __all__ = [
     "SpikeConfig",
+    "audit",
     "convert",
     "converts",
     "count_spikes",
     "energy",
+    "errors",
     "load",
     "save",
     "simulate",

@@ -188,7 +188,7 @@ def _energy(options: argparse.Namespace) -> None:
 
     from las.conversion.adapter import load
     from las.energy.counting import count_spikes
-    from las.energy.estimate import estimate
+    from las.energy.model_energy import energy
 
     _need_file(options.text)
     model, tokenizer = _load_model(options.model), _load_tokenizer(options.model)
@@ -196,7 +196,7 @@ def _energy(options: argparse.Namespace) -> None:
     with count_spikes(model) as spikes, torch.no_grad():
         for batch in tqdm(list(_batches(model, tokenizer, options)), desc="counting", unit="batch"):
             model(**batch)
-    report = estimate(spikes)
+    report = energy(model, spikes)
     print(f"{'kind':<12}{'SOPs':>18}{'MACs':>18}{'E_SNN (mJ)':>14}{'E_ANN (mJ)':>14}{'ratio':>9}")
     for row in [*report.grouped(lambda row: row.kind), report.total]:
         ratio = "–" if row.ratio is None else f"{row.ratio:.3f}"

@@ -12,11 +12,6 @@ from las.errors import CalibrationError, UnsupportedModelError
 from tests.conversion import tiny
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)
-
-
 @pytest.fixture(scope="module")
 def spiking_llama() -> nn.Module:
     return las.convert(tiny.llama(layers=3), tiny.batches())

@@ -16,12 +16,6 @@ from las.conversion.prepare import is_spiking, prepare
 from las.errors import AdapterError, CalibrationError, LasError, UnsupportedModelError
 from tests.conversion import tiny
 
-
-@pytest.fixture(autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)
-
-
 Snapshot = tuple[
     list[tuple[str, nn.Module]], list[tuple[str, nn.Parameter]], Tensor, str, list[bool]
 ]

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from las.neurons import HG, OAT, Octaves, code_hg, code_oat, hg, oat
 
-EXAMPLES = settings(max_examples=60, deadline=None)
+EXAMPLES = settings(max_examples=40, deadline=None)
 TOLERANCE = {torch.float64: 1e-12, torch.float32: 2e-6}  # of the largest value that is coded
 
 
@@ -109,12 +109,12 @@ def test_hg_neurons_in_float64(data: st.DataObject, neuron: HG) -> None:
     assert (coded.value.shape, coded.value.dtype, coded.counts.shape) == (x.shape, x.dtype, x.shape)
     assert close(coded.value, value, 1.0)
     assert torch.equal(coded.counts.long(), counts)
-    expected = (x < neuron.low) & (x != -torch.inf) | (x > neuron.high)
-    assert coded.out_of_range == int(expected.sum())
+    outside = (x < neuron.low) & (x != -torch.inf) | (x > neuron.high)
+    assert coded.out_of_range == int(outside.sum())
 
 
 @EXAMPLES
-@given(st.data(), hgs())
+@given(st.data(), hgs(most_steps=25))
 def test_hg_neurons_in_float32(data: st.DataObject, neuron: HG) -> None:
     x = data.draw(inputs(torch.float32, neuron))
     value, counts = simulated(hg.spike_train(x, neuron))
@@ -177,6 +177,25 @@ class TestBothPopulations:
             assert torch.equal(coded.counts, wide.counts)
             assert coded.out_of_range == wide.out_of_range
 
+    def test_threads_do_not_change_the_result(self, code, neuron) -> None:
+        x = torch.randn(2**16 + 3) * 3
+        alone = code(x, neuron, count=True)
+        torch.set_num_threads(2)
+        together = code(x, neuron, count=True)
+        assert torch.equal(alone.value, together.value)
+        assert torch.equal(alone.counts, together.counts)
+        assert (alone.spikes, alone.out_of_range) == (together.spikes, together.out_of_range)
+
+    def test_the_number_of_spikes_is_the_sum_of_the_counts(self, code, neuron) -> None:
+        for x in (torch.randn(3000), torch.randn(40).bfloat16(), torch.zeros(2000), torch.ones(0)):
+            coded = code(x, neuron, count=True)
+            assert coded.spikes == int(coded.counts.sum(dtype=torch.int64))
+
+    def test_not_a_number_stays_not_a_number(self, code, neuron) -> None:
+        for others in (0.0, 1.0):
+            x = torch.tensor([others, torch.nan, others])
+            assert code(x, neuron).value.isnan().tolist() == [False, True, False]
+
     def test_nothing_is_counted_unless_asked_for(self, code, neuron) -> None:
         assert code(torch.randn(10), neuron).counts is None
 
@@ -202,3 +221,25 @@ def test_minus_infinity_is_silent_and_counts_as_masked_not_as_out_of_range() -> 
         assert coded.value[:2].tolist() == [0, 0]
         assert coded.counts[:2].tolist() == [0, 0]
         assert coded.out_of_range == 1
+
+
+@pytest.mark.parametrize("steps", [24, 25, 26, 32])
+def test_hg_neurons_count_alike_where_a_sub_range_is_exhausted(steps: int) -> None:
+    """Beyond the last octave, and just below zero, all T steps fire; in float32 as well."""
+    neuron = HG("silu", steps, Octaves(0), Octaves(0), np.ones(2), np.ones(2), -1.0, 1.0)
+    x = torch.tensor([5.0, -1e-30, 0.5])
+    value, counts = simulated(hg.spike_train(x, neuron))
+    coded = code_hg(x, neuron, count=True)
+    assert coded.counts is not None
+    assert close(coded.value, value, 1.0)
+    assert coded.counts.tolist() == counts.tolist() == [steps, steps, 2]
+
+
+def test_hg_spikes_of_weight_zero_are_not_emitted() -> None:
+    offset, slope = np.array([0.0, 1.0, 0.0]), np.array([1.0, 0.0, 0.0])
+    neuron = HG("relu", 8, None, Octaves(0, (1,)), offset, slope, 0.0, 2.0)
+    x = torch.tensor([0.75, 1.2, 1.7, 0.0])  # 0.75 = 0.11 in binary: two steps beside the first
+    _, counts = simulated(hg.spike_train(x, neuron))
+    coded = code_hg(x, neuron, count=True)
+    assert coded.counts is not None
+    assert coded.counts.tolist() == counts.tolist() == [2, 1, 0, 0]

@@ -23,9 +23,8 @@ def test_a_value_at_the_gate_is_an_outlier_and_one_below_it_is_coded_finer() -> 
     error = (code_oat(x, neuron).value - x).abs()
     assert (error[[0, 2]] <= 2.0**-8 / 2).all()  # theta_nor(T) / 2
     assert error[1] <= 64 * 2.0**-8 / 2
-    # 1.1 is 4.4 theta_out(8); the nearest level beside it is 1.1 itself or 4.4 +- 0.5 of its
-    # spacing, 0.05; the normal sub-neuron's is 64 times finer.
-    outliers = torch.linspace(1, 1.9, 301, dtype=torch.float64)
+    # theta_out(8) = 0.25 and its levels 0.05 apart; theta_nor's are 64 times closer.
+    outliers = torch.linspace(1, 1.7, 301, dtype=torch.float64)
     alone = OAT((1.0,), (), 8, 5)
     coarse = (code_oat(outliers, neuron).value - outliers).abs().mean()
     fine = (code_oat(outliers, alone).value - outliers).abs().mean()
@@ -103,6 +102,7 @@ def test_weighted_spikes_lie_on_the_levels_of_the_band(
         ((1.0, 2.0, 3.0), (2.0, 1.0), "increase"),
         ((1.0, float("nan")), (1.0,), "increase"),
         ((1.0, float("inf")), (1.0,), "finite|increase"),
+        ((1.0, 2.0), (float("nan"),), "increase"),
     ],
 )
 def test_thresholds_must_be_positive_and_increase(

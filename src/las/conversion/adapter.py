@@ -44,7 +44,7 @@ def write_adapter(directory: Path, state: SpikingState) -> Path:
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / FILE
     partial = path.with_suffix(".partial")
-    save_file(arrays, partial, {"format": FORMAT, "header": json.dumps(data)})
+    save_file(arrays, partial, {"format": FORMAT, "header": json.dumps(data, sort_keys=True)})
     partial.replace(path)
     return path
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 from typing import Any
 
+from safetensors import SafetensorError
 from safetensors.numpy import load, save
 from torch import nn
 from transformers.quantizers import register_quantization_config, register_quantizer
@@ -42,8 +43,17 @@ class SpikingModelConfig(QuantizationConfigMixin):
 
     @property
     def state(self) -> SpikingState:
-        """The state itself."""
-        return SpikingState.unpack(self.data, load(base64.b64decode(self.arrays)))
+        """The state itself.
+
+        Raises:
+            AdapterError: config.json is damaged.
+        """
+        try:
+            return SpikingState.unpack(self.data, load(base64.b64decode(self.arrays)))
+        except (ValueError, KeyError, SafetensorError) as error:
+            raise AdapterError(
+                f"the spiking state in config.json is damaged ({error}): save the model again"
+            ) from error
 
 
 @register_quantizer(METHOD)
