@@ -49,6 +49,8 @@ class SpikeConfig:
                 f"got {self.threshold_rule!r}"
             )
         if self.threshold_rule != "error" and self.bands != 2:
-            raise ValueError(f"threshold_rule {self.threshold_rule!r} knows 2 bands, got {self.bands}")
+            raise ValueError(
+                f"threshold_rule {self.threshold_rule!r} knows 2 bands, got {self.bands}"
+            )
         if not self.margin >= 1:
             raise ValueError(f"margin must be at least 1, got {self.margin}")

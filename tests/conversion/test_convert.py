@@ -178,3 +178,28 @@ def test_a_budget_for_an_unknown_function(llama, make_batches):
     config = las.SpikeConfig(budgets={"sine": (1e-3, 0.0)})
     with pytest.raises(ValueError, match="sine"):
         las.convert(llama, make_batches(), config)
+
+
+class Linear(nn.Module):
+    """A stranger of a known name: a low-rank path beside the weight."""
+
+    def __init__(self, base: nn.Linear) -> None:
+        super().__init__()
+        self.weight, self.bias = base.weight, base.bias
+        self.low_rank = nn.Parameter(torch.ones(1, base.in_features))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return nn.functional.linear(x, self.weight) + (x @ self.low_rank.T)
+
+
+def test_a_strangers_class_of_a_known_name_is_not_taken_for_it(llama, make_batches):
+    mlp = llama.model.layers[1].mlp
+    mlp.down_proj = Linear(mlp.down_proj)
+    with pytest.raises(UnsupportedModelError, match=r"Linear \(model\.layers\.1\.mlp\.down_proj\)"):
+        las.convert(llama, make_batches())
+
+
+def test_hooks_that_would_be_lost_are_an_error(llama, make_batches):
+    llama.model.layers[0].mlp.down_proj.register_forward_hook(lambda *_: None)
+    with pytest.raises(UnsupportedModelError, match="forward hooks"):
+        las.convert(llama, make_batches())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sized
 from typing import Any
 
 import numpy as np
@@ -38,7 +38,7 @@ def collect(model: nn.Module, batches: Iterable[Mapping[str, Any]]) -> Statistic
     config: Any = getattr(model, "config", None)
     statistics = Statistics(fingerprint(model), getattr(config, "model_type", type(model).__name__))
     recorder = Recorder(statistics)
-    total = len(batches) if hasattr(batches, "__len__") else None
+    total = len(batches) if isinstance(batches, Sized) else None
     with torch.no_grad(), observing(recorder):
         for batch in tqdm(batches, total=total, desc="calibrating", unit="batch"):
             recorder.begin(batch)

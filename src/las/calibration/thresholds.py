@@ -1,4 +1,4 @@
-"""Thresholds from statistics: by the error they cause, by the paper's rule, or the released ones."""
+"""Thresholds from statistics: by the error they cause, or by a rule of the paper or its code."""
 
 from __future__ import annotations
 
@@ -139,8 +139,9 @@ def _error_table(time_steps: int, levels: int, rounding: Rounding, phase: int) -
     width = 2.0 ** (position // per) / per
     x = low[:, None] + width[:, None] * (np.arange(points) + 0.5) / points
     ends = low + width
-    neuron = OAT((1 / MT(1.0, time_steps, levels, rounding).largest,), (), time_steps, levels,
-                 rounding)  # of full scale 1: the error only depends on x / end, but for a factor
+    neuron = OAT(
+        (1 / MT(1.0, time_steps, levels, rounding).largest,), (), time_steps, levels, rounding
+    )  # of full scale 1: the error only depends on x / end, but for a factor
     relative = torch.from_numpy(x.reshape(1, -1) / ends[:, None]).clamp_max(1)
     error = (code_oat(relative, neuron).value - relative).square()
     mean = error.view(_SPAN, _SPAN, points).mean(-1).numpy() * ends[:, None] ** 2

@@ -52,8 +52,9 @@ class SpikingAttention(nn.Module):
         """
         allowed = _allowed(mask, key.shape[-2])
         bias = None if mask is None or mask.dtype == torch.bool else mask[..., : key.shape[-2]]
-        if bias is not None and allowed is not None and not bool(bias[allowed.expand_as(bias)].any()):
-            bias = None
+        if allowed is not None and bias is not None:
+            bias = bias.masked_fill(~allowed, 0)
+            bias = bias if bool(bias.any()) else None  # a mask like most others adds nothing
         groups = query.shape[1] // key.shape[1]
         if simulating():
             return self._simulate(query, key, value, allowed, bias, scale, groups)
@@ -83,9 +84,7 @@ class SpikingAttention(nn.Module):
         scores = _weigh(products, scale, bias)
         probability = accumulate(self.softmax.simulate(scores, allowed))
         values = (_expand(spikes, groups) for spikes in self.value.steps(value))
-        return accumulate(
-            multiply_steps(self.probability.steps(probability), values, torch.matmul)
-        )
+        return accumulate(multiply_steps(self.probability.steps(probability), values, torch.matmul))
 
     def _count(
         self, q: Coded, k: Coded, v: Coded, p: Coded, allowed: Tensor | None, groups: int
@@ -156,8 +155,8 @@ def attend(
     attention = getattr(module, CHILD, None)
     if not isinstance(attention, SpikingAttention):
         raise UnsupportedModelError(
-            f"{type(module).__name__} uses the attention implementation {NAME!r} without having "
-            "been converted: use las.convert or las.load"
+            f"{type(module).__name__} has no spike-equivalent attention; register one with "
+            "las.conversion.converts"
         )
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     return attention(query, key, value, attention_mask, scale).transpose(1, 2).contiguous(), None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -22,6 +21,8 @@ class SpikingLinear(nn.Module):
         bias: (out_features,) or None.
         site: the neurons that code the input; shared by all layers that read the same tensor.
     """
+
+    bias: nn.Parameter | None
 
     def __init__(
         self, weight: nn.Parameter, bias: nn.Parameter | None, transposed: bool = False
@@ -58,7 +59,8 @@ class SpikingLinear(nn.Module):
 
     def _simulate(self, x: Tensor) -> Tensor:
         current: Tensor | None = None
-        for weighted in self.site.steps(x, count=self.site.name.startswith(f"{self.name}.")):
+        owner = self.site.name.startswith(f"{self.name}.")
+        for weighted in self.site.steps(x, count=owner):
             arriving = F.linear(weighted, self.matrix)
             current = arriving if current is None else current + arriving
         assert current is not None

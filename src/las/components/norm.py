@@ -24,6 +24,9 @@ class SpikingNorm(nn.Module):
         centred: subtract the mean (LayerNorm) or not (RMSNorm).
     """
 
+    weight: nn.Parameter | None
+    bias: nn.Parameter | None
+
     def __init__(
         self,
         weight: nn.Parameter | None,

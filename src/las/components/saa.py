@@ -34,4 +34,3 @@ def multiply_steps(a: Iterator[Tensor], b: Iterator[Tensor], product: Product) -
             increment = increment + product(spikes_a, sum_b) + product(sum_a, spikes_b)
             sum_a, sum_b = sum_a + spikes_a, sum_b + spikes_b
         yield increment
-

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterator
+
 import torch
 from torch import Tensor, nn
 
@@ -80,7 +81,7 @@ class OATSite(nn.Module):
 
     def _calibrated(self) -> OAT:
         if self.neuron is None:
-            raise CalibrationError(f"the neurons at {self.name} have no thresholds: calibrate first")
+            raise CalibrationError(f"neurons at {self.name} have no thresholds: calibrate first")
         return self.neuron
 
     def _count(self, coded: Coded) -> None:

@@ -12,7 +12,7 @@ from las.components import attention
 from las.components.attention import SpikingAttention
 from las.components.linear import SpikingLinear
 from las.components.site import HGSite, OATSite
-from las.conversion.registry import CONVERTERS, PASSIVE, convert_module
+from las.conversion.registry import PASSIVE, convert_module, converter_of
 from las.errors import UnsupportedModelError
 
 
@@ -82,16 +82,21 @@ def restored_on_error(model: nn.Module) -> Iterator[None]:
 
 
 def check_supported(model: nn.Module) -> None:
-    """Raise UnsupportedModelError, naming every module without a spike-equivalent."""
+    """Raise UnsupportedModelError, naming every module that cannot be replaced.
+
+    What a module computes between its parts is not seen here, but by the audit of `convert`.
+    """
     unknown: dict[str, list[str]] = {}
     for path, module in model.named_modules():
         kind = type(module).__name__
+        converter = converter_of(module)
+        if converter is not None and (module._forward_hooks or module._forward_pre_hooks):
+            raise UnsupportedModelError(
+                f"{path} has forward hooks, which its spike-equivalent would lose: remove them, "
+                "convert, and register them again"
+            )
         is_leaf = next(module.children(), None) is None
-        needs_one = is_leaf or kind.endswith(("Attention", "MLP"))
-        needs_one &= kind not in CONVERTERS and kind not in PASSIVE
-        if needs_one and not any(
-            _holds(child) for child in module.modules() if child is not module
-        ):
+        if is_leaf and converter is None and kind not in PASSIVE:
             unknown.setdefault(kind, []).append(path)
     if unknown:
         listed = "; ".join(
@@ -104,16 +109,9 @@ def check_supported(model: nn.Module) -> None:
         )
 
 
-def _holds(module: nn.Module) -> bool:
-    """Whether a module inside an attention or MLP wrapper is what does the work."""
-    return type(module).__name__.endswith(("Attention", "MLP")) and type(module).__name__ in (
-        CONVERTERS
-    )
-
-
 def _swap_children(module: nn.Module) -> None:
     for name, child in list(module.named_children()):
-        if type(child).__name__ in CONVERTERS:
+        if converter_of(child) is not None:
             converted = convert_module(child)
             if converted is not child:
                 setattr(module, name, converted)

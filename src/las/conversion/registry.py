@@ -19,7 +19,7 @@ from las.errors import UnsupportedModelError
 
 Converter = Callable[[Any], nn.Module]
 
-CONVERTERS: dict[str, Converter] = {}
+CONVERTERS: dict[str | type, Converter] = {}
 
 PASSIVE = {
     "Dropout",
@@ -33,15 +33,28 @@ PASSIVE = {
 """Leaf modules that are left alone: look-ups, constants, and what does nothing in inference."""
 
 
-def converts(*class_names: str) -> Callable[[Converter], Converter]:
-    """Register the spike-equivalent of module classes, by class name."""
+def converts(*classes: str | type) -> Callable[[Converter], Converter]:
+    """Register the spike-equivalent of module classes.
+
+    Arguments:
+        classes: the names of classes of torch or transformers, which then need no import, or
+            classes of your own.
+    """
 
     def register(converter: Converter) -> Converter:
-        for name in class_names:
-            CONVERTERS[name] = converter
+        for one in classes:
+            CONVERTERS[one] = converter
         return converter
 
     return register
+
+
+def converter_of(module: nn.Module) -> Converter | None:
+    """What converts a module, or None. A name stands for a class of torch or transformers only."""
+    kind = type(module)
+    if kind.__module__.partition(".")[0] in ("torch", "transformers"):
+        return CONVERTERS.get(kind, CONVERTERS.get(kind.__name__))
+    return CONVERTERS.get(kind)
 
 
 @converts("Linear", "Conv1D")
@@ -110,7 +123,7 @@ def convert_module(module: nn.Module) -> nn.Module:
     Raises:
         UnsupportedModelError: there is none.
     """
-    converter = CONVERTERS.get(type(module).__name__)
+    converter = converter_of(module)
     if converter is None:
         raise UnsupportedModelError(
             f"{type(module).__name__} has no spike-equivalent; register one with "

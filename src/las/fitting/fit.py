@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -137,9 +138,7 @@ def _fit_side(
     )
 
 
-def _central_octave(
-    function: Function, sign: int, highest: int, steps: int, budget: Budget
-) -> int:
+def _central_octave(function: Function, sign: int, highest: int, steps: int, budget: Budget) -> int:
     """The exponent e up to which one sub-neuron on [0, 2^e) meets the budget."""
     for exponent in range(_SMALLEST, highest):
         edge = np.array([min(0.0, sign * 2.0**exponent)])
@@ -151,7 +150,7 @@ def _central_octave(
 def _fit_octave(
     function: Function, sign: int, exponent: int, steps: int, budget: Budget, calibrated: bool
 ) -> tuple[int, Array, Array]:
-    """Split an octave until its sub-neurons meet the budget; in the tail, at most as its shape needs."""
+    """Split an octave until its sub-neurons meet the budget; beyond the range at most 5 times."""
     split = -1
     excess = math.inf
     while excess > _MARGIN and split < (MOST_SPLITS if calibrated else 5):
@@ -240,7 +239,7 @@ def _dense_grid(neuron: HG) -> Iterator[Array]:
     """
     for sign, octaves in neuron.sides:
         borders = [0.0, *(2.0 ** (octaves.lowest + i) for i in range(len(octaves.splits) + 1))]
-        for i, (a, b) in enumerate(zip(borders, borders[1:], strict=False)):
+        for i, (a, b) in enumerate(pairwise(borders)):
             cells = 1 if i == 0 else 2 ** octaves.splits[i - 1]
             count = _POINTS * cells
             x = a + (b - a) * (np.arange(count) + 0.5) / count

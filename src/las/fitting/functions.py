@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+
 @dataclass(frozen=True)
 class Budget:
     """Largest admissible error: |f_hat(x) - f(x)| <= max(absolute, relative * |f(x)|)."""

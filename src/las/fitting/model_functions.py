@@ -8,12 +8,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-
 from las.config import SpikeConfig
 from las.errors import CalibrationError
 from las.fitting.fit import Fit, fit
 from las.fitting.functions import FUNCTIONS, Budget
-from las.neurons.hg import HG
+from las.neurons.hg import HG, Array
 from las.neurons.store import pack, unpack
 
 if TYPE_CHECKING:
@@ -59,7 +58,8 @@ class FittedFunctions:
         """Write to a safetensors file whose metadata is JSON."""
         from safetensors.numpy import save_file
 
-        arrays, header = {}, {}
+        arrays: dict[str, Array] = {}
+        header: dict[str, Any] = {}
         for name, one in self.fits.items():
             data, parts = pack(one.neuron)
             arrays |= {f"{name}|{part}": array for part, array in parts.items()}
@@ -116,8 +116,12 @@ def fit_functions(statistics: Statistics, config: SpikeConfig) -> FittedFunction
             ranges[site.kind] = (min(low, site.low), max(high, site.high))
     return FittedFunctions(
         {
-            name: fit(FUNCTIONS[name], *_widened(name, *ends), config.time_steps,
-                      _budget(name, config, ranges))
+            name: fit(
+                FUNCTIONS[name],
+                *_widened(name, *ends),
+                config.time_steps,
+                _budget(name, config, ranges),
+            )
             for name, ends in sorted(ranges.items())
         }
     )
@@ -133,9 +137,7 @@ def _widened(name: str, low: float, high: float) -> tuple[float, float]:
     return min(low, -1.0), max(high, 1.0)
 
 
-def _budget(
-    name: str, config: SpikeConfig, ranges: Mapping[str, tuple[float, float]]
-) -> Budget:
+def _budget(name: str, config: SpikeConfig, ranges: Mapping[str, tuple[float, float]]) -> Budget:
     if name in config.budgets:
         return Budget(*config.budgets[name])
     budget = FUNCTIONS[name].budget

@@ -101,9 +101,7 @@ def _buffers(x: Tensor, count: bool) -> tuple[Tensor, Any]:
 @lru_cache(maxsize=4096)
 def _oat_tables(neuron: OAT) -> tuple[Any, ...]:
     steps = range(1, neuron.time_steps + 1)
-    table = [
-        mt.thresholds_at(t, neuron.time_steps, neuron.levels, neuron.rounding) for t in steps
-    ]
+    table = [mt.thresholds_at(t, neuron.time_steps, neuron.levels, neuron.rounding) for t in steps]
     return (
         np.array(neuron.gates, dtype=np.float64),
         np.array([band.delta for band in neuron.bands]),

@@ -110,7 +110,9 @@ class HG:
     @cached_property
     def left(self) -> Array:
         """Left end lambda_(i-1) of each sub-range, shape (N,)."""
-        return np.concatenate([o.edges[:-1] if sign > 0 else -o.edges[1:] for sign, o in self.sides])
+        return np.concatenate(
+            [o.edges[:-1] if sign > 0 else -o.edges[1:] for sign, o in self.sides]
+        )
 
     @cached_property
     def width(self) -> Array:

@@ -90,7 +90,21 @@ def _code_oat(x, y, counts, totals, gates, units, largest, spacing, raised, sile
 
 
 def _code_hg(  # type: ignore[no-untyped-def]
-    x, bits, y, counts, totals, lowest, starts, splits, silent, below, above, table, steps, low, high
+    x,
+    bits,
+    y,
+    counts,
+    totals,
+    lowest,
+    starts,
+    splits,
+    silent,
+    below,
+    above,
+    table,
+    steps,
+    low,
+    high,
 ):
     """Sum over T of the weighted spikes of an HG neuron: the closed form of its FS recursion.
 

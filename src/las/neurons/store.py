@@ -18,11 +18,15 @@ def pack(neuron: HG) -> tuple[dict[str, Any], dict[str, Array]]:
     }
     for name in ("negative", "positive"):
         octaves: Octaves | None = getattr(neuron, name)
-        data[name] = None if octaves is None else {
-            "lowest": octaves.lowest,
-            "splits": list(octaves.splits),
-            "silent_beyond": octaves.silent_beyond,
-        }
+        data[name] = (
+            None
+            if octaves is None
+            else {
+                "lowest": octaves.lowest,
+                "splits": list(octaves.splits),
+                "silent_beyond": octaves.silent_beyond,
+            }
+        )
     return data, {"offset": neuron.offset, "slope": neuron.slope}
 
 

@@ -66,7 +66,13 @@ class SpikeTally:
     tokens: int = 0
 
     def add_spikes(
-        self, site: str, kind: str, time_steps: int, activations: int, spikes: int, out_of_range: int
+        self,
+        site: str,
+        kind: str,
+        time_steps: int,
+        activations: int,
+        spikes: int,
+        out_of_range: int,
     ) -> None:
         """Add one call of a neuron site."""
         count = self.sites.setdefault(site, SiteCount(kind, time_steps))

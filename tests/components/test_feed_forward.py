@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from las.components.activation import SpikingActivation
+from las.components.feed_forward import SpikingGatedFeedForward
+from las.components.linear import spiking_linear
+from las.neurons.tally import SpikeTally, counting
+
+
+def gated() -> SpikingGatedFeedForward:
+    torch.manual_seed(0)
+    gate, up, down = (nn.Linear(*size, bias=False) for size in ((12, 20), (12, 20), (20, 12)))
+    return SpikingGatedFeedForward(
+        spiking_linear(gate), spiking_linear(up), spiking_linear(down), SpikingActivation("silu")
+    )
+
+
+def test_both_paths_agree(spiking, assert_one_truth) -> None:
+    network = spiking(gated())
+    x = torch.randn(2, 5, 12, dtype=torch.float64) * 4
+    y = assert_one_truth(lambda: network(x))
+    hidden = F.silu(x @ network.gate_proj.weight.T) * (x @ network.up_proj.weight.T)
+    assert torch.allclose(y, hidden @ network.down_proj.weight.T, atol=2e-2)
+
+
+def test_it_keeps_the_names_of_the_checkpoint() -> None:
+    assert set(gated().state_dict()) == {
+        "gate_proj.weight",
+        "up_proj.weight",
+        "down_proj.weight",
+    }
+
+
+def test_the_hadamard_product_costs_the_spikes_of_both_factors(spiking) -> None:
+    network = spiking(gated())
+    with counting(SpikeTally()) as tally:
+        network(torch.randn(3, 12, dtype=torch.float64))
+    operation = tally.operations["top"]
+    spikes = tally.sites["top.act_fn.site"].spikes + tally.sites["top.up_site"].spikes
+    assert (operation.kind, operation.sops, operation.macs) == ("hadamard", spikes, 3 * 20)
+    assert operation.nonlinear == {"silu": 3 * 20}

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from las.components.saa import multiply_steps
+from las.components.site import accumulate
+from las.neurons import OAT, oat
+
+EXAMPLES = settings(max_examples=30, deadline=None)
+A = OAT((2.5, 40.0), (3.0,), 10, 5)
+B = OAT((1.0, 8.0), (0.9,), 10, 3, "floor")
+
+
+def is_spike_tensor(x: Tensor, neuron: OAT) -> bool:
+    """Every value is zero or one of the levels that one time step of one band can fire."""
+    nonzero = x[x != 0].abs()
+    fits = torch.zeros(len(nonzero), dtype=torch.bool)
+    for t in range(1, neuron.time_steps + 1):
+        step = torch.zeros(len(nonzero), dtype=torch.bool)
+        for tau in neuron.taus:
+            level = nonzero / (tau * 2.0**-t) * neuron.levels
+            whole = (level - level.round()).abs() < 1e-9
+            step |= whole & (level.round() >= neuron.levels) & (level.round() < 2 * neuron.levels)
+        if bool(step.all()):
+            return True
+        fits |= step
+    return False
+
+
+@EXAMPLES
+@given(st.integers(0, 2**32 - 1), st.booleans())
+def test_the_increments_add_up_to_the_product(seed: int, matrix: bool) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randn(2, 4, 6, generator=generator, dtype=torch.float64) * 5
+    y = torch.randn(2, 6, 4, generator=generator, dtype=torch.float64)
+    y = y if matrix else y.mT
+    product = torch.matmul if matrix else torch.mul
+    steps = list(multiply_steps(oat.spike_train(x, A), oat.spike_train(y, B), product))
+    assert len(steps) == 10
+    expected = product(accumulate(oat.spike_train(x, A)), accumulate(oat.spike_train(y, B)))
+    assert torch.allclose(sum(steps), expected, rtol=1e-12, atol=1e-12)
+
+
+def test_after_each_step_the_increments_add_up_to_the_product_of_what_was_fired() -> None:
+    """Eq. 12 is incremental: no step waits for the end."""
+    x, y = torch.randn(5, 5, dtype=torch.float64) * 5, torch.randn(5, 5, dtype=torch.float64)
+    fired_x, fired_y = list(oat.spike_train(x, A)), list(oat.spike_train(y, B))
+    total = torch.zeros(5, 5, dtype=torch.float64)
+    for t, increment in enumerate(multiply_steps(iter(fired_x), iter(fired_y), torch.matmul)):
+        total += increment
+        expected = sum(fired_x[: t + 1]) @ sum(fired_y[: t + 1])
+        assert torch.allclose(total, expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("product", [torch.matmul, torch.mul])
+def test_one_factor_of_every_product_is_a_spike_tensor(product) -> None:
+    """Two accumulated tensors are never multiplied."""
+    factors: list[tuple[Tensor, Tensor]] = []
+
+    def spy(a: Tensor, b: Tensor) -> Tensor:
+        factors.append((a, b))
+        return product(a, b)
+
+    x = torch.randn(8, 8, dtype=torch.float64) * 5
+    y = torch.randn(8, 8, dtype=torch.float64)
+    accumulate(multiply_steps(oat.spike_train(x, A), oat.spike_train(y, B), spy))
+    assert len(factors) == 1 + 3 * 9  # at t = 1 nothing has accumulated yet
+    for a, b in factors:
+        assert is_spike_tensor(a, A) or is_spike_tensor(b, B)
+    accumulated = accumulate(oat.spike_train(x, A))
+    assert not is_spike_tensor(accumulated, A)  # the check can tell them apart
+
+
+def test_trains_of_different_length_are_refused() -> None:
+    short = OAT((1.0,), (), 4, 5)
+    x = torch.randn(3, 3)
+    with pytest.raises(ValueError, match="shorter|longer"):
+        list(multiply_steps(oat.spike_train(x, A), oat.spike_train(x, short), torch.mul))
+
+
+def test_a_spike_train_of_no_step_has_no_sum() -> None:
+    with pytest.raises(ValueError, match="one time step"):
+        accumulate(iter(()))
