@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
 from transformers import BertConfig, BertModel, LlamaConfig, LlamaForCausalLM
 
+ROOT = Path(__file__).resolve().parent.parent
 VOCABULARY = 64
 MASSIVE = 300.0  # of one channel of one token's embedding, beside neighbours of about 1
 
@@ -83,3 +87,18 @@ def make_batches() -> Callable[..., list[dict[str, Tensor]]]:
         return batches
 
     return make
+
+
+@pytest.fixture(scope="session")
+def fetched() -> Callable[..., Path]:
+    """The directory of a real model or data set, fetched by the pipeline where it is missing."""
+
+    def fetch(kind: str, name: str) -> Path:
+        directory = ROOT / "data" / ("models" if kind == "model" else "assets") / name
+        if not directory.exists():
+            choice = f"model={name}" if kind == "model" else f"+dataset={name}"
+            command = [sys.executable, "-m", "pipeline.fetch", f"only={kind}", choice]
+            subprocess.run(command, cwd=ROOT, check=True)
+        return directory
+
+    return fetch
