@@ -155,12 +155,10 @@ class TestTheInterfaceOfTransformers:
         y, weights = attention.attend(module, query, key, value, causal())
         assert y.shape == (B, L, H, D)
         assert weights is None
-        assert torch.allclose(
-            y.transpose(1, 2), reference(query, key, value, causal()), atol=2e-2
-        )
+        assert torch.allclose(y.transpose(1, 2), reference(query, key, value, causal()), atol=2e-2)
 
     def test_a_module_that_was_not_converted_is_refused(self) -> None:
-        with pytest.raises(UnsupportedModelError, match="Module.*las"):
+        with pytest.raises(UnsupportedModelError, match=r"Module.*las"):
             attention.attend(nn.Module(), *operands(), None)
 
     def test_registering_twice_is_harmless(self) -> None:

@@ -62,9 +62,7 @@ def test_tokens_of_any_size_are_normalised(spiking, make, scale: float) -> None:
 
 
 @KINDS
-def test_a_massive_channel_does_not_drown_its_neighbours(
-    spiking, assert_one_truth, make
-) -> None:
+def test_a_massive_channel_does_not_drown_its_neighbours(spiking, assert_one_truth, make) -> None:
     norm, spike_norm = make()
     spiking(spike_norm, FINE)
     x = torch.randn(4, WIDTH, dtype=torch.float64)

@@ -16,18 +16,16 @@ B = OAT((1.0, 8.0), (0.9,), 10, 3, "floor")
 
 
 def is_spike_tensor(x: Tensor, neuron: OAT) -> bool:
-    """Every value is zero or one of the levels that one time step of one band can fire."""
+    """Every value is zero or a level that one and the same time step fires, in any band."""
     nonzero = x[x != 0].abs()
-    fits = torch.zeros(len(nonzero), dtype=torch.bool)
     for t in range(1, neuron.time_steps + 1):
-        step = torch.zeros(len(nonzero), dtype=torch.bool)
+        fired = torch.zeros(len(nonzero), dtype=torch.bool)
         for tau in neuron.taus:
             level = nonzero / (tau * 2.0**-t) * neuron.levels
             whole = (level - level.round()).abs() < 1e-9
-            step |= whole & (level.round() >= neuron.levels) & (level.round() < 2 * neuron.levels)
-        if bool(step.all()):
+            fired |= whole & (level.round() >= neuron.levels) & (level.round() < 2 * neuron.levels)
+        if bool(fired.all()):
             return True
-        fits |= step
     return False
 
 
@@ -78,7 +76,7 @@ def test_one_factor_of_every_product_is_a_spike_tensor(product) -> None:
 def test_trains_of_different_length_are_refused() -> None:
     short = OAT((1.0,), (), 4, 5)
     x = torch.randn(3, 3)
-    with pytest.raises(ValueError, match="shorter|longer"):
+    with pytest.raises(ValueError, match=r"shorter|longer"):
         list(multiply_steps(oat.spike_train(x, A), oat.spike_train(x, short), torch.mul))
 
 

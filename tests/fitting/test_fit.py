@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import math
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 import pytest
@@ -42,7 +42,7 @@ TRUTH = {
 }
 
 
-@lru_cache(maxsize=None)
+@cache
 def fitted(name: str, steps: int = 16) -> Fit:
     return fit(FUNCTIONS[name], *RANGES[name], steps)
 
@@ -150,6 +150,13 @@ def test_beyond_the_range_the_square_and_the_reciprocals_go_on() -> None:
         ("inverse_sqrt", decades(1e7, 1e8)),
     ):
         assert (error(fitted(name), x) / TRUTH[name](x)).max() <= 1e-3
+
+
+def test_beyond_the_range_exp_goes_to_zero_instead_of_dropping_to_it() -> None:
+    """Calibrated on scores that hardly differ: exp(-2) would still be 0.13."""
+    one = fit(FUNCTIONS["exp"], -1, 0, 16)
+    assert error(one, linear_grid(-40, -1)).max() <= 1e-4
+    assert error(fitted("exp"), linear_grid(-500, -20)).max() <= 1e-4
 
 
 def test_what_lies_beyond_the_range_is_counted() -> None:

@@ -57,12 +57,13 @@ def test_the_gate_of_eq_8_hands_each_input_to_the_sub_neuron_of_its_sub_range(
     """lambda_(i-1) <= v(1) < lambda_i on the positive side; mirrored on the negative one."""
     neuron = build(*BOTH)
     below = torch.nextafter(torch.tensor(2.0, dtype=dtype), torch.tensor(0.0, dtype=dtype)).item()
-    expected = {
-        0.0: 2, -0.0: 2, 0.49: 2, 0.5: 3, 0.74: 3, 0.75: 4, 1.0: 5, below: 5, 2.0: 6, 2.49: 6,
-        2.5: 7, 3.0: 8, 3.99: 9, 4.0: 9, 1e9: 9, -1e-9: 0, -0.99: 0, -1.0: 1, -1.99: 1,
-    }  # fmt: skip
-    index, active = hg.gate(torch.tensor(list(expected), dtype=dtype), neuron)
-    assert index.tolist() == list(expected.values())
+    expected = [
+        (0.0, 2), (-0.0, 2), (0.49, 2), (0.5, 3), (0.74, 3), (0.75, 4), (1.0, 5), (below, 5),
+        (2.0, 6), (2.49, 6), (2.5, 7), (3.0, 8), (3.99, 9), (4.0, 9), (1e9, 9),
+        (-1e-9, 0), (-0.99, 0), (-1.0, 1), (-1.99, 1),
+    ]  # fmt: skip
+    index, active = hg.gate(torch.tensor([x for x, _ in expected], dtype=dtype), neuron)
+    assert index.tolist() == [which for _, which in expected]
     assert (active == 1).all()
 
 

@@ -57,7 +57,7 @@ _ACTIVATION = Budget(absolute=5e-5, relative=1e-6)
 FUNCTIONS: dict[str, Function] = {
     f.name: f
     for f in (
-        Function("exp", torch.exp, Budget(1e-7, 5e-5), "negative", 0, silent_below=True),
+        Function("exp", torch.exp, Budget(1e-7, 5e-5), "negative", 4, silent_below=True),
         Function("reciprocal", torch.reciprocal, Budget(0.0, 2e-5), "positive", 4),
         Function("inverse_sqrt", torch.rsqrt, Budget(0.0, 2e-5), "positive", 8, 4),
         Function("square", torch.square, Budget(1e-8, 5e-5), "all", 4),

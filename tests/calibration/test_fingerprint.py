@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from las.calibration import fingerprint
+from las.conversion import prepare
+
+
+def test_the_same_weights_have_the_same_fingerprint_in_any_precision(llama) -> None:
+    before = fingerprint(llama)
+    llama.to(torch.bfloat16)
+    assert fingerprint(llama) == before
+    assert fingerprint(llama.float()) == before
+
+
+def test_swapping_modules_does_not_change_it(llama) -> None:
+    before = fingerprint(llama)
+    assert fingerprint(prepare(llama)) == before
+
+
+def test_other_weights_shapes_or_names_change_it() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(8, 8))
+    before = fingerprint(model)
+    with torch.no_grad():
+        model[0].weight += 0.01
+    tuned = fingerprint(model)
+    assert tuned != before
+    assert fingerprint(nn.Sequential(nn.Identity(), model[0])) != tuned
+    zeros = [nn.Linear(size, 4, bias=False) for size in (4, 8)]
+    for linear in zeros:
+        nn.init.zeros_(linear.weight)
+    assert fingerprint(zeros[0]) != fingerprint(zeros[1])
