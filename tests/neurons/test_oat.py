@@ -109,7 +109,6 @@ def test_thresholds_must_be_positive_and_increase(
         OAT(taus, gates)
 
 
-@pytest.mark.xfail(reason="only the comparison with the next one is checked", strict=True)
 @pytest.mark.parametrize(
     ("taus", "gates"),
     [

@@ -50,9 +50,3 @@ def test_a_report_without_results_says_how_to_get_some(composed, tmp_path):
 
     with pytest.raises(MissingStageError, match="make repro"):
         report.run(composed(f"root={tmp_path}", "tracking=none"))
-
-
-@pytest.mark.parametrize("stage", ["calibrate", "fit", "convert", "energy"])
-def test_the_stages_of_which_there_are_many_do_not_import_transformers(stage):
-    code = f"import pipeline.{stage}, sys; sys.exit('transformers' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

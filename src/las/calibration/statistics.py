@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from las.calibration.bins import BINS
@@ -72,13 +71,13 @@ class Statistics:
 
     def save(self, path: Path) -> None:
         """Write to a safetensors file whose metadata is JSON."""
-        from safetensors.torch import save_file
+        from safetensors.numpy import save_file
 
-        tensors: dict[str, torch.Tensor] = {}
+        arrays: dict[str, Array] = {}
         scalars: dict[str, Any] = {}
         for name, site in self.sites.items():
             for part in ("histogram", "importance", "channel_peak"):
-                tensors[f"{name}|{part}"] = torch.from_numpy(getattr(site, part)).float()
+                arrays[f"{name}|{part}"] = getattr(site, part)
             scalars[name] = {
                 key: getattr(site, key)
                 for key in ("kind", "scale_free", "count", "low", "high", "total", "squares")
@@ -91,7 +90,7 @@ class Statistics:
             "sites": scalars,
         }
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(tensors, path, {"format": FORMAT, "header": json.dumps(header)})
+        save_file(arrays, path, {"format": FORMAT, "header": json.dumps(header)})
 
     @classmethod
     def load(cls, path: Path) -> Statistics:
@@ -103,7 +102,7 @@ class Statistics:
         from safetensors import SafetensorError, safe_open
 
         try:
-            with safe_open(path, "pt") as file:
+            with safe_open(path, "numpy") as file:
                 metadata = file.metadata() or {}
                 if metadata.get("format") != FORMAT:
                     raise CalibrationError(f"{path} holds no activation statistics of las")
@@ -112,7 +111,7 @@ class Statistics:
                     name: SiteStatistics(
                         **scalars,
                         **{
-                            part: file.get_tensor(f"{name}|{part}").double().numpy()
+                            part: file.get_tensor(f"{name}|{part}")
                             for part in ("histogram", "importance", "channel_peak")
                         },
                     )

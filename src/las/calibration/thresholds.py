@@ -48,11 +48,12 @@ class Thresholds:
         """
         try:
             data: dict[str, Any] = json.loads(path.read_text())
-        except (OSError, ValueError) as error:
+            sites = {n: (tuple(s["taus"]), tuple(s["gates"])) for n, s in data.items()}
+        except (OSError, ValueError, AttributeError, TypeError, KeyError) as error:
             raise CalibrationError(
                 f"cannot read thresholds from {path} ({error}): calibrate again"
             ) from error
-        return cls({n: (tuple(s["taus"]), tuple(s["gates"])) for n, s in data.items()})
+        return cls(sites)
 
 
 def choose_thresholds(statistics: Statistics, config: SpikeConfig) -> Thresholds:

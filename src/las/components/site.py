@@ -66,14 +66,17 @@ class OATSite(nn.Module):
         neuron = self._calibrated()
         if not count:
             return oat.spike_train(x, neuron)
-        return _counted_steps(self.name, "oat", neuron.time_steps, x, oat.spike_train(x, neuron))
+        outside = oat.out_of_range(x, neuron)
+        train = oat.spike_train(x, neuron)
+        return _counted_steps(self.name, "oat", neuron.time_steps, outside, train)
 
     def _recall(self, x: Tensor) -> Coded | None:
         """The spikes of x if another reader of the same tensor has just coded it."""
         if self._shared is None:
             return None
         source, version, coded, readers = self._shared
-        if source() is not x or version != x._version:
+        uncounted = current_tally() is not None and coded.counts is None
+        if source() is not x or version != x._version or uncounted:
             self._shared = None
             return None
         self._shared = (source, version, coded, readers - 1) if readers > 1 else None
@@ -137,7 +140,8 @@ class HGSite(nn.Module):
         """The step simulator: the weighted spikes d(t) s(t) of t = 1 .. T."""
         neuron = self._fitted()
         train = hg.spike_train(x, neuron)
-        return _counted_steps(self.name, f"hg:{self.function}", neuron.time_steps, x, train)
+        outside = hg.out_of_range(x, neuron)
+        return _counted_steps(self.name, f"hg:{self.function}", neuron.time_steps, outside, train)
 
     def _fitted(self) -> HG:
         if self.neuron is None:
@@ -146,9 +150,9 @@ class HGSite(nn.Module):
 
 
 def _counted_steps(
-    name: str, kind: str, time_steps: int, x: Tensor, train: Iterator[Tensor]
+    name: str, kind: str, time_steps: int, outside: Tensor, train: Iterator[Tensor]
 ) -> Iterator[Tensor]:
-    """Pass a spike train on and count its spikes."""
+    """Pass a spike train on and count its spikes and out-of-range inputs."""
     tally = current_tally()
     spikes = 0
     for weighted in train:
@@ -156,7 +160,8 @@ def _counted_steps(
             spikes += int(torch.count_nonzero(weighted))
         yield weighted
     if tally is not None:
-        tally.add_spikes(name, kind, time_steps, x.numel(), spikes, 0)
+        beyond = int(outside.sum())
+        tally.add_spikes(name, kind, time_steps, outside.numel(), spikes, beyond)
 
 
 def accumulate(train: Iterator[Tensor]) -> Tensor:

@@ -52,7 +52,7 @@ def quick_gelu(x: Tensor) -> Tensor:
     return x * torch.sigmoid(1.702 * x)
 
 
-_ACTIVATION = Budget(absolute=5e-5, relative=1e-6)
+_ACTIVATION = Budget(absolute=5e-5, relative=4e-6)
 
 FUNCTIONS: dict[str, Function] = {
     f.name: f

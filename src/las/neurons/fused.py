@@ -30,7 +30,7 @@ def code_oat(x: Tensor, neuron: OAT, count: bool = False) -> Coded:
         count: whether spikes and out-of-range inputs are counted.
     """
     if x.device.type != "cpu" or x.dtype not in _BITS:
-        return _accumulate(x, oat.spike_train(_wide(x), neuron), x.abs() > neuron.largest, count)
+        return _accumulate(x, oat.spike_train(_wide(x), neuron), oat.out_of_range(x, neuron), count)
     from las.neurons import kernels
 
     x = x.detach().contiguous()
@@ -53,7 +53,7 @@ def code_hg(x: Tensor, neuron: HG, count: bool = False) -> Coded:
     """
     if x.device.type != "cpu" or x.dtype not in _BITS:
         wide = _wide(x)
-        outside = (wide < neuron.low) | (wide > neuron.high)
+        outside = hg.out_of_range(wide, neuron)
         return _accumulate(x, hg.spike_train(wide, neuron), outside, count)
     from las.neurons import kernels
 

@@ -161,6 +161,11 @@ def gate(x: Tensor, neuron: HG) -> tuple[Tensor, Tensor]:
     return index, active
 
 
+def out_of_range(x: Tensor, neuron: HG) -> Tensor:
+    """Which inputs lie outside the calibrated range; -inf is a masked entry, not an input."""
+    return ((x < neuron.low) & (x != -torch.inf)) | (x > neuron.high)
+
+
 def spike_train(x: Tensor, neuron: HG) -> Iterator[Tensor]:
     """The step simulator: Eqs. 1, 2, 8 and 9 over t = 1 .. T.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numba
 import numpy as np
@@ -86,7 +87,8 @@ def _code_oat(x, y, counts, totals, gates, units, largest, spacing, raised, sile
             totals[tile, 0] = spikes
             totals[tile, 1] = out
         for i in range(size):
-            y[lo + i] = np.copysign(total[i] * unit[i], x[lo + i])
+            value = np.copysign(total[i] * unit[i], x[lo + i])
+            y[lo + i] = value if x[lo + i] == x[lo + i] else x[lo + i]
 
 
 def _code_hg(  # type: ignore[no-untyped-def]
@@ -170,7 +172,9 @@ def _code_hg(  # type: ignore[no-untyped-def]
             if counts.shape[0]:
                 fired = int(table[index, 2] != zero)
                 if table[index, 3] != zero:
-                    ones = np.int64(code)  # at most 31 bits: their number, pair by pair
+                    ones = min(
+                        np.int64(code), (1 << (steps - 1)) - 1
+                    )  # count its bits pair by pair
                     ones -= (ones >> 1) & 0x55555555
                     ones = (ones & 0x33333333) + ((ones >> 2) & 0x33333333)
                     ones = (ones + (ones >> 4)) & 0x0F0F0F0F
@@ -186,10 +190,10 @@ def _code_hg(  # type: ignore[no-untyped-def]
 class Kernel:
     """A kernel compiled twice: for one thread, and for as many as torch uses."""
 
-    serial: Callable[..., None]
-    parallel: Callable[..., None]
+    serial: Callable[..., Any]
+    parallel: Callable[..., Any]
 
-    def choose(self, size: int) -> Callable[..., None]:
+    def choose(self, size: int) -> Callable[..., Any]:
         """The build for a tensor of `size` elements; threads do not pay for a small one."""
         threads = torch.get_num_threads()
         if size < SMALL or threads == 1:
@@ -198,7 +202,7 @@ class Kernel:
         return self.parallel
 
     @classmethod
-    def of(cls, function: Callable[..., None]) -> Kernel:
+    def of(cls, function: Callable[..., Any]) -> Kernel:
         """Compile when first called; later processes find the machine code in the cache."""
         return cls(
             njit(cache=True, error_model="numpy")(function),
@@ -206,12 +210,7 @@ class Kernel:
         )
 
 
-code_oat = Kernel.of(_code_oat)
-code_hg = Kernel.of(_code_hg)
-
-
-@njit(cache=True, parallel=True, error_model="numpy")
-def survey(x, bits, weights, rows, low_exponent, sub_bits, bins):  # type: ignore[no-untyped-def]
+def _survey(x, bits, weights, rows, low_exponent, sub_bits, bins):  # type: ignore[no-untyped-def]
     """Extremes, moments, and the histogram of |x| over dyadic bins, plain and weighted.
 
     Arguments:
@@ -265,3 +264,8 @@ def survey(x, bits, weights, rows, low_exponent, sub_bits, bins):  # type: ignor
     summary[1] = figures[:, 1].min()
     summary[2] = figures[:, 2].max()
     return plain.sum(0), heavy.sum(0), summary
+
+
+code_oat = Kernel.of(_code_oat)
+code_hg = Kernel.of(_code_hg)
+survey = Kernel.of(_survey)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -43,8 +45,9 @@ class OAT:
         if len(self.taus) != len(self.gates) + 1:
             raise ValueError(f"{len(self.taus)} bands need {len(self.taus) - 1} gates")
         for name, values in (("taus", self.taus), ("gates", self.gates)):
-            if any(a >= b for a, b in zip((0.0, *values), values, strict=False)):
-                raise ValueError(f"{name} must be positive and increase, got {values}")
+            increase = all(a < b for a, b in pairwise((0.0, *values)))
+            if not (increase and all(math.isfinite(value) for value in values)):
+                raise ValueError(f"{name} must be positive, finite and increase, got {values}")
 
     @property
     def bands(self) -> tuple[MT, ...]:
@@ -63,6 +66,11 @@ def band_of(x: Tensor, neuron: OAT) -> Tensor:
     return torch.bucketize(x.abs().contiguous(), gates, right=True)
 
 
+def out_of_range(x: Tensor, neuron: OAT) -> Tensor:
+    """Which inputs are beyond the largest representable value."""
+    return x.abs() > neuron.largest
+
+
 def spike_train(x: Tensor, neuron: OAT) -> Iterator[Tensor]:
     """The step simulator: Eqs. 3-7 over t = 1 .. T.
 
@@ -74,7 +82,7 @@ def spike_train(x: Tensor, neuron: OAT) -> Iterator[Tensor]:
         For each time step the weighted spikes theta(t) X_s(t), the shape of x: zero where a
         neuron is silent, else +-(1 + k/H) theta(t) of its band.
     """
-    sign = torch.sign(x)
+    sign = torch.where(x.isnan(), x, torch.sign(x))  # NaN stays NaN
     masks = torch.nn.functional.one_hot(band_of(x, neuron), len(neuron.taus)).to(x.dtype)
     membranes = [
         x.abs() * (1 / sub.delta) + mt.initial_raise(sub.levels, sub.rounding)
