@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from las import storage
 from las.calibration.bins import BINS
 from las.errors import CalibrationError
+from las.storage import Array
 
-Array = NDArray[np.float64]
 FORMAT = "las-statistics-1"
+
+_ARRAYS = ("histogram", "importance", "channel_peak")
+_SCALARS = ("kind", "scale_free", "count", "low", "high", "total", "squares")
 
 
 @dataclass
@@ -71,17 +73,12 @@ class Statistics:
 
     def save(self, path: Path) -> None:
         """Write to a safetensors file whose metadata is JSON."""
-        from safetensors.numpy import save_file
-
         arrays: dict[str, Array] = {}
         scalars: dict[str, Any] = {}
         for name, site in self.sites.items():
-            for part in ("histogram", "importance", "channel_peak"):
+            for part in _ARRAYS:
                 arrays[f"{name}|{part}"] = getattr(site, part)
-            scalars[name] = {
-                key: getattr(site, key)
-                for key in ("kind", "scale_free", "count", "low", "high", "total", "squares")
-            }
+            scalars[name] = {key: getattr(site, key) for key in _SCALARS}
         header = {
             "base": self.base,
             "model_type": self.model_type,
@@ -89,8 +86,7 @@ class Statistics:
             "tokens": self.tokens,
             "sites": scalars,
         }
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(arrays, path, {"format": FORMAT, "header": json.dumps(header)})
+        storage.write(path, FORMAT, header, arrays)
 
     @classmethod
     def load(cls, path: Path) -> Statistics:
@@ -99,26 +95,14 @@ class Statistics:
         Raises:
             CalibrationError: the file is missing, truncated or of another kind.
         """
-        from safetensors import SafetensorError, safe_open
-
         try:
-            with safe_open(path, "numpy") as file:
-                metadata = file.metadata() or {}
-                if metadata.get("format") != FORMAT:
-                    raise CalibrationError(f"{path} holds no activation statistics of las")
-                header = json.loads(metadata["header"])
-                sites = {
-                    name: SiteStatistics(
-                        **scalars,
-                        **{
-                            part: file.get_tensor(f"{name}|{part}")
-                            for part in ("histogram", "importance", "channel_peak")
-                        },
-                    )
-                    for name, scalars in header.pop("sites").items()
-                }
-        except (OSError, SafetensorError) as error:
+            header, arrays = storage.read(path, FORMAT)
+        except storage.DamagedFileError as error:
             raise CalibrationError(
                 f"cannot read statistics from {path} ({error}): collect them again"
             ) from error
+        sites = {}
+        for name, scalars in header.pop("sites").items():
+            parts: dict[str, Any] = {part: arrays[f"{name}|{part}"] for part in _ARRAYS}
+            sites[name] = SiteStatistics(**scalars, **parts)
         return cls(sites=sites, **header)

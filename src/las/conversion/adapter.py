@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TypeVar
 
 from torch import nn
 
+from las import storage
 from las.calibration.fingerprint import fingerprint
 from las.conversion.checkpoint import attach, state_of
 from las.conversion.prepare import prepare, restored_on_error
@@ -38,14 +38,9 @@ def save(model: nn.Module, directory: str | Path) -> Path:
 
 def write_adapter(directory: Path, state: SpikingState) -> Path:
     """Write an adapter from its parts."""
-    from safetensors.numpy import save_file
-
     data, arrays = state.pack()
-    directory.mkdir(parents=True, exist_ok=True)
     path = directory / FILE
-    partial = path.with_suffix(".partial")
-    save_file(arrays, partial, {"format": FORMAT, "header": json.dumps(data, sort_keys=True)})
-    partial.replace(path)
+    storage.write(path, FORMAT, data, arrays)
     return path
 
 
@@ -55,19 +50,12 @@ def read_adapter(directory: str | Path) -> SpikingState:
     Raises:
         AdapterError: it is missing, truncated, or no adapter.
     """
-    from safetensors import SafetensorError, safe_open
-
     path = Path(directory) / FILE
     if not path.exists():
         raise AdapterError(f"no adapter in {directory}: {FILE} is missing; write one with las.save")
     try:
-        with safe_open(path, "numpy") as file:
-            metadata = file.metadata() or {}
-            if metadata.get("format") != FORMAT:
-                raise AdapterError(f"{path} is no las adapter of format {FORMAT}")
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        return SpikingState.unpack(json.loads(metadata["header"]), arrays)
-    except (OSError, SafetensorError, KeyError, ValueError) as error:
+        return SpikingState.unpack(*storage.read(path, FORMAT))
+    except (storage.DamagedFileError, KeyError, ValueError) as error:
         raise AdapterError(f"{path} is damaged or truncated ({error}): save it again") from error
 
 

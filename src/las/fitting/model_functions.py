@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from las import storage
 from las.config import SpikeConfig
 from las.errors import CalibrationError
 from las.fitting.fit import Fit, fit
@@ -56,8 +56,6 @@ class FittedFunctions:
 
     def save(self, path: Path) -> None:
         """Write to a safetensors file whose metadata is JSON."""
-        from safetensors.numpy import save_file
-
         arrays: dict[str, Array] = {}
         header: dict[str, Any] = {}
         for name, one in self.fits.items():
@@ -65,8 +63,7 @@ class FittedFunctions:
             arrays |= {f"{name}|{part}": array for part, array in parts.items()}
             measured = {k: v for k, v in vars(one).items() if k not in ("neuron", "budget")}
             header[name] = {"neuron": data, "budget": asdict(one.budget), "measured": measured}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(arrays, path, {"format": FORMAT, "header": json.dumps(header)})
+        storage.write(path, FORMAT, header, arrays)
 
     @classmethod
     def load(cls, path: Path) -> FittedFunctions:
@@ -75,23 +72,17 @@ class FittedFunctions:
         Raises:
             CalibrationError: the file is missing, truncated or of another kind.
         """
-        from safetensors import SafetensorError, safe_open
-
         try:
-            with safe_open(path, "numpy") as file:
-                metadata = file.metadata() or {}
-                if metadata.get("format") != FORMAT:
-                    raise CalibrationError(f"{path} holds no fitted functions of las")
-                fits = {}
-                for name, one in json.loads(metadata["header"]).items():
-                    parts = {p: file.get_tensor(f"{name}|{p}") for p in ("offset", "slope")}
-                    fits[name] = Fit(
-                        unpack(one["neuron"], parts), Budget(**one["budget"]), **one["measured"]
-                    )
-        except (OSError, SafetensorError) as error:
+            header, arrays = storage.read(path, FORMAT)
+        except storage.DamagedFileError as error:
             raise CalibrationError(
                 f"cannot read fitted functions from {path} ({error}): fit again"
             ) from error
+        fits = {}
+        for name, one in header.items():
+            parts = {part: arrays[f"{name}|{part}"] for part in ("offset", "slope")}
+            neuron = unpack(one["neuron"], parts)
+            fits[name] = Fit(neuron, Budget(**one["budget"]), **one["measured"])
         return cls(fits)
 
 
