@@ -21,8 +21,9 @@ class SpikeConfig:
         bands: MT sub-neurons of each OAT neuron: 2 in the paper; 1 is a single MT neuron.
         rounding: "nearest", "half_step" or "floor" (Eq. 7), see `las.neurons.MT`.
         threshold_rule: "error" minimises the squared error that the consumer of each site sees;
-            "paper" takes the 99th percentile and 1.1 times the maximum; "released" takes the
-            constants of the paper's released code. The last two know two bands only.
+            "paper" sets theta_nor and theta_out as the paper describes them, with the 99th
+            percentile and 1.1 times the maximum where it names no rule; "released" takes the
+            magnitudes of the literals in the paper's released code. Both know two bands only.
         margin: the largest representable value over the largest one seen in calibration.
         budgets: error budgets [absolute, relative] of HG functions, where the defaults of
             `las.fitting.functions` do not suit.

@@ -43,7 +43,7 @@ def test_simulator_and_fused_path_agree_spike_for_spike(family, options, request
     assert relative(fused, simulated) < 1e-12
     counts = {name: site.spikes for name, site in fused_spikes.sites.items()}
     assert counts == {name: site.spikes for name, site in simulated_spikes.sites.items()}
-    assert fused_spikes.tokens == int(batch["attention_mask"].sum())
+    assert fused_spikes.tokens == batch["input_ids"].numel()
 
 
 def test_more_time_steps_lose_less(llama, make_batches):
@@ -203,3 +203,12 @@ def test_hooks_that_would_be_lost_are_an_error(llama, make_batches):
     llama.model.layers[0].mlp.down_proj.register_forward_hook(lambda *_: None)
     with pytest.raises(UnsupportedModelError, match="forward hooks"):
         las.convert(llama, make_batches())
+
+
+def test_it_runs_in_inference_mode(llama, make_batches):
+    las.convert(llama, make_batches())
+    batch = make_batches(count=1, seed=3)[0]
+    with torch.no_grad():
+        expected = llama(**batch)[0]
+    with torch.inference_mode():
+        assert torch.equal(llama(**batch)[0], expected)

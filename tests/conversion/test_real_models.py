@@ -10,8 +10,11 @@ from transformers import AutoModel, AutoModelForCausalLM, AutoTokenizer
 
 import las
 from las.data.calibration import calibration_texts, calibration_windows
+from las.data.lee import read_lee
 from las.data.wikipedia import articles
 from las.data.windows import evenly_spaced, token_windows
+from las.data.word_pairs import read_word_pairs
+from las.evaluation.similarity import compare_encoders
 from las.evaluation.text import compare_language_models
 
 pytestmark = pytest.mark.slow
@@ -21,7 +24,7 @@ DUMP = "enwiki-latest-pages-articles1.xml-p000000010p000030302-shortened.bz2"
 
 
 @pytest.fixture(autouse=True)
-def one_thread() -> None:
+def two_threads(one_thread) -> None:
     torch.set_num_threads(2)
 
 
@@ -123,6 +126,14 @@ def test_minilm_is_lossless(fetched, dump):
         original = ann(**batch).last_hidden_state[keep]
         spiking = snn(**batch).last_hidden_state[keep]
     assert float((spiking - original).norm() / original.norm()) <= 1e-3
+    data = fetched("dataset", "word-similarity")
+    for name, pairs in {
+        "wordsim353": read_word_pairs(data / "wordsim353.tsv"),
+        "simlex999": read_word_pairs(data / "simlex999.txt"),
+        "lee": read_lee(data),
+    }.items():
+        spearman, _ = compare_encoders(ann, snn, tokenizer, pairs, task=name)
+        assert abs(spearman.snn - spearman.ann) <= 0.05, name
     hold_together(snn.double(), batch)
 
 

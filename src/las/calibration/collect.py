@@ -15,7 +15,7 @@ from las.calibration.bins import BINS, LOW_EXPONENT, SUB_BITS
 from las.calibration.fingerprint import fingerprint
 from las.calibration.statistics import SiteStatistics, Statistics
 from las.components.modes import observing
-from las.components.site import HGSite, OATSite
+from las.components.site import HGSite, OATSite, version_of
 from las.errors import CalibrationError
 from las.neurons import kernels
 
@@ -42,7 +42,12 @@ def collect(model: nn.Module, batches: Iterable[Mapping[str, Any]]) -> Statistic
     with torch.no_grad(), observing(recorder):
         for batch in tqdm(batches, total=total, desc="calibrating", unit="batch"):
             recorder.begin(batch)
+            if recorder.grouping:  # the first batch runs twice: who reads what comes first
+                model(**batch)
+                recorder.grouping = False
+                recorder.begin(batch)
             model(**batch)
+            statistics.tokens += recorder.tokens
     if statistics.tokens < FEWEST_TOKENS:
         raise CalibrationError(
             f"calibration saw {statistics.tokens} tokens; it needs {FEWEST_TOKENS} at least, and "
@@ -56,8 +61,10 @@ class Recorder:
 
     def __init__(self, statistics: Statistics) -> None:
         self.statistics = statistics
+        self.grouping = True
+        self.tokens = 0
         self._keep: Tensor | None = None
-        self._seen: dict[int, tuple[weakref.ref[Tensor], int, str]] = {}
+        self._seen: dict[int, tuple[weakref.ref[Tensor], int, OATSite]] = {}
 
     def begin(self, batch: Mapping[str, Any]) -> None:
         """Note which tokens of the coming batch are not padding."""
@@ -68,13 +75,15 @@ class Recorder:
                 f"a calibration batch needs input_ids or inputs_embeds, got {sorted(batch)}"
             )
         keep = torch.ones(ids.shape[:2], dtype=torch.bool) if mask is None else mask.bool()
-        self.statistics.tokens += int(keep.sum())
+        self.tokens = int(keep.sum())
         self._keep = None if bool(keep.all()) else keep
         self._seen.clear()
 
     def observe(self, site: OATSite | HGSite, x: Tensor) -> None:
         """Add the inputs of one site."""
         if isinstance(site, OATSite) and site.channel_weights is not None and self._joins(site, x):
+            return
+        if self.grouping:
             return
         kind = "oat" if isinstance(site, OATSite) else site.function
         scale_free = isinstance(site, OATSite) and site.scale_free
@@ -84,13 +93,20 @@ class Recorder:
             _add(entry, site, values)
 
     def _joins(self, site: OATSite, x: Tensor) -> bool:
-        """Whether another linear layer reads the same tensor; then its site serves both."""
+        """Whether another linear layer reads the same tensor; then its site serves both.
+
+        What an error costs is then the sum of what it costs each reader.
+        """
         known = self._seen.get(id(x))
-        if known is None or known[0]() is not x or known[1] != x._version:
-            self._seen[id(x)] = (weakref.ref(x), x._version, site.name)
+        if known is None or known[0]() is not x or known[1] != version_of(x):
+            self._seen[id(x)] = (weakref.ref(x), version_of(x), site)
             return False
-        self.statistics.shared[site.name] = known[2]
-        return True
+        owner = known[2]
+        if self.grouping:
+            self.statistics.shared[site.name] = owner.name
+            assert owner.channel_weights is not None and site.channel_weights is not None
+            owner.channel_weights = owner.channel_weights + site.channel_weights
+        return self.statistics.shared.get(site.name) == owner.name
 
     def _tokens(self, site: OATSite | HGSite, x: Tensor) -> Tensor:
         """Rows of the tokens that are not padding, (rows, channels), float32."""

@@ -152,7 +152,7 @@ def _error_table(time_steps: int, levels: int, rounding: Rounding, phase: int) -
 def _paper(
     site: SiteStatistics, config: SpikeConfig
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """theta_nor at the 99th percentile of the magnitudes, theta_out at 1.1 times their maximum."""
+    """theta_nor at the 99th percentile of the non-zero magnitudes, theta_out at 1.1 maxima."""
     cumulative = np.cumsum(site.histogram)
     inner = bins.edges()[1 + int(np.searchsorted(cumulative, 0.99 * cumulative[-1]))]
     outer = max(1.1 * site.peak, 1.1 * float(inner))

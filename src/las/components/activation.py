@@ -35,10 +35,9 @@ class SpikingActivation(nn.Module):
 
 
 class SpikingReLU(nn.Module):
-    """ReLU, exactly: the neurons that code its output have no negative branch to fire with.
+    """ReLU, exactly: a gate on the sign, before the OAT neurons of the layer that reads it.
 
-    A negative membrane potential emits nothing; a positive one is coded, unchanged, by the OAT
-    neurons of the layer that reads it.
+    A negative membrane potential emits nothing; a positive one is coded unchanged.
     """
 
     def __init__(self) -> None:

@@ -150,8 +150,14 @@ def attend(
     """The attention function that transformers calls.
 
     Raises:
-        UnsupportedModelError: the attention module was not converted.
+        UnsupportedModelError: the attention module was not converted, or asks for something that
+            spiking attention does not do.
     """
+    for name in ("softcap", "s_aux", "position_bias", "head_mask"):
+        if kwargs.get(name) is not None:
+            raise UnsupportedModelError(
+                f"{type(module).__name__} asks for {name}, which spiking attention does not do"
+            )
     attention = getattr(module, CHILD, None)
     if not isinstance(attention, SpikingAttention):
         raise UnsupportedModelError(

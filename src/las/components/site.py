@@ -19,6 +19,11 @@ from las.neurons.oat import OAT
 from las.neurons.tally import current_tally
 
 
+def version_of(x: Tensor) -> int:
+    """How often a tensor was changed in place; under `torch.inference_mode` nobody keeps count."""
+    return 0 if x.is_inference() else x._version
+
+
 class OATSite(nn.Module):
     """phi: a population of OAT neurons, one for each element of a tensor.
 
@@ -53,7 +58,7 @@ class OATSite(nn.Module):
         coded = code_oat(x, self._calibrated(), count=tally is not None)
         self._count(coded)
         if self.fan_out > 1:
-            self._shared = (weakref.ref(x), x._version, coded, self.fan_out - 1)
+            self._shared = (weakref.ref(x), version_of(x), coded, self.fan_out - 1)
         return coded
 
     def steps(self, x: Tensor, count: bool = True) -> Iterator[Tensor]:
@@ -76,7 +81,7 @@ class OATSite(nn.Module):
             return None
         source, version, coded, readers = self._shared
         uncounted = current_tally() is not None and coded.counts is None
-        if source() is not x or version != x._version or uncounted:
+        if source() is not x or version != version_of(x) or uncounted:
             self._shared = None
             return None
         self._shared = (source, version, coded, readers - 1) if readers > 1 else None

@@ -4,6 +4,9 @@ The audit watches every tensor operation of one forward pass and follows the dat
 computed from an embedding look-up is an activation; parameters, buffers, masks, positions and the
 tables of RoPE are constants. Activations may only be coded and read by spiking components, be
 weighed by constants, be added, and be moved.
+
+What a spiking component does inside is not audited but defined by its step simulator, which the
+tests hold the fused path to.
 """
 
 from __future__ import annotations
@@ -30,7 +33,7 @@ Verdict = Literal["spiking", "folded", "exception", "movement", "float"]
 MEANING: dict[Verdict, str] = {
     "float": "still float",
     "spiking": "spiking components",
-    "folded": "fixed weights and constant currents on spikes",
+    "folded": "fixed weights and constant currents",
     "exception": "what the paper leaves",
     "movement": "data movement",
 }

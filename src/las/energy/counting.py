@@ -21,7 +21,7 @@ def count_spikes(model: nn.Module) -> Iterator[SpikeTally]:
 
     Yields:
         The tally, filled as the model runs: per site spikes, rates and out-of-range inputs, per
-        component synaptic operations; `tokens` leaves padding out.
+        component synaptic operations. Padding computes like any token, and counts like one.
 
     Raises:
         LasError: the model has no spiking neurons.
@@ -34,11 +34,8 @@ def count_spikes(model: nn.Module) -> Iterator[SpikeTally]:
 
     def count_tokens(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         ids = kwargs.get("input_ids", kwargs.get("inputs_embeds", args[0] if args else None))
-        mask = kwargs.get("attention_mask")
-        if ids is None:
-            return
-        new = ids.shape[1]  # with a cache, the mask covers more than the new tokens
-        tally.tokens += int(mask[:, -new:].sum()) if mask is not None else ids.shape[0] * new
+        if ids is not None:
+            tally.tokens += ids.shape[0] * ids.shape[1]
 
     hook = model.register_forward_pre_hook(count_tokens, with_kwargs=True)
     try:

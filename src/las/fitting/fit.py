@@ -42,7 +42,7 @@ class Fit:
         met: whether every grid point of the calibrated range is within the budget.
         max_error: largest |f_hat - f| over the calibrated range.
         mean_error: mean |f_hat - f| over the calibrated range, octave by octave alike.
-        max_relative_error: largest |f_hat - f| / |f| where f is not zero.
+        max_relative_error: largest |f_hat - f| / |f| where |f| exceeds the absolute budget.
         mean_spikes: spikes per input, mean over the grid.
     """
 
