@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import (
     AutoModelForCausalLM,
     BertConfig,
@@ -24,22 +23,13 @@ from las.conversion.prepare import is_spiking
 TEXT = "".join(f"Line {i} of a text that says little.\n\n" for i in range(60))
 
 
-def byte_tokenizer() -> PreTrainedTokenizerFast:
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    vocabulary = {symbol: i for i, symbol in enumerate(["<pad>", "<s>", *alphabet])}
-    backend = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
-    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    backend.decoder = decoders.ByteLevel()
-    return PreTrainedTokenizerFast(
-        tokenizer_object=backend, pad_token="<pad>", bos_token="<s>", eos_token="<s>"
-    )
-
-
 @pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def files(
+    tmp_path_factory: pytest.TempPathFactory, byte_tokenizer: PreTrainedTokenizerFast
+) -> dict[str, str]:
     """A tiny language model, a tiny encoder, a text, and adapters of both."""
     root = tmp_path_factory.mktemp("cli")
-    tokenizer = byte_tokenizer()
+    tokenizer = byte_tokenizer
     sizes: dict[str, Any] = {
         "vocab_size": len(tokenizer),
         "hidden_size": 16,

@@ -41,7 +41,8 @@ def collect(model: nn.Module, batches: Iterable[Mapping[str, Any]]) -> Statistic
     total = len(batches) if isinstance(batches, Sized) else None
     with torch.no_grad(), observing(recorder):
         for batch in tqdm(batches, total=total, desc="calibrating", unit="batch"):
-            recorder.begin(batch)
+            if not recorder.begin(batch):
+                continue
             if recorder.grouping:  # the first batch runs twice: who reads what comes first
                 model(**batch)
                 recorder.grouping = False
@@ -66,8 +67,8 @@ class Recorder:
         self._keep: Tensor | None = None
         self._seen: dict[int, tuple[weakref.ref[Tensor], int, OATSite]] = {}
 
-    def begin(self, batch: Mapping[str, Any]) -> None:
-        """Note which tokens of the coming batch are not padding."""
+    def begin(self, batch: Mapping[str, Any]) -> bool:
+        """Note which tokens of the coming batch are not padding; False if it holds none."""
         mask = batch.get("attention_mask")
         ids = batch.get("input_ids", batch.get("inputs_embeds"))
         if ids is None:
@@ -78,6 +79,7 @@ class Recorder:
         self.tokens = int(keep.sum())
         self._keep = None if bool(keep.all()) else keep
         self._seen.clear()
+        return self.tokens > 0
 
     def observe(self, site: OATSite | HGSite, x: Tensor) -> None:
         """Add the inputs of one site."""

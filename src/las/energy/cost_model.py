@@ -87,8 +87,9 @@ PAPER = CostModel(
     mac_pj=4.6,
     ac_pj=0.9,
     note=(
-        "Arithmetic only, 45 nm, FP32: E_MAC = 4.6 pJ, E_AC = 0.9 pJ. Memory traffic, the level "
-        "a spike carries when H > 1, and quantised ANNs are outside the model."
+        "Arithmetic only, 45 nm, FP32: E_MAC = 4.6 pJ, E_AC = 0.9 pJ. Outside the model: memory "
+        "traffic, the level that a spike carries when H > 1, the neurons' own comparisons and "
+        "resets, gating, running maxima, RoPE, and quantised ANNs."
     ),
 )
 
