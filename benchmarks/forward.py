@@ -100,8 +100,9 @@ def main() -> None:
                 model(input_ids=ids)
         print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
         return
-    result = compare(arguments)
+    # before this process grows: a child's peak begins with the memory of its parent
     ann, snn = peak_memory(arguments, "ann"), peak_memory(arguments, "snn")
+    result = compare(arguments)
     result |= {"ann_peak_mib": ann, "snn_peak_mib": snn, "memory_ratio": snn / ann}
     print(json.dumps({name: round(value, 3) for name, value in result.items()}, indent=1))
 
