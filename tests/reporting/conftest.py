@@ -54,7 +54,7 @@ def text_scores(time_steps: int, levels: int) -> list[Score]:
     return [
         Score("wikipedia", "perplexity", False, 18.2, 18.2 * ratio, 0.9, 0.9, 4088, 4088,
               1 - 10 * kl, kl, change),
-        Score("wikipedia-xml", "bits_per_byte", False, 0.91, 0.91 * ratio, 0.02, 0.02, 4088, 90000,
+        Score("wikipedia_xml", "bits_per_byte", False, 0.91, 0.91 * ratio, 0.02, 0.02, 4088, 90000,
               1 - 10 * kl, kl, change),
     ]  # fmt: skip
 

@@ -28,7 +28,7 @@ _TASKS = {
     "simlex999": "SimLex-999",
     "lee": "Lee documents",
     "wikipedia": "held-out Wikipedia",
-    "wikipedia-xml": "held-out Wikipedia XML",
+    "wikipedia_xml": "held-out Wikipedia XML",
     "piqa": "PIQA",
     "arc_easy": "ARC-Easy",
     "openbookqa": "OpenbookQA",

@@ -240,8 +240,8 @@ def _illustrations(shown: Illustrations, directory: Path) -> list[Picture]:
     for information in shown.information:
         path = directory / f"information_{information.model}.png"
         title = (
-            f"{information.title}: what one threshold loses, {information.site} "
-            f"(T = {information.time_steps})"
+            f"{information.title}: what one threshold loses\n"
+            f"{information.site}, T = {information.time_steps}"
         )
         figures.information(
             path,
