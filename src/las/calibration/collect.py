@@ -14,10 +14,10 @@ from tqdm.auto import tqdm
 from las.calibration.bins import BINS, LOW_EXPONENT, SUB_BITS
 from las.calibration.fingerprint import fingerprint
 from las.calibration.statistics import SiteStatistics, Statistics
+from las.calibration.survey import survey
 from las.components.modes import observing
 from las.components.site import HGSite, OATSite, version_of
 from las.errors import CalibrationError
-from las.neurons import kernels
 
 FEWEST_TOKENS = 32
 
@@ -126,7 +126,7 @@ def _add(entry: SiteStatistics, site: OATSite | HGSite, values: Tensor) -> None:
             rows = 1 / values.square().mean(-1).clamp_min(1e-30)
         if site.channel_weights is not None:
             columns = site.channel_weights
-    plain, heavy, figures = kernels.survey.choose(values.numel())(
+    plain, heavy, figures = survey.choose(values.numel())(
         values.numpy(),
         values.view(torch.int32).numpy(),
         columns.double().cpu().numpy(),

@@ -6,8 +6,9 @@ through compiled kernels; anything else goes through the same arithmetic in PyTo
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -18,7 +19,15 @@ from las.neurons.coded import Coded
 from las.neurons.hg import HG
 from las.neurons.oat import OAT
 
-_BITS = {torch.float32: torch.int32, torch.float64: torch.int64}
+if TYPE_CHECKING:
+    from las.neurons.kernels import HGTable, OATTable
+
+_INTEGERS = {torch.float32: torch.int32, torch.float64: torch.int64}
+
+
+def has_kernels(x: Tensor) -> bool:
+    """Whether compiled kernels work on a tensor."""
+    return x.device.type == "cpu" and x.dtype in _INTEGERS
 
 
 def code_oat(x: Tensor, neuron: OAT, count: bool = False) -> Coded:
@@ -29,21 +38,11 @@ def code_oat(x: Tensor, neuron: OAT, count: bool = False) -> Coded:
         neuron: its parameters.
         count: whether spikes and out-of-range inputs are counted.
     """
-    if x.device.type != "cpu" or x.dtype not in _BITS:
+    if not has_kernels(x):
         return _accumulate(x, oat.spike_train(_wide(x), neuron), oat.out_of_range(x, neuron), count)
     from las.neurons import kernels
 
-    x = x.detach().contiguous()
-    value = torch.empty_like(x)
-    counts, totals = _buffers(x, count)
-    kernels.code_oat.choose(x.numel())(
-        x.view(-1).numpy(),
-        value.view(-1).numpy(),
-        counts.view(-1).numpy(),
-        totals,
-        *_oat_tables(neuron),
-    )
-    return Coded(value, counts, *totals.sum(0).tolist()) if count else Coded(value)
+    return _run(kernels.code_oat, x, oat_table(neuron), count)
 
 
 def code_hg(x: Tensor, neuron: HG, count: bool = False) -> Coded:
@@ -51,32 +50,46 @@ def code_hg(x: Tensor, neuron: HG, count: bool = False) -> Coded:
 
     Arguments: see `code_oat`.
     """
-    if x.device.type != "cpu" or x.dtype not in _BITS:
+    if not has_kernels(x):
         wide = _wide(x)
         outside = hg.out_of_range(wide, neuron)
         return _accumulate(x, hg.spike_train(wide, neuron), outside, count)
     from las.neurons import kernels
 
+    return _run(kernels.code_hg, x, hg_table(neuron, x.dtype), count)
+
+
+def _run(kernel: Any, x: Tensor, table: Any, count: bool) -> Coded:
+    """Run an elementwise kernel over a tensor."""
     x = x.detach().contiguous()
     value = torch.empty_like(x)
-    counts, totals = _buffers(x, count)
-    kernels.code_hg.choose(x.numel())(
-        x.view(-1).numpy(),
-        x.view(-1).view(_BITS[x.dtype]).numpy(),
-        value.view(-1).numpy(),
-        counts.view(-1).numpy(),
-        totals,
-        *_hg_tables(neuron, x.dtype),
+    counts = torch.empty(x.shape if count else (0,), dtype=torch.int8)
+    totals = np.zeros((shares(x.numel()), 2), dtype=np.int64)
+    kernel.choose(x.numel())(
+        *memory(x), value.view(-1).numpy(), counts.view(-1).numpy(), totals, table
     )
     return Coded(value, counts, *totals.sum(0).tolist()) if count else Coded(value)
 
 
+def memory(x: Tensor) -> tuple[Any, Any]:
+    """A contiguous tensor as a flat array, and the same memory as integers."""
+    flat = x.view(-1)
+    return flat.numpy(), flat.view(_INTEGERS[x.dtype]).numpy()
+
+
+def shares(size: int) -> int:
+    """Into how many shares the work on `size` elements is divided among threads."""
+    from las.neurons.kernels import CHUNK
+
+    return -(-size // CHUNK)
+
+
 def _wide(x: Tensor) -> Tensor:
     """Neuron arithmetic is float32 at least, whatever the dtype of the weights."""
-    return x if x.dtype in _BITS else x.float()
+    return x if x.dtype in _INTEGERS else x.float()
 
 
-def _accumulate(x: Tensor, train: Any, outside: Tensor, count: bool) -> Coded:
+def _accumulate(x: Tensor, train: Iterator[Tensor], outside: Tensor, count: bool) -> Coded:
     """Sum a spike train as it comes; the fallback where no kernel runs."""
     value: Tensor | None = None
     counts = torch.zeros_like(x, dtype=torch.int8) if count else None
@@ -91,58 +104,63 @@ def _accumulate(x: Tensor, train: Any, outside: Tensor, count: bool) -> Coded:
     return Coded(value.to(x.dtype), counts, spikes, int(outside.sum()))
 
 
-def _buffers(x: Tensor, count: bool) -> tuple[Tensor, Any]:
-    from las.neurons import kernels
-
-    counts = torch.empty(x.shape if count else (0,), dtype=torch.int8)
-    return counts, np.zeros((-(-x.numel() // kernels.TILE), 2), dtype=np.int64)
-
-
 @lru_cache(maxsize=4096)
-def _oat_tables(neuron: OAT) -> tuple[Any, ...]:
+def oat_table(neuron: OAT) -> OATTable:
+    """An OAT neuron as the kernels read it."""
+    from las.neurons.kernels import OATTable
+
     steps = range(1, neuron.time_steps + 1)
-    table = [mt.thresholds_at(t, neuron.time_steps, neuron.levels, neuron.rounding) for t in steps]
-    return (
-        np.array(neuron.gates, dtype=np.float64),
-        np.array([band.delta for band in neuron.bands]),
-        neuron.largest,
-        np.array([t.spacing for t in table]),
-        np.array([t.raise_by for t in table]),
-        np.array([t.silent_below for t in table]),
-        mt.initial_raise(neuron.levels, neuron.rounding),
-        neuron.levels,
+    return OATTable(
+        steps=np.array(
+            [mt.thresholds_at(t, neuron.time_steps, neuron.levels, neuron.rounding) for t in steps]
+        ),
+        gates=np.array(neuron.gates, dtype=np.float64),
+        units=np.array([band.delta for band in neuron.bands]),
+        largest=neuron.largest,
+        start=mt.initial_raise(neuron.levels, neuron.rounding),
+        levels=neuron.levels,
+        saturated=(2 * neuron.levels - 1) * 2.0**neuron.time_steps,
     )
 
 
 @lru_cache(maxsize=256)
-def _hg_tables(neuron: HG, dtype: torch.dtype) -> tuple[Any, ...]:
-    octaves = max(len(o.splits) for _, o in neuron.sides)
-    lowest = np.zeros(2, dtype=np.int64)
-    splits = np.full((2, octaves), -1, dtype=np.int64)
-    starts = np.zeros((2, octaves + 2), dtype=np.int64)
-    silent = np.zeros(2, dtype=np.bool_)
-    first = 0
-    for sign, o in neuron.sides:
-        row = 0 if sign < 0 else 1
-        lowest[row], silent[row] = o.lowest, o.silent_beyond
-        splits[row, : len(o.splits)] = o.splits
-        sizes = [1, *(2**split for split in o.splits)]
-        starts[row, : len(sizes)] = first + np.concatenate([[0], np.cumsum(sizes)[:-1]])
-        first += sum(sizes)
-        starts[row, -1] = first - 1  # the outermost sub-neuron, which saturates
-    per_width = 2.0 ** (neuron.time_steps - 1) / neuron.width
-    table = np.stack(
-        [neuron.left, per_width, neuron.offset, neuron.slope / per_width], axis=1
-    ).astype(np.float32 if dtype == torch.float32 else np.float64)
-    return (
-        lowest,
-        starts,
-        splits,
-        silent,
-        neuron.negative is not None,
-        neuron.positive is not None,
-        table,
-        neuron.time_steps,
-        neuron.low,
-        neuron.high,
+def hg_table(neuron: HG, dtype: torch.dtype) -> HGTable:
+    """An HG neuron as the kernels for inputs of a dtype read it."""
+    from las.neurons.kernels import HGTable
+
+    narrow = dtype == torch.float32
+    bias, mantissa = (127, 23) if narrow else (1023, 52)
+    length = 2 + max(len(octaves.splits) for _, octaves in neuron.sides)
+    sides: dict[int, tuple[int, Any]] = {}
+    places: list[Any] = []  # of each sub-neuron in the neuron's arrays, -1 for a silent one
+    size = 0
+    for sign, octaves in neuron.sides:
+        cells = [1, *(2**split for split in octaves.splits)]
+        starts = len(places) + np.concatenate([[0], np.cumsum(cells)])
+        places += range(size, size + sum(cells))
+        size += sum(cells)
+        if octaves.silent_beyond:
+            places.append(-1)
+        table = np.zeros((3, length), dtype=np.int64)
+        table[0] = len(places) - 1  # the outermost one, which saturates or is silent
+        table[0, : len(cells)] = starts[:-1]
+        table[1, 1 : len(cells)] = [mantissa - split for split in octaves.splits]
+        table[2, 1 : len(cells)] = [2**split - 1 for split in octaves.splits]
+        sides[sign] = (octaves.lowest + bias - 1, table)
+    both = [sides.get(sign) or sides[-sign] for sign in (-1, 1)]  # one side may serve all inputs
+    codes = 2.0 ** (neuron.time_steps - 1)
+    per_width = codes / neuron.width
+    rows = np.stack([neuron.left, per_width, neuron.offset, neuron.slope / per_width])
+    rows = np.concatenate([rows, np.zeros((4, 1))], axis=1)[:, places]
+    rows = rows.astype(np.float32 if narrow else np.float64)
+    first, later = (rows[2] != 0).astype(np.uint32), (rows[3] != 0).astype(np.uint32)
+    integer = np.int32 if narrow else np.int64
+    return HGTable(
+        lowest=np.array([lowest for lowest, _ in both], dtype=integer),
+        octaves=np.concatenate([table for _, table in both], axis=1).astype(integer),
+        sub_neurons=np.ascontiguousarray(rows),
+        emits=first | later * np.uint32(2 * (int(codes) - 1)),
+        most=codes - 1,
+        low=neuron.low,
+        high=neuron.high,
     )

@@ -1,271 +1,491 @@
 """Compiled kernels of the fused path on the CPU: one read and one write per tensor.
 
-They work through a tensor tile by tile, so that the T steps of a tile run in the first-level
-cache. Each takes the decisions of its step simulator with the same arithmetic; what it leaves out
+They work through a tensor in tiles that stay in the first-level cache while all T steps run over
+them. Each takes the decisions of its step simulator with the same arithmetic; what it leaves out
 is the spikes themselves, of which only the d-weighted sum and, on request, the number is kept.
+
+All of them are in one file: numba's cache of compiled code looks at the file of a kernel only,
+and would go on using an old build of what a kernel calls in another.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-import numba
 import numpy as np
-import torch
 from numba import njit, prange
 
+from las.neurons.compile import Kernel
+
 TILE = 1024
-SMALL = 2**15
+CHUNK = 2**14
+"""Elements that one thread works through before it takes the next share."""
 
 
-def _code_oat(x, y, counts, totals, gates, units, largest, spacing, raised, silent, start, levels):  # type: ignore[no-untyped-def]
-    """Sum over T of the weighted spikes of an OAT neuron.
+class OATTable(NamedTuple):
+    """An OAT neuron as its kernel reads it.
 
-    Arguments:
-        x: inputs, (n,).
-        y: outputs, (n,).
-        counts: spikes of each input, int8 (n,), or empty where nobody counts.
-        totals: spikes and out-of-range inputs of each tile, int64 (tiles, 2).
+    Attributes:
+        steps: spacing, raise_by and silent_below (`mt.Thresholds`) of each step, (T, 3).
         gates: magnitudes that divide the bands, (bands - 1,).
-        units: delta = theta(T)/H of each band, (bands,), float64.
+        units: delta = theta(T)/H of each band, (bands,).
         largest: the largest representable value.
-        spacing, raised, silent: `mt.Thresholds` of each step, (T,).
         start: what is added to |v(1)|.
         levels: H.
+        saturated: a membrane potential from which on every step fires its top level.
+    """
+
+    steps: Any
+    gates: Any
+    units: Any
+    largest: float
+    start: float
+    levels: int
+    saturated: float
+
+
+class HGTable(NamedTuple):
+    """An HG neuron as its kernel reads it.
+
+    The first gate is read off the exponent of x, the second one off its leading mantissa bits.
+
+    Attributes:
+        lowest: biased exponent just below the lowest octave, of negative and other inputs, (2,).
+        octaves: for each sign and octave, the central sub-range first and what lies beyond last:
+            index of its first sub-neuron, and shift and mask that extract the second gate from
+            the bits of x, (3, 2 * octaves).
+        sub_neurons: lambda, 2^(T-1)/w, d(1), slope * w / 2^(T-1) of each sub-neuron, (4, N).
+        emits: which of its spikes have a weight: bit 0 the first step, the others a mask for the
+            code of the T - 1 binary steps, (N,) uint32.
+        most: the largest code, 2^(T-1) - 1.
+        low: lower end of the calibrated range.
+        high: upper end of the calibrated range.
+    """
+
+    lowest: Any
+    octaves: Any
+    sub_neurons: Any
+    emits: Any
+    most: float
+    low: float
+    high: float
+
+
+_inner = njit(cache=True, error_model="numpy")
+
+
+@njit(cache=True, error_model="numpy", fastmath={"reassoc", "nsz"})
+def _sum(x):  # type: ignore[no-untyped-def]
+    """Sum in the order that is fastest, the same one at every call."""
+    total = x.dtype.type(0)
+    for i in range(x.shape[0]):
+        total += x[i]
+    return total
+
+
+@_inner
+def _largest(x, bits, scratch):  # type: ignore[no-untyped-def]
+    """Maximum of x; NaN if there is one. Compares integers, which vectorizes as floats do not.
+
+    Arguments:
+        x: values, (n,).
+        bits: the same memory as integers, (n,).
+        scratch: one value and the same memory as an integer, a pair of (1,).
+    """
+    one, one_bits = scratch
+    kind = bits.dtype.type
+    flip = kind(0x7FFFFFFF) if bits.itemsize == 4 else kind(0x7FFFFFFFFFFFFFFF)
+    sign = kind(bits.itemsize * 8 - 1)
+    one[0] = -np.inf
+    best = kind(one_bits[0] ^ flip)
+    for i in range(bits.shape[0]):
+        ordered = kind(bits[i] ^ ((bits[i] >> sign) & flip))
+        best = max(best, ordered)
+    one_bits[0] = best ^ ((best >> sign) & flip)
+    return one[0]
+
+
+@_inner
+def _oat_tile(x, bits, y, fired, scratch, table, count):  # type: ignore[no-untyped-def]
+    """Code one tile with OAT neurons; y may be x.
+
+    Arguments:
+        x: inputs, (n,), n <= TILE.
+        bits: the same memory as integers, (n,).
+        y: outputs, (n,).
+        fired: spikes of each input, int32 (n,); written where anybody counts.
+        scratch: (3, TILE) of the dtype of x.
+        table: `OATTable`.
+        count: whether to count.
+
+    Returns:
+        Spikes and out-of-range inputs; 0 where nobody counts.
     """
     kind = x.dtype.type
+    integer = bits.dtype.type
+    magnitude = integer(0x7FFFFFFF) if x.itemsize == 4 else integer(0x7FFFFFFFFFFFFFFF)
     n = x.shape[0]
-    top = kind(2 * levels - 1)
-    bottom = kind(levels)
     zero = kind(0)
-    for tile in prange((n + TILE - 1) // TILE):
-        lo = tile * TILE
-        size = min(TILE, n - lo)
-        v = np.empty(TILE, x.dtype)
-        total = np.zeros(TILE, x.dtype)
-        unit = np.full(TILE, kind(units[0]), x.dtype)
-        inverse = np.full(TILE, kind(1 / units[0]), x.dtype)
-        peak = zero
-        for i in range(size):
-            v[i] = abs(x[lo + i])
-            peak = max(peak, v[i])
-        if peak == zero:
-            for i in range(size):
-                y[lo + i] = x[lo + i]
-            if counts.shape[0]:
-                counts[lo : lo + size] = 0
-            continue
-        for b in range(gates.shape[0]):
-            if peak < kind(gates[b]):
-                break
-            here, there = kind(units[b + 1]), kind(1 / units[b + 1])
-            border = kind(gates[b])
-            for i in range(size):
-                unit[i] = here if v[i] >= border else unit[i]
-                inverse[i] = there if v[i] >= border else inverse[i]
-        out = 0
-        for i in range(size):
-            out += v[i] > largest
-            v[i] = v[i] * inverse[i] + kind(start)
-        fired = np.zeros(TILE, np.int8)
-        for t in range(spacing.shape[0]):
-            gap, per_gap = kind(spacing[t]), kind(1 / spacing[t])
-            lift, base = kind(raised[t]), kind(silent[t])
-            for i in range(size):
-                level = min(max(np.floor((v[i] + lift) * per_gap), bottom), top)
-                level = level if v[i] >= base else zero
-                v[i] -= level * gap
-                total[i] += level * gap
-                fired[i] += level > zero
-        if counts.shape[0]:
-            spikes = 0
-            for i in range(size):
-                counts[lo + i] = fired[i]
-                spikes += fired[i]
-            totals[tile, 0] = spikes
-            totals[tile, 1] = out
-        for i in range(size):
-            value = np.copysign(total[i] * unit[i], x[lo + i])
-            y[lo + i] = value if x[lo + i] == x[lo + i] else x[lo + i]
+    most = integer(0)
+    for i in range(n):
+        most = max(most, integer(bits[i] & magnitude))
+    if most == 0:
+        for i in range(n):
+            y[i] = x[i]
+        if count:
+            fired[:n] = 0
+        return 0, 0
+    v, first, unit = scratch[0, :n], scratch[1, :n], scratch[2, :n]
+    out = 0
+    if count:
+        largest = kind(table.largest)
+        if largest > table.largest:  # rounded up: the number below it is the last one within
+            largest = kind(np.nextafter(largest, zero))
+        for i in range(n):
+            out += abs(x[i]) > largest
+    finest, inverse = kind(table.units[0]), kind(1 / table.units[0])
+    for i in range(n):
+        unit[i] = finest
+        v[i] = inverse
+    for b in range(table.gates.shape[0]):
+        here, inverse = kind(table.units[b + 1]), kind(1 / table.units[b + 1])
+        gate = kind(table.gates[b])
+        for i in range(n):
+            unit[i] = here if abs(x[i]) >= gate else unit[i]
+            v[i] = inverse if abs(x[i]) >= gate else v[i]
+    start, saturated = kind(table.start), kind(table.saturated)
+    for i in range(n):
+        potential = abs(x[i]) * v[i] + start
+        v[i] = saturated if potential > saturated else potential
+        first[i] = v[i]
+    top, bottom = kind(2 * table.levels - 1), kind(table.levels)
+    if count:
+        fired[:n] = 0
+    last = table.steps.shape[0] - 1
+    for t in range(last):
+        spacing, per_spacing = kind(table.steps[t, 0]), kind(1 / table.steps[t, 0])
+        lift, silent = kind(table.steps[t, 1]), kind(table.steps[t, 2])
+        if count:
+            for i in range(n):
+                level = min(np.floor((v[i] + lift) * per_spacing), top)
+                fired[i] += v[i] >= silent
+                v[i] -= level * spacing if v[i] >= silent else zero
+        else:
+            for i in range(n):
+                level = min(np.floor((v[i] + lift) * per_spacing), top)
+                v[i] -= level * spacing if v[i] >= silent else zero
+    spacing, per_spacing = kind(table.steps[last, 0]), kind(1 / table.steps[last, 0])
+    lift, silent = kind(table.steps[last, 1]), kind(table.steps[last, 2])
+    spikes = 0
+    if count:
+        for i in range(n):
+            fired[i] += v[i] >= silent
+            spikes += fired[i]
+    for i in range(n):  # the one step at which a spike may lift the potential below zero
+        level = min(max(np.floor((v[i] + lift) * per_spacing), bottom), top)
+        v[i] -= level * spacing if v[i] >= silent else zero
+        y[i] = np.copysign((first[i] - v[i]) * unit[i], x[i])
+    return spikes, out
 
 
-def _code_hg(  # type: ignore[no-untyped-def]
-    x,
-    bits,
-    y,
-    counts,
-    totals,
-    lowest,
-    starts,
-    splits,
-    silent,
-    below,
-    above,
-    table,
-    steps,
-    low,
-    high,
-):
-    """Sum over T of the weighted spikes of an HG neuron: the closed form of its FS recursion.
+@_inner
+def _hg_tile(x, bits, y, fired, chosen, table, count):  # type: ignore[no-untyped-def]
+    """Evaluate f_hat on one tile by the closed form of the FS recursion; y may be x.
 
-    The T - 1 binary steps code floor((x - lambda) 2^(T-1) / w); the sub-neuron's index is read
-    off the exponent and the leading mantissa bits of x. A spike of weight zero is not emitted.
+    The T - 1 binary steps code floor((x - lambda) 2^(T-1) / w). A spike of weight zero is not
+    emitted.
+
+    Arguments:
+        x, bits, y, fired, count: see `_oat_tile`.
+        chosen: index of each input's sub-neuron, uint32 (TILE,).
+        table: `HGTable`.
+
+    Returns:
+        Spikes and out-of-range inputs; 0 where nobody counts.
+    """
+    kind = x.dtype.type
+    integer = bits.dtype.type
+    exponent = integer(0xFF) if x.itemsize == 4 else integer(0x7FF)
+    mantissa = integer(23) if x.itemsize == 4 else integer(52)
+    n = x.shape[0]
+    zero = kind(0)
+    sides = integer(table.octaves.shape[1] // 2)
+    below, other = table.lowest[0], table.lowest[1]
+    for i in range(n):
+        negative = x[i] < zero
+        octave = ((bits[i] >> mantissa) & exponent) - (below if negative else other)
+        octave = min(max(octave, integer(0)), integer(sides - 1))
+        chosen[i] = octave + (integer(0) if negative else sides)
+    start, shift, mask = table.octaves[0], table.octaves[1], table.octaves[2]
+    for i in range(n):
+        octave = np.uintp(chosen[i])
+        chosen[i] = start[octave] + ((bits[i] >> shift[octave]) & mask[octave])
+    left, per_width = table.sub_neurons[0], table.sub_neurons[1]
+    offset, slope = table.sub_neurons[2], table.sub_neurons[3]
+    most = kind(table.most)
+    spikes, out = 0, 0
+    if count:
+        low, high = kind(table.low), kind(table.high)
+        for i in range(n):
+            out += ((x[i] < low) & (x[i] != -np.inf)) | (x[i] > high)
+        limit = np.uint32(table.most)
+        for i in range(n):
+            sub = np.uintp(chosen[i])
+            code = np.floor((x[i] - left[sub]) * per_width[sub])
+            code = min(code if code > zero else zero, most)
+            emits = table.emits[sub]
+            ones = min(np.uint32(code), limit) & (emits >> np.uint32(1))
+            ones = np.uint32(ones - ((ones >> np.uint32(1)) & np.uint32(0x55555555)))
+            pairs = (ones >> np.uint32(2)) & np.uint32(0x33333333)
+            ones = np.uint32((ones & np.uint32(0x33333333)) + pairs)
+            ones = np.uint32((ones + (ones >> np.uint32(4))) & np.uint32(0x0F0F0F0F))
+            ones = np.uint32(ones * np.uint32(0x01010101)) >> np.uint32(24)
+            fired[i] = ones + (emits & np.uint32(1))
+        for i in range(n):
+            spikes += fired[i]
+    for i in range(n):
+        sub = np.uintp(chosen[i])
+        code = np.floor((x[i] - left[sub]) * per_width[sub])
+        code = min(code if code > zero else zero, most)
+        y[i] = x[i] if x[i] != x[i] else offset[sub] + slope[sub] * code
+    return spikes, out
+
+
+def _code_oat(x, bits, y, counts, totals, table):  # type: ignore[no-untyped-def]
+    """Sum over T of the weighted spikes of an OAT neuron.
 
     Arguments:
         x: inputs, (n,).
         bits: the same memory as integers, (n,).
         y: outputs, (n,).
         counts: spikes of each input, int8 (n,), or empty where nobody counts.
-        totals: spikes and out-of-range inputs of each tile, int64 (tiles, 2).
-        lowest: lowest octave of the negative and the positive inputs, (2,).
-        starts: index of the central sub-neuron and of each octave's first one, (2, octaves + 1).
-        splits: the octaves' splits, (2, octaves), -1 past the last octave.
-        silent: whether a sign is silent beyond its last octave, (2,).
-        below: whether there are sub-ranges for inputs below zero.
-        above: whether there are sub-ranges for the others.
-        table: lambda, 2^(T-1)/w, d(1), slope * w / 2^(T-1) of each sub-neuron, (N, 4).
-        steps: T.
-        low: lower end of the calibrated range.
-        high: upper end of the calibrated range.
+        totals: spikes and out-of-range inputs of each share of the work, int64 (shares, 2).
+        table: `OATTable`.
     """
-    kind = x.dtype.type
     n = x.shape[0]
-    mantissa = 23 if x.itemsize == 4 else 52
-    bias = 127 if x.itemsize == 4 else 1023
-    magnitude = 0x7FFFFFFF if x.itemsize == 4 else 0x7FFFFFFFFFFFFFFF
-    most = kind(2.0 ** (steps - 1) - 1)
-    zero = kind(0)
-    octaves = splits.shape[1]
-    for tile in prange((n + TILE - 1) // TILE):
-        lo = tile * TILE
-        spikes = 0
-        out = 0
-        for i in range(lo, min(lo + TILE, n)):
-            value = x[i]
-            out += ((value < low) & (value != -np.inf)) | (value > high)
-            sign = 0 if (value < zero and below) or not above else 1
-            word = bits[i] & magnitude
-            octave = int(word >> mantissa) - bias - lowest[sign]
-            quiet = False
-            if octave < 0:
-                index = starts[sign, 0]
-            else:
-                if octave >= octaves or splits[sign, octave] < 0:
-                    quiet = silent[sign]
-                    index = starts[sign, octaves + 1]
-                else:
-                    split = splits[sign, octave]
-                    inside = int((word >> (mantissa - split)) & ((1 << split) - 1))
-                    index = starts[sign, octave + 1] + inside
-            if quiet:
-                y[i] = zero
-                if counts.shape[0]:
-                    counts[i] = 0
-                continue
-            code = np.floor((value - table[index, 0]) * table[index, 1])
-            code = min(max(code, zero), most)
-            y[i] = table[index, 2] + table[index, 3] * code
-            if value != value:
-                y[i] = value
-            if counts.shape[0]:
-                fired = int(table[index, 2] != zero)
-                if table[index, 3] != zero:
-                    ones = min(
-                        np.int64(code), (1 << (steps - 1)) - 1
-                    )  # count its bits pair by pair
-                    ones -= (ones >> 1) & 0x55555555
-                    ones = (ones & 0x33333333) + ((ones >> 2) & 0x33333333)
-                    ones = (ones + (ones >> 4)) & 0x0F0F0F0F
-                    fired += ((ones * 0x01010101) & 0xFFFFFFFF) >> 24
-                counts[i] = fired
-                spikes += fired
-        if counts.shape[0]:
-            totals[tile, 0] = spikes
-            totals[tile, 1] = out
+    count = counts.shape[0] > 0
+    for share in prange(totals.shape[0]):
+        scratch = np.empty((3, TILE), x.dtype)
+        fired = np.empty(TILE, np.int32)
+        end = min((share + 1) * CHUNK, n)
+        for lo in range(share * CHUNK, end, TILE):
+            hi = min(lo + TILE, end)
+            spikes, out = _oat_tile(x[lo:hi], bits[lo:hi], y[lo:hi], fired, scratch, table, count)
+            totals[share, 0] += spikes
+            totals[share, 1] += out
+            if count:
+                counts[lo:hi] = fired[: hi - lo]
 
 
-@dataclass(frozen=True)
-class Kernel:
-    """A kernel compiled twice: for one thread, and for as many as torch uses."""
-
-    serial: Callable[..., Any]
-    parallel: Callable[..., Any]
-
-    def choose(self, size: int) -> Callable[..., Any]:
-        """The build for a tensor of `size` elements; threads do not pay for a small one."""
-        threads = torch.get_num_threads()
-        if size < SMALL or threads == 1:
-            return self.serial
-        numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
-        return self.parallel
-
-    @classmethod
-    def of(cls, function: Callable[..., Any]) -> Kernel:
-        """Compile when first called; later processes find the machine code in the cache."""
-        return cls(
-            njit(cache=True, error_model="numpy")(function),
-            njit(cache=True, parallel=True, error_model="numpy")(function),
-        )
+def _code_hg(x, bits, y, counts, totals, table):  # type: ignore[no-untyped-def]
+    """Sum over T of the weighted spikes of an HG neuron; arguments as for `_code_oat`."""
+    n = x.shape[0]
+    count = counts.shape[0] > 0
+    for share in prange(totals.shape[0]):
+        chosen = np.empty(TILE, np.uint32)
+        fired = np.empty(TILE, np.int32)
+        end = min((share + 1) * CHUNK, n)
+        for lo in range(share * CHUNK, end, TILE):
+            hi = min(lo + TILE, end)
+            spikes, out = _hg_tile(x[lo:hi], bits[lo:hi], y[lo:hi], fired, chosen, table, count)
+            totals[share, 0] += spikes
+            totals[share, 1] += out
+            if count:
+                counts[lo:hi] = fired[: hi - lo]
 
 
-def _survey(x, bits, weights, rows, low_exponent, sub_bits, bins):  # type: ignore[no-untyped-def]
-    """Extremes, moments, and the histogram of |x| over dyadic bins, plain and weighted.
+def _gate(x, x_bits, u, u_bits, y, totals, function, neuron, count):  # type: ignore[no-untyped-def]
+    """The gated product f_hat(x) o phi(u) of Eq. 21.
 
     Arguments:
-        x: values, (n, c) float32.
-        bits: the same memory as int32, (n, c).
-        weights: weight of each column, (c,).
-        rows: weight of each row, (n,).
-        low_exponent: exponent of the lowest octave.
-        sub_bits: each octave has 2^sub_bits bins.
-        bins: number of bins; values beyond either end go to the end bins.
-
-    Returns:
-        Counts, (bins,); weighted counts, (bins,); and count, smallest, largest, sum, sum of
-        squares, number of -inf, and number of NaN or +inf, (7,). Zeros are in no bin; values that
-        are not finite are in no other figure.
+        x: inputs of the HG neurons, (n,).
+        u: inputs of the OAT neurons, (n,).
+        y: outputs, (n,).
+        totals: spikes and out-of-range inputs of the HG and of the OAT neurons in each share of
+            the work, int64 (shares, 4).
+        function: `HGTable`.
+        neuron: `OATTable`.
+        count: whether to count.
     """
-    parts = 8
-    plain = np.zeros((parts, bins))
-    heavy = np.zeros((parts, bins))
-    figures = np.zeros((parts, 7))
-    n, c = x.shape
-    base = (127 + low_exponent) << sub_bits
-    for part in prange(parts):
-        low, high, total, squares = np.inf, -np.inf, 0.0, 0.0
-        masked, broken, zeros, others = 0, 0, 0, 0
-        for r in range(part * n // parts, (part + 1) * n // parts):
-            for j in range(c):
-                word = bits[r, j] & 0x7FFFFFFF
-                if word == 0:
-                    zeros += 1
-                    continue
-                value = x[r, j]
-                if word >= 0x7F800000:
-                    if value == -np.inf:
-                        masked += 1
-                    else:
-                        broken += 1
-                    continue
-                others += 1
-                low = min(low, value)
-                high = max(high, value)
-                total += value
-                squares += np.float64(value) * value
-                index = min(max((word >> (23 - sub_bits)) - base, 0), bins - 1)
-                plain[part, index] += 1
-                heavy[part, index] += weights[j] * rows[r]
-        if zeros:
-            low, high = min(low, 0.0), max(high, 0.0)
-        figures[part] = np.array([zeros + others, low, high, total, squares, masked, broken])
-    summary = figures.sum(0)
-    summary[1] = figures[:, 1].min()
-    summary[2] = figures[:, 2].max()
-    return plain.sum(0), heavy.sum(0), summary
+    n = x.shape[0]
+    for share in prange(totals.shape[0]):
+        scratch = np.empty((3, TILE), x.dtype)
+        gated = np.empty(TILE, x.dtype)
+        chosen = np.empty(TILE, np.uint32)
+        fired = np.empty(TILE, np.int32)
+        end = min((share + 1) * CHUNK, n)
+        for lo in range(share * CHUNK, end, TILE):
+            hi = min(lo + TILE, end)
+            part = y[lo:hi]
+            first = _hg_tile(x[lo:hi], x_bits[lo:hi], gated, fired, chosen, function, count)
+            second = _oat_tile(u[lo:hi], u_bits[lo:hi], part, fired, scratch, neuron, count)
+            for i in range(hi - lo):
+                part[i] *= gated[i]
+            totals[share] += np.array([first[0], first[1], second[0], second[1]])
+
+
+def _normalise(  # type: ignore[no-untyped-def]
+    x, bits, y, weight, bias, eps, centred, totals, square, inverse_sqrt, before, after, count
+):
+    """The norm of Eq. 14, one token after the other.
+
+    Arguments:
+        x: (tokens, n).
+        bits: the same memory as integers, (tokens, n).
+        y: outputs, (tokens, n).
+        weight: gamma, (n,), or empty.
+        bias: beta, (n,), or empty.
+        eps: epsilon.
+        centred: whether the mean is subtracted.
+        totals: spikes and out-of-range inputs of the squares, the inverse square roots and the
+            OAT neurons before and after the product, in each share of the work, (shares, 8).
+        square: `HGTable`.
+        inverse_sqrt: `HGTable`.
+        before: `OATTable`.
+        after: `OATTable`.
+        count: whether to count.
+    """
+    tokens, n = x.shape
+    kind = x.dtype.type
+    shares = totals.shape[0]
+    for share in prange(shares):
+        scratch = np.empty((3, TILE), x.dtype)
+        chosen = np.empty(TILE, np.uint32)
+        fired = np.empty(TILE, np.int32)
+        token, other, one = np.empty(n, x.dtype), np.empty(n, x.dtype), np.empty(1, x.dtype)
+        token_bits, other_bits = token.view(bits.dtype), other.view(bits.dtype)
+        one_bits = one.view(bits.dtype)
+        for row in range(tokens * share // shares, tokens * (share + 1) // shares):
+            mean = _sum(x[row]) / kind(n) if centred else kind(0)
+            source = x[row]
+            for i in range(n):
+                token[i] = source[i] - mean
+            for lo in range(0, n, TILE):
+                hi = min(lo + TILE, n)
+                part, part_bits = token[lo:hi], token_bits[lo:hi]
+                s, o = _hg_tile(part, part_bits, other[lo:hi], fired, chosen, square, count)
+                totals[share, 0] += s
+                totals[share, 1] += o
+                s, o = _oat_tile(part, part_bits, part, fired, scratch, before, count)
+                totals[share, 4] += s
+                totals[share, 5] += o
+            one[0] = _sum(other) / kind(n) + kind(eps)
+            s, o = _hg_tile(one, one_bits, one, fired, chosen, inverse_sqrt, count)
+            totals[share, 2] += s
+            totals[share, 3] += o
+            inverse = one[0]
+            for i in range(n):
+                other[i] = token[i] * inverse
+            for lo in range(0, n, TILE):
+                hi = min(lo + TILE, n)
+                part, part_bits = other[lo:hi], other_bits[lo:hi]
+                s, o = _oat_tile(part, part_bits, part, fired, scratch, after, count)
+                totals[share, 6] += s
+                totals[share, 7] += o
+            target = y[row]
+            for i in range(n):
+                target[i] = other[i]
+            if weight.shape[0]:
+                for i in range(n):
+                    target[i] *= weight[i]
+            if bias.shape[0]:
+                for i in range(n):
+                    target[i] += bias[i]
+
+
+def _attend(  # type: ignore[no-untyped-def]
+    scores, bits, allowed, ends, first, scale, totals, exp, reciprocal, probability, count
+):
+    """phi(softmax(scale * scores)) of Eq. 15, one query after the other, in place.
+
+    Arguments:
+        scores: (B, H, queries, keys).
+        bits: the same memory as integers.
+        allowed: which keys a query sees, (1 or B, 1 or H, all queries, all keys) as uint8.
+        ends: one more than the last key that a query sees, (1 or B, 1 or H, all queries).
+        first: which of all queries comes first in `scores`.
+        scale: weight of the scores.
+        totals: for each share of the work, (shares, 8): spikes and out-of-range inputs of the
+            exponentials, of the reciprocals and of the probabilities; spikes of each reciprocal
+            times the keys it weighs; and pairs of a query and a key that it sees.
+        exp: `HGTable`.
+        reciprocal: `HGTable`.
+        probability: `OATTable`.
+        count: whether to count.
+    """
+    heads, queries, keys = scores.shape[1:]
+    kind = scores.dtype.type
+    scale = kind(scale)
+    silence = kind(-np.inf)
+    rows = scores.shape[0] * heads * queries
+    shares = totals.shape[0]
+    for share in prange(shares):
+        scratch = np.empty((3, TILE), scores.dtype)
+        chosen = np.empty(TILE, np.uint32)
+        fired = np.empty(TILE, np.int32)
+        values, one = np.empty(keys, scores.dtype), np.empty(1, scores.dtype)
+        value_bits, one_bits = values.view(bits.dtype), one.view(bits.dtype)
+        for row in range(rows * share // shares, rows * (share + 1) // shares):
+            b, h, q = row // (heads * queries), row // queries % heads, row % queries
+            bm, hm = min(b, allowed.shape[0] - 1), min(h, allowed.shape[1] - 1)
+            target = scores[b, h, q]
+            end = min(ends[bm, hm, first + q], keys)
+            sees = allowed[bm, hm, first + q, :end]
+            z, z_bits = values[:end], value_bits[:end]
+            for i in range(end):
+                z[i] = target[i] * scale if sees[i] else silence
+            peak = _largest(z, z_bits, (one, one_bits))
+            if peak != silence:
+                for i in range(end):
+                    z[i] -= peak
+            for lo in range(0, end, TILE):
+                hi = min(lo + TILE, end)
+                part, part_bits = z[lo:hi], z_bits[lo:hi]
+                s, o = _hg_tile(part, part_bits, part, fired, chosen, exp, count)
+                totals[share, 0] += s
+                totals[share, 1] += o
+            one[0] = _sum(z)
+            weighing, o = _hg_tile(one, one_bits, one, fired, chosen, reciprocal, count)
+            if count:
+                totals[share, 2] += weighing
+                totals[share, 3] += o
+                seen = 0
+                for i in range(end):
+                    seen += sees[i]
+                totals[share, 6] += weighing * seen
+                totals[share, 7] += seen
+            inverse = one[0]
+            for i in range(end):
+                z[i] *= inverse
+            for lo in range(0, end, TILE):
+                hi = min(lo + TILE, end)
+                part, part_bits = z[lo:hi], z_bits[lo:hi]
+                s, o = _oat_tile(part, part_bits, target[lo:hi], fired, scratch, probability, count)
+                totals[share, 4] += s
+                totals[share, 5] += o
+            target[end:] = kind(0)
+
+
+@_inner
+def last_seen(allowed, ends):  # type: ignore[no-untyped-def]
+    """One more than the last key that each query sees.
+
+    Arguments:
+        allowed: (B, H, queries, keys) as uint8.
+        ends: filled in, (B, H, queries).
+    """
+    for b in range(allowed.shape[0]):
+        for h in range(allowed.shape[1]):
+            for q in range(allowed.shape[2]):
+                sees = allowed[b, h, q]
+                end = sees.shape[0]
+                while end > 0 and sees[end - 1] == 0:
+                    end -= 1
+                ends[b, h, q] = end
 
 
 code_oat = Kernel.of(_code_oat)
 code_hg = Kernel.of(_code_hg)
-survey = Kernel.of(_survey)
+gate = Kernel.of(_gate)
+normalise = Kernel.of(_normalise)
+attend = Kernel.of(_attend)
