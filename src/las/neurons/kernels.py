@@ -151,8 +151,9 @@ def _oat_tile(x, bits, y, fired, scratch, table, count):  # type: ignore[no-unty
         here, inverse = kind(table.units[b + 1]), kind(1 / table.units[b + 1])
         gate = kind(table.gates[b])
         for i in range(n):
-            unit[i] = here if abs(x[i]) >= gate else unit[i]
-            v[i] = inverse if abs(x[i]) >= gate else v[i]
+            # units grow with the bands; a minimum and a maximum vectorize, a choice would branch
+            unit[i] = max(unit[i], here if abs(x[i]) >= gate else zero)
+            v[i] = min(v[i], inverse if abs(x[i]) >= gate else kind(np.inf))
     start, saturated = kind(table.start), kind(table.saturated)
     for i in range(n):
         potential = abs(x[i]) * v[i] + start
@@ -189,7 +190,7 @@ def _oat_tile(x, bits, y, fired, scratch, table, count):  # type: ignore[no-unty
 
 
 @_inner
-def _hg_tile(x, bits, y, fired, chosen, table, count):  # type: ignore[no-untyped-def]
+def _hg_tile(x, bits, y, fired, chosen, codes, table, count):  # type: ignore[no-untyped-def]
     """Evaluate f_hat on one tile by the closed form of the FS recursion; y may be x.
 
     The T - 1 binary steps code floor((x - lambda) 2^(T-1) / w). A spike of weight zero is not
@@ -197,7 +198,8 @@ def _hg_tile(x, bits, y, fired, chosen, table, count):  # type: ignore[no-untype
 
     Arguments:
         x, bits, y, fired, count: see `_oat_tile`.
-        chosen: index of each input's sub-neuron, uint32 (TILE,).
+        chosen: scratch for the index of each input's sub-neuron, uint32 (TILE,).
+        codes: scratch for what its binary steps code, (TILE,) of the dtype of x.
         table: `HGTable`.
 
     Returns:
@@ -223,6 +225,10 @@ def _hg_tile(x, bits, y, fired, chosen, table, count):  # type: ignore[no-untype
     left, per_width = table.sub_neurons[0], table.sub_neurons[1]
     offset, slope = table.sub_neurons[2], table.sub_neurons[3]
     most = kind(table.most)
+    for i in range(n):
+        sub = np.uintp(chosen[i])
+        code = np.floor((x[i] - left[sub]) * per_width[sub])
+        codes[i] = min(code if code > zero else zero, most)
     spikes, out = 0, 0
     if count:
         low, high = kind(table.low), kind(table.high)
@@ -231,10 +237,8 @@ def _hg_tile(x, bits, y, fired, chosen, table, count):  # type: ignore[no-untype
         limit = np.uint32(table.most)
         for i in range(n):
             sub = np.uintp(chosen[i])
-            code = np.floor((x[i] - left[sub]) * per_width[sub])
-            code = min(code if code > zero else zero, most)
             emits = table.emits[sub]
-            ones = min(np.uint32(code), limit) & (emits >> np.uint32(1))
+            ones = min(np.uint32(codes[i]), limit) & (emits >> np.uint32(1))
             ones = np.uint32(ones - ((ones >> np.uint32(1)) & np.uint32(0x55555555)))
             pairs = (ones >> np.uint32(2)) & np.uint32(0x33333333)
             ones = np.uint32((ones & np.uint32(0x33333333)) + pairs)
@@ -245,9 +249,7 @@ def _hg_tile(x, bits, y, fired, chosen, table, count):  # type: ignore[no-untype
             spikes += fired[i]
     for i in range(n):
         sub = np.uintp(chosen[i])
-        code = np.floor((x[i] - left[sub]) * per_width[sub])
-        code = min(code if code > zero else zero, most)
-        y[i] = x[i] if x[i] != x[i] else offset[sub] + slope[sub] * code
+        y[i] = x[i] if x[i] != x[i] else offset[sub] + slope[sub] * codes[i]
     return spikes, out
 
 
@@ -282,12 +284,13 @@ def _code_hg(x, bits, y, counts, totals, table):  # type: ignore[no-untyped-def]
     n = x.shape[0]
     count = counts.shape[0] > 0
     for share in prange(totals.shape[0]):
+        scratch = np.empty((1, TILE), x.dtype)
         chosen = np.empty(TILE, np.uint32)
         fired = np.empty(TILE, np.int32)
         end = min((share + 1) * CHUNK, n)
         for lo in range(share * CHUNK, end, TILE):
             hi = min(lo + TILE, end)
-            spikes, out = _hg_tile(x[lo:hi], bits[lo:hi], y[lo:hi], fired, chosen, table, count)
+            spikes, out = _hg_tile(x[lo:hi], bits[lo:hi], y[lo:hi], fired, chosen, scratch[0], table, count)
             totals[share, 0] += spikes
             totals[share, 1] += out
             if count:
@@ -317,7 +320,7 @@ def _gate(x, x_bits, u, u_bits, y, totals, function, neuron, count):  # type: ig
         for lo in range(share * CHUNK, end, TILE):
             hi = min(lo + TILE, end)
             part = y[lo:hi]
-            first = _hg_tile(x[lo:hi], x_bits[lo:hi], gated, fired, chosen, function, count)
+            first = _hg_tile(x[lo:hi], x_bits[lo:hi], gated, fired, chosen, scratch[0], function, count)
             second = _oat_tile(u[lo:hi], u_bits[lo:hi], part, fired, scratch, neuron, count)
             for i in range(hi - lo):
                 part[i] *= gated[i]
@@ -363,14 +366,14 @@ def _normalise(  # type: ignore[no-untyped-def]
             for lo in range(0, n, TILE):
                 hi = min(lo + TILE, n)
                 part, part_bits = token[lo:hi], token_bits[lo:hi]
-                s, o = _hg_tile(part, part_bits, other[lo:hi], fired, chosen, square, count)
+                s, o = _hg_tile(part, part_bits, other[lo:hi], fired, chosen, scratch[0], square, count)
                 totals[share, 0] += s
                 totals[share, 1] += o
                 s, o = _oat_tile(part, part_bits, part, fired, scratch, before, count)
                 totals[share, 4] += s
                 totals[share, 5] += o
             one[0] = _sum(other) / kind(n) + kind(eps)
-            s, o = _hg_tile(one, one_bits, one, fired, chosen, inverse_sqrt, count)
+            s, o = _hg_tile(one, one_bits, one, fired, chosen, scratch[0], inverse_sqrt, count)
             totals[share, 2] += s
             totals[share, 3] += o
             inverse = one[0]
@@ -441,11 +444,11 @@ def _attend(  # type: ignore[no-untyped-def]
             for lo in range(0, end, TILE):
                 hi = min(lo + TILE, end)
                 part, part_bits = z[lo:hi], z_bits[lo:hi]
-                s, o = _hg_tile(part, part_bits, part, fired, chosen, exp, count)
+                s, o = _hg_tile(part, part_bits, part, fired, chosen, scratch[0], exp, count)
                 totals[share, 0] += s
                 totals[share, 1] += o
             one[0] = _sum(z)
-            weighing, o = _hg_tile(one, one_bits, one, fired, chosen, reciprocal, count)
+            weighing, o = _hg_tile(one, one_bits, one, fired, chosen, scratch[0], reciprocal, count)
             if count:
                 totals[share, 2] += weighing
                 totals[share, 3] += o

@@ -1,0 +1,1 @@
+"""Time and memory of spiking models as ratios to their originals, measured in one run."""

@@ -1,0 +1,35 @@
+"""Programs that measure something about a process of their own; each prints JSON."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from benchmarks.environment import ROOT, measuring_environment
+
+
+def run_child(
+    module: str, arguments: Mapping[str, Any], environment: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """Run a module of this package in a fresh process.
+
+    Arguments:
+        module: its name, e.g. "peak_memory".
+        arguments: plain data that it reads as JSON.
+        environment: variables to set beside the usual ones.
+
+    Returns:
+        What it printed on its last line.
+
+    Raises:
+        RuntimeError: it failed; the message is what it wrote to stderr.
+    """
+    command = [sys.executable, "-m", f"benchmarks.children.{module}", json.dumps(arguments)]
+    variables = {**measuring_environment(), **(environment or {})}
+    finished = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True)
+    if finished.returncode:
+        raise RuntimeError(f"benchmarks.children.{module} failed:\n{finished.stderr}")
+    return json.loads(finished.stdout.splitlines()[-1])

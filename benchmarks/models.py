@@ -1,0 +1,70 @@
+"""The models that are measured, and what they read."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import torch
+import transformers
+from torch import Tensor, nn
+
+import las
+from benchmarks.settings import Settings
+
+_SPECIAL = 5
+"""Token ids below this one may be special; random texts do without them."""
+
+
+def load_original(settings: Settings, name: str) -> Any:
+    """The original model in float32."""
+    directory = settings.model(name)
+    config = transformers.AutoConfig.from_pretrained(directory)
+    model_class = getattr(transformers, config.architectures[0])
+    return model_class.from_pretrained(
+        directory, dtype=torch.float32, local_files_only=True
+    ).eval()
+
+
+def load_spiking(settings: Settings, name: str) -> Any:
+    """The spiking model of the stored adapter, with weights of its own."""
+    return las.load(load_original(settings, name), settings.adapter(name))
+
+
+def copy_sharing_weights(model: nn.Module) -> Any:
+    """A second model on the same parameters: conversion never changes them."""
+    return copy.deepcopy(model, {id(parameter): parameter for parameter in model.parameters()})
+
+
+def random_llama(
+    hidden: int,
+    *,
+    layers: int,
+    heads: int,
+    intermediate: int,
+    vocabulary: int,
+    device: str = "cpu",
+    dtype: torch.dtype = torch.float32,
+) -> Any:
+    """A language model of the Llama architecture with random weights."""
+    config = transformers.LlamaConfig(
+        vocab_size=vocabulary,
+        hidden_size=hidden,
+        intermediate_size=intermediate,
+        num_hidden_layers=layers,
+        num_attention_heads=heads,
+        num_key_value_heads=heads,
+        pad_token_id=0,
+        bos_token_id=1,
+        eos_token_id=2,
+    )
+    torch.manual_seed(0)
+    with torch.device(device):
+        return transformers.AutoModelForCausalLM.from_config(config, dtype=dtype).eval()
+
+
+def random_tokens(model: Any, batch: int, length: int, seed: int = 0) -> Tensor:
+    """Token ids, (batch, length), the same at every call."""
+    generator = torch.Generator().manual_seed(seed)
+    ids = torch.randint(_SPECIAL, model.config.vocab_size, (batch, length), generator=generator)
+    return ids.to(model.device)

@@ -1,0 +1,66 @@
+"""The forward pass of a 6.7B-shaped language model in bfloat16 on a GPU."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+
+import las
+from benchmarks.models import copy_sharing_weights, random_llama, random_tokens
+from benchmarks.passes import compare_passes
+from benchmarks.quiet import quiet
+from benchmarks.records import COUNTING, SNN, Case
+from benchmarks.settings import Settings
+
+SHAPE: Mapping[str, int] = {
+    "hidden": 4096,
+    "layers": 32,
+    "heads": 32,
+    "intermediate": 11008,
+    "vocabulary": 32000,
+}
+"""Llama's 6.7B; OPT's has the same width, depth and heads."""
+
+_CALIBRATING = 64
+_ROOM = 24 * 2**30
+"""Bytes that weights, activations and the logits need."""
+
+
+def measure(settings: Settings, length: int = 2048) -> list[Case]:
+    """Time passes and take the peak of the memory, where there is a GPU."""
+    if not torch.cuda.is_available():
+        return [Case("Llama-shaped 6.7B", unmeasured="unmeasured: no GPU in this run")]
+    free, _ = torch.cuda.mem_get_info()
+    if free < _ROOM:
+        reason = f"unmeasured: {free / 2**30:.0f} GiB of GPU memory are free, it needs 24"
+        return [Case("Llama-shaped 6.7B", unmeasured=reason)]
+    ann, snn = make_models(SHAPE, "cuda", torch.bfloat16)
+    ids = random_tokens(ann, 1, length)
+    name = f"Llama-shaped 6.7B, bfloat16, 1 x {length}"
+    inputs = {"input_ids": ids, "use_cache": False}
+    series = compare_passes(ann, snn, inputs, settings, name, torch.cuda.synchronize)
+    with torch.no_grad():
+        peaks = {
+            which: [_peak(lambda model=model: model(**inputs))]
+            for which, model in (("ann", ann), ("snn", snn))
+        }
+    return [
+        Case(name, series, (SNN, COUNTING), tokens=length),
+        Case(f"{name}, peak memory", peaks, (SNN,), "MiB"),
+    ]
+
+
+def make_models(shape: Mapping[str, int], device: str, dtype: torch.dtype) -> tuple[Any, Any]:
+    """A model with random weights and its spiking one, on the same parameters."""
+    ann = random_llama(**shape, device=device, dtype=dtype)
+    batch = {"input_ids": random_tokens(ann, 1, _CALIBRATING, seed=1)}
+    with quiet():
+        return ann, las.convert(copy_sharing_weights(ann), [batch])
+
+
+def _peak(action: Callable[[], object]) -> float:
+    torch.cuda.reset_peak_memory_stats()
+    action()
+    return torch.cuda.max_memory_allocated() / 2**20

@@ -1,0 +1,39 @@
+"""Cost as a function of model width: matrix products grow with its square, coding does not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import las
+from benchmarks.models import copy_sharing_weights, random_llama, random_tokens
+from benchmarks.passes import compare_passes
+from benchmarks.quiet import quiet
+from benchmarks.records import COUNTING, SNN, Case
+from benchmarks.settings import Settings
+
+_HEAD = 64
+_VOCABULARY = 1024
+
+
+def measure(
+    settings: Settings, widths: Sequence[int] = (128, 256, 512, 1024, 2048), length: int = 512
+) -> list[Case]:
+    """Time two-layer Llama models with random weights, calibrated on random tokens."""
+    return [_measure(settings, width, length) for width in widths]
+
+
+def _measure(settings: Settings, width: int, length: int) -> Case:
+    ann = random_llama(
+        width,
+        layers=2,
+        heads=max(width // _HEAD, 1),
+        intermediate=width * 8 // 3 // 16 * 16,
+        vocabulary=_VOCABULARY,
+    )
+    batches = [{"input_ids": random_tokens(ann, 1, length, seed)} for seed in (1, 2)]
+    with quiet():
+        snn = las.convert(copy_sharing_weights(ann), batches)
+    name = f"hidden {width}"
+    inputs = {"input_ids": random_tokens(ann, 1, length), "use_cache": False}
+    series = compare_passes(ann, snn, inputs, settings, name)
+    return Case(name, series, (SNN, COUNTING), parameters={"hidden": width}, tokens=length)
