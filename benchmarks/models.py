@@ -21,9 +21,7 @@ def load_original(settings: Settings, name: str) -> Any:
     directory = settings.model(name)
     config = transformers.AutoConfig.from_pretrained(directory)
     model_class = getattr(transformers, config.architectures[0])
-    return model_class.from_pretrained(
-        directory, dtype=torch.float32, local_files_only=True
-    ).eval()
+    return model_class.from_pretrained(directory, dtype=torch.float32, local_files_only=True).eval()
 
 
 def load_spiking(settings: Settings, name: str) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
 
 from benchmarks.children import run_child
 from benchmarks.records import Case, Comparison
@@ -16,18 +15,21 @@ def measure(settings: Settings, length: int = 512, model: str = LANGUAGE_MODEL) 
     """Time first passes, less second ones, with an empty cache and with the one they leave."""
     arguments = {"settings": settings.to_json(), "model": model, "length": length}
 
-    def added_in(cache: str) -> float:
+    def added_with(cache: str) -> float:
         taken = run_child("first_calls", arguments, {"NUMBA_CACHE_DIR": cache})
         return taken["first"] - taken["second"]
 
-    series: dict[str, list[float]] = {}
-    with tempfile.TemporaryDirectory() as cache:
-        variants: dict[str, Callable[[], float]] = {
-            "empty cache": lambda: added_in(cache),
-            "filled cache": lambda: added_in(cache),
+    with tempfile.TemporaryDirectory() as scratch:
+        caches: list[str] = []
+
+        def compiling() -> float:
+            caches.append(tempfile.mkdtemp(dir=scratch))
+            return added_with(caches[-1])
+
+        variants = {
+            "empty cache": compiling,
+            "filled cache": lambda: added_with(caches[-1]),
         }
-        # the cache is empty only once
-        once = settings.with_repeats(1)
-        series = interleave(variants, once, "compile", warm_up=False)
+        series = interleave(variants, settings, "compile", warm_up=False, fewest=1)
     comparisons = [Comparison(which, which) for which in series]
     return [Case("all kernels of a language model", series, comparisons)]

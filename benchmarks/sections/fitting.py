@@ -14,9 +14,7 @@ from las.calibration import Statistics, choose_thresholds
 from las.fitting import fit_functions
 
 
-def measure(
-    settings: Settings, models: Sequence[str] = (LANGUAGE_MODEL, ENCODER)
-) -> list[Case]:
+def measure(settings: Settings, models: Sequence[str] = (LANGUAGE_MODEL, ENCODER)) -> list[Case]:
     """Time both; the first call counts too, for who converts one model waits for that one."""
     return [_measure(settings, model) for model in models]
 

@@ -24,11 +24,12 @@ def measure(
 ) -> list[Case]:
     """Time passes of all shapes, and one that asks for the logits of the last token only."""
     ann, snn = load_original(settings, model), load_spiking(settings, model)
+    fewest = min(FEWEST, settings.repeats)
     cases: list[Case] = []
     round_of_one: dict[int, float] = {}
     for batch, length in shapes:
         expected = batch * round_of_one.get(length, 0.0)
-        if (1 + FEWEST) * expected > PATIENCE * settings.limit:
+        if (1 + fewest) * expected > PATIENCE * settings.limit:
             cases.append(_left_out(ann, batch, length, expected))
             continue
         case = _compare(ann, snn, batch, length, settings)

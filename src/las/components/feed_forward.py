@@ -11,9 +11,10 @@ from torch import Tensor, nn
 
 from las.components.activation import SpikingActivation
 from las.components.linear import SpikingLinear
-from las.components.modes import simulating
+from las.components.modes import observer, simulating
 from las.components.saa import multiply_steps
 from las.components.site import OATSite, accumulate
+from las.neurons.fused import has_kernels, hg_table, memory, oat_table, totals
 from las.neurons.tally import current_tally
 
 
@@ -45,14 +46,39 @@ class SpikingGatedFeedForward(nn.Module):
         if simulating():
             steps = multiply_steps(self.act_fn.site.steps(gate), self.up_site.steps(up), torch.mul)
             return self.down_proj(accumulate(steps))
-        g, u = self.act_fn.site(gate), self.up_site(up)
+        if observer() is None and has_kernels(gate):
+            product, spikes = self._fused(gate, up)
+        else:
+            g, u = self.act_fn.site(gate), self.up_site(up)
+            product, spikes = g.value * u.value, g.spikes + u.spikes
         if (tally := current_tally()) is not None:
             tally.add_operations(
                 self.name,
                 self.name,
                 "hadamard",
-                sops=g.spikes + u.spikes,
-                macs=x.numel() // x.shape[-1] * gate.shape[-1],
+                sops=spikes,
+                macs=gate.numel(),
                 nonlinear={self.act_fn.site.function: gate.numel()},
             )
-        return self.down_proj(g.value * u.value)
+        return self.down_proj(product)
+
+    def _fused(self, gate: Tensor, up: Tensor) -> tuple[Tensor, int]:
+        """The product and the spikes behind it, in one kernel."""
+        from las.neurons import kernels
+
+        gate, up = gate.detach().contiguous(), up.detach().contiguous()
+        product = torch.empty_like(gate)
+        counted = totals(gate.numel(), 4)
+        kernels.gate.choose(gate.numel())(
+            *memory(gate),
+            *memory(up),
+            product.view(-1).numpy(),
+            counted,
+            hg_table(self.act_fn.site.fitted(), gate.dtype),
+            oat_table(self.up_site.calibrated()),
+            current_tally() is not None,
+        )
+        functions, functions_out, neurons, neurons_out = counted.sum(0).tolist()
+        self.act_fn.site.count(gate.numel(), functions, functions_out)
+        self.up_site.count(up.numel(), neurons, neurons_out)
+        return product, functions + neurons

@@ -5,9 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from las.components.modes import simulating
+from las.components.modes import observer, simulating
 from las.components.saa import multiply_steps
 from las.components.site import HGSite, OATSite, accumulate
+from las.neurons.fused import has_kernels, hg_table, memory, oat_table, totals
 from las.neurons.tally import current_tally
 
 
@@ -50,9 +51,11 @@ class SpikingNorm(nn.Module):
         dtype = x.dtype
         if dtype in (torch.float16, torch.bfloat16):
             x = x.float()
+        if not simulating() and observer() is None and has_kernels(x):
+            return self._fused(x).to(dtype)
         if self.centred:
             x = x - x.mean(-1, keepdim=True)
-        y = self._simulate(x) if simulating() else self._fused(x)
+        y = self._simulate(x) if simulating() else self._composed(x)
         if self.weight is not None:
             y = y * self.weight.to(y.dtype)
         if self.bias is not None:
@@ -60,23 +63,60 @@ class SpikingNorm(nn.Module):
         return y.to(dtype)
 
     def _fused(self, x: Tensor) -> Tensor:
+        """All of it in one kernel."""
+        from las.neurons import kernels
+
+        x = x.detach().contiguous()
+        y = torch.empty_like(x)
+        width = x.shape[-1]
+        tokens = x.numel() // width
+        affine = [
+            (x.new_empty(0) if part is None else part.detach().to(x.dtype)).numpy()
+            for part in (self.weight, self.bias)
+        ]
+        counted = totals(x.numel(), 8)
+        functions = (self.square.fitted(), self.inverse_sqrt.fitted())
+        neurons = (self.input.calibrated(), self.output.calibrated())
+        kernels.normalise.choose(x.numel())(
+            *memory(x, tokens, width),
+            y.view(tokens, width).numpy(),
+            *affine,
+            self.eps,
+            self.centred,
+            counted,
+            *(hg_table(neuron, x.dtype) for neuron in functions),
+            *(oat_table(neuron) for neuron in neurons),
+            current_tally() is not None,
+        )
+        sites = (self.square, self.inverse_sqrt, self.input, self.output)
+        figures = counted.sum(0).reshape(4, 2).tolist()
+        for site, (spikes, outside) in zip(sites, figures, strict=True):
+            site.count(tokens if site is self.inverse_sqrt else x.numel(), spikes, outside)
+        self._count(x, *(spikes for spikes, _ in figures))
+        return y
+
+    def _composed(self, x: Tensor) -> Tensor:
+        """Site by site: where no kernel runs, and where activations are observed."""
         squares = self.square(x)
         mean_square = squares.value.mean(-1, keepdim=True)
         inverse = self.inverse_sqrt(mean_square + self.eps)
         spiked = self.input(x)
         output = self.output(spiked.value * inverse.value)
+        self._count(x, squares.spikes, inverse.spikes, spiked.spikes, output.spikes)
+        return output.value
+
+    def _count(self, x: Tensor, squares: int, inverse: int, before: int, after: int) -> None:
+        """Add the work of one call to the tally: spikes of the four populations come in."""
         if (tally := current_tally()) is not None:
             width = x.shape[-1]
-            hadamard = spiked.spikes + inverse.spikes * width
             tally.add_operations(
                 self.name,
                 self.name,
                 "norm",
-                sops=squares.spikes + hadamard + output.spikes,
+                sops=squares + before + inverse * width + after,
                 macs=x.numel() * 3,
                 nonlinear={"sqrt": x.numel() // width},
             )
-        return output.value
 
     def _simulate(self, x: Tensor) -> Tensor:
         mean_square: Tensor | None = None

@@ -55,8 +55,9 @@ class OATSite(nn.Module):
         if self.fan_out > 1 and (known := self._recall(x)) is not None:
             return known
         tally = current_tally()
-        coded = code_oat(x, self._calibrated(), count=tally is not None)
-        self._count(coded)
+        coded = code_oat(x, self.calibrated(), count=tally is not None)
+        if tally is not None:
+            self.count(coded.value.numel(), coded.spikes, coded.out_of_range)
         if self.fan_out > 1:
             self._shared = (weakref.ref(x), version_of(x), coded, self.fan_out - 1)
         return coded
@@ -68,12 +69,12 @@ class OATSite(nn.Module):
             x: input, any shape.
             count: whether these spikes count; those of a shared population count once.
         """
-        neuron = self._calibrated()
+        neuron = self.calibrated()
         if not count:
             return oat.spike_train(x, neuron)
         outside = oat.out_of_range(x, neuron)
         train = oat.spike_train(x, neuron)
-        return _counted_steps(self.name, "oat", neuron.time_steps, outside, train)
+        return _counted_steps(self, outside, train)
 
     def _recall(self, x: Tensor) -> Coded | None:
         """The spikes of x if another reader of the same tensor has just coded it."""
@@ -87,22 +88,17 @@ class OATSite(nn.Module):
         self._shared = (source, version, coded, readers - 1) if readers > 1 else None
         return coded
 
-    def _calibrated(self) -> OAT:
+    def calibrated(self) -> OAT:
+        """The neuron, or a CalibrationError if there is none yet."""
         if self.neuron is None:
             raise CalibrationError(f"neurons at {self.name} have no thresholds: calibrate first")
         return self.neuron
 
-    def _count(self, coded: Coded) -> None:
-        tally = current_tally()
-        if tally is not None and coded.counts is not None:
-            tally.add_spikes(
-                self.name,
-                "oat",
-                self._calibrated().time_steps,
-                coded.counts.numel(),
-                coded.spikes,
-                coded.out_of_range,
-            )
+    def count(self, activations: int, spikes: int, out_of_range: int) -> None:
+        """Add one call to the tally, if there is one."""
+        if (tally := current_tally()) is not None:
+            steps = self.calibrated().time_steps
+            tally.add_spikes(self.name, "oat", steps, activations, spikes, out_of_range)
 
 
 class HGSite(nn.Module):
@@ -127,46 +123,44 @@ class HGSite(nn.Module):
         if (watch := observer()) is not None:
             watch.observe(self, x)
             return Coded(FUNCTIONS[self.function].evaluate(x))
-        neuron = self._fitted()
         tally = current_tally()
-        coded = code_hg(x, neuron, count=tally is not None)
-        if tally is not None and coded.counts is not None:
-            tally.add_spikes(
-                self.name,
-                f"hg:{self.function}",
-                neuron.time_steps,
-                coded.counts.numel(),
-                coded.spikes,
-                coded.out_of_range,
-            )
+        coded = code_hg(x, self.fitted(), count=tally is not None)
+        if tally is not None:
+            self.count(coded.value.numel(), coded.spikes, coded.out_of_range)
         return coded
 
     def steps(self, x: Tensor) -> Iterator[Tensor]:
         """The step simulator: the weighted spikes d(t) s(t) of t = 1 .. T."""
-        neuron = self._fitted()
+        neuron = self.fitted()
         train = hg.spike_train(x, neuron)
         outside = hg.out_of_range(x, neuron)
-        return _counted_steps(self.name, f"hg:{self.function}", neuron.time_steps, outside, train)
+        return _counted_steps(self, outside, train)
 
-    def _fitted(self) -> HG:
+    def fitted(self) -> HG:
+        """The neuron, or a CalibrationError if there is none yet."""
         if self.neuron is None:
             raise CalibrationError(f"the HG neurons at {self.name} are not fitted: calibrate first")
         return self.neuron
 
+    def count(self, activations: int, spikes: int, out_of_range: int) -> None:
+        """Add one call to the tally, if there is one."""
+        if (tally := current_tally()) is not None:
+            steps, kind = self.fitted().time_steps, f"hg:{self.function}"
+            tally.add_spikes(self.name, kind, steps, activations, spikes, out_of_range)
+
 
 def _counted_steps(
-    name: str, kind: str, time_steps: int, outside: Tensor, train: Iterator[Tensor]
+    site: OATSite | HGSite, outside: Tensor, train: Iterator[Tensor]
 ) -> Iterator[Tensor]:
     """Pass a spike train on and count its spikes and out-of-range inputs."""
-    tally = current_tally()
+    counts = current_tally() is not None
     spikes = 0
     for weighted in train:
-        if tally is not None:
+        if counts:
             spikes += int(torch.count_nonzero(weighted))
         yield weighted
-    if tally is not None:
-        beyond = int(outside.sum())
-        tally.add_spikes(name, kind, time_steps, outside.numel(), spikes, beyond)
+    if counts:
+        site.count(outside.numel(), spikes, int(outside.sum()))
 
 
 def accumulate(train: Iterator[Tensor]) -> Tensor:

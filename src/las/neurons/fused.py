@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from las.neurons import hg, mt, oat
@@ -64,24 +65,24 @@ def _run(kernel: Any, x: Tensor, table: Any, count: bool) -> Coded:
     x = x.detach().contiguous()
     value = torch.empty_like(x)
     counts = torch.empty(x.shape if count else (0,), dtype=torch.int8)
-    totals = np.zeros((shares(x.numel()), 2), dtype=np.int64)
+    counted = totals(x.numel(), 2)
     kernel.choose(x.numel())(
-        *memory(x), value.view(-1).numpy(), counts.view(-1).numpy(), totals, table
+        *memory(x), value.view(-1).numpy(), counts.view(-1).numpy(), counted, table
     )
-    return Coded(value, counts, *totals.sum(0).tolist()) if count else Coded(value)
+    return Coded(value, counts, *counted.sum(0).tolist()) if count else Coded(value)
 
 
-def memory(x: Tensor) -> tuple[Any, Any]:
-    """A contiguous tensor as a flat array, and the same memory as integers."""
-    flat = x.view(-1)
-    return flat.numpy(), flat.view(_INTEGERS[x.dtype]).numpy()
+def memory(x: Tensor, *shape: int) -> tuple[Any, Any]:
+    """A contiguous tensor as an array, flat unless shaped, and the same memory as integers."""
+    shaped = x.view(shape or -1)
+    return shaped.numpy(), shaped.view(_INTEGERS[x.dtype]).numpy()
 
 
-def shares(size: int) -> int:
-    """Into how many shares the work on `size` elements is divided among threads."""
+def totals(size: int, columns: int) -> NDArray[np.int64]:
+    """Room for what each share of the work on `size` elements counts, (shares, columns)."""
     from las.neurons.kernels import CHUNK
 
-    return -(-size // CHUNK)
+    return np.zeros((-(-size // CHUNK), columns), dtype=np.int64)
 
 
 def _wide(x: Tensor) -> Tensor:

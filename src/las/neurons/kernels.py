@@ -71,7 +71,29 @@ class HGTable(NamedTuple):
     high: float
 
 
+class Scratch(NamedTuple):
+    """Memory that a thread works in.
+
+    Attributes:
+        potentials: membrane potentials and the like, (3, TILE).
+        chosen: indices of sub-neurons, uint32 (TILE,).
+        fired: numbers of spikes, int32 (TILE,).
+    """
+
+    potentials: Any
+    chosen: Any
+    fired: Any
+
+
 _inner = njit(cache=True, error_model="numpy")
+
+
+@_inner
+def _scratch(x):  # type: ignore[no-untyped-def]
+    """Scratch memory for the work on x."""
+    return Scratch(
+        np.empty((3, TILE), x.dtype), np.empty(TILE, np.uint32), np.empty(TILE, np.int32)
+    )
 
 
 @njit(cache=True, error_model="numpy", fastmath={"reassoc", "nsz"})
@@ -84,15 +106,16 @@ def _sum(x):  # type: ignore[no-untyped-def]
 
 
 @_inner
-def _largest(x, bits, scratch):  # type: ignore[no-untyped-def]
-    """Maximum of x; NaN if there is one. Compares integers, which vectorizes as floats do not.
+def _largest(bits, one, one_bits):  # type: ignore[no-untyped-def]
+    """Maximum of some values; NaN if there is one; -inf if there is none.
+
+    Compares integers, which vectorizes as comparing floats does not.
 
     Arguments:
-        x: values, (n,).
-        bits: the same memory as integers, (n,).
-        scratch: one value and the same memory as an integer, a pair of (1,).
+        bits: the memory of the values as integers, (n,).
+        one: room for one value, (1,).
+        one_bits: the same memory as an integer, (1,).
     """
-    one, one_bits = scratch
     kind = bits.dtype.type
     flip = kind(0x7FFFFFFF) if bits.itemsize == 4 else kind(0x7FFFFFFFFFFFFFFF)
     sign = kind(bits.itemsize * 8 - 1)
@@ -106,15 +129,14 @@ def _largest(x, bits, scratch):  # type: ignore[no-untyped-def]
 
 
 @_inner
-def _oat_tile(x, bits, y, fired, scratch, table, count):  # type: ignore[no-untyped-def]
-    """Code one tile with OAT neurons; y may be x.
+def _oat_tile(x, bits, y, scratch, table, count):  # type: ignore[no-untyped-def]
+    """Code one tile with OAT neurons.
 
     Arguments:
         x: inputs, (n,), n <= TILE.
         bits: the same memory as integers, (n,).
-        y: outputs, (n,).
-        fired: spikes of each input, int32 (n,); written where anybody counts.
-        scratch: (3, TILE) of the dtype of x.
+        y: outputs, (n,); other memory than x.
+        scratch: `Scratch`; `fired` holds the spikes of each input afterwards if anybody counts.
         table: `OATTable`.
         count: whether to count.
 
@@ -126,6 +148,7 @@ def _oat_tile(x, bits, y, fired, scratch, table, count):  # type: ignore[no-unty
     magnitude = integer(0x7FFFFFFF) if x.itemsize == 4 else integer(0x7FFFFFFFFFFFFFFF)
     n = x.shape[0]
     zero = kind(0)
+    fired = scratch.fired[:n]
     most = integer(0)
     for i in range(n):
         most = max(most, integer(bits[i] & magnitude))
@@ -133,9 +156,10 @@ def _oat_tile(x, bits, y, fired, scratch, table, count):  # type: ignore[no-unty
         for i in range(n):
             y[i] = x[i]
         if count:
-            fired[:n] = 0
+            fired[:] = 0
         return 0, 0
-    v, first, unit = scratch[0, :n], scratch[1, :n], scratch[2, :n]
+    v, first = scratch.potentials[0, :n], scratch.potentials[1, :n]
+    unit = scratch.potentials[2, :n]
     out = 0
     if count:
         largest = kind(table.largest)
@@ -161,7 +185,7 @@ def _oat_tile(x, bits, y, fired, scratch, table, count):  # type: ignore[no-unty
         first[i] = v[i]
     top, bottom = kind(2 * table.levels - 1), kind(table.levels)
     if count:
-        fired[:n] = 0
+        fired[:] = 0
     last = table.steps.shape[0] - 1
     for t in range(last):
         spacing, per_spacing = kind(table.steps[t, 0]), kind(1 / table.steps[t, 0])
@@ -190,17 +214,15 @@ def _oat_tile(x, bits, y, fired, scratch, table, count):  # type: ignore[no-unty
 
 
 @_inner
-def _hg_tile(x, bits, y, fired, chosen, codes, table, count):  # type: ignore[no-untyped-def]
-    """Evaluate f_hat on one tile by the closed form of the FS recursion; y may be x.
+def _hg_tile(x, bits, y, scratch, table, count):  # type: ignore[no-untyped-def]
+    """Evaluate f_hat on one tile by the closed form of the FS recursion.
 
     The T - 1 binary steps code floor((x - lambda) 2^(T-1) / w). A spike of weight zero is not
     emitted.
 
     Arguments:
-        x, bits, y, fired, count: see `_oat_tile`.
-        chosen: scratch for the index of each input's sub-neuron, uint32 (TILE,).
-        codes: scratch for what its binary steps code, (TILE,) of the dtype of x.
         table: `HGTable`.
+        x, bits, y, scratch, count: see `_oat_tile`.
 
     Returns:
         Spikes and out-of-range inputs; 0 where nobody counts.
@@ -211,6 +233,8 @@ def _hg_tile(x, bits, y, fired, chosen, codes, table, count):  # type: ignore[no
     mantissa = integer(23) if x.itemsize == 4 else integer(52)
     n = x.shape[0]
     zero = kind(0)
+    chosen, codes = scratch.chosen[:n], scratch.potentials[0, :n]
+    fired = scratch.fired[:n]
     sides = integer(table.octaves.shape[1] // 2)
     below, other = table.lowest[0], table.lowest[1]
     for i in range(n):
@@ -253,6 +277,37 @@ def _hg_tile(x, bits, y, fired, chosen, codes, table, count):  # type: ignore[no
     return spikes, out
 
 
+@_inner
+def _oat(x, bits, y, counts, scratch, table, count):  # type: ignore[no-untyped-def]
+    """Code any number of inputs with OAT neurons, tile by tile.
+
+    Arguments:
+        counts: spikes of each input, int8 (n,), or empty where only their sum is asked for.
+        x, bits, y, scratch, table, count: see `_oat_tile`.
+    """
+    spikes, out = 0, 0
+    for lo in range(0, x.shape[0], TILE):
+        hi = min(lo + TILE, x.shape[0])
+        s, o = _oat_tile(x[lo:hi], bits[lo:hi], y[lo:hi], scratch, table, count)
+        spikes, out = spikes + s, out + o
+        if counts.shape[0]:
+            counts[lo:hi] = scratch.fired[: hi - lo]
+    return spikes, out
+
+
+@_inner
+def _hg(x, bits, y, counts, scratch, table, count):  # type: ignore[no-untyped-def]
+    """Evaluate f_hat on any number of inputs, tile by tile; arguments as for `_oat`."""
+    spikes, out = 0, 0
+    for lo in range(0, x.shape[0], TILE):
+        hi = min(lo + TILE, x.shape[0])
+        s, o = _hg_tile(x[lo:hi], bits[lo:hi], y[lo:hi], scratch, table, count)
+        spikes, out = spikes + s, out + o
+        if counts.shape[0]:
+            counts[lo:hi] = scratch.fired[: hi - lo]
+    return spikes, out
+
+
 def _code_oat(x, bits, y, counts, totals, table):  # type: ignore[no-untyped-def]
     """Sum over T of the weighted spikes of an OAT neuron.
 
@@ -267,16 +322,9 @@ def _code_oat(x, bits, y, counts, totals, table):  # type: ignore[no-untyped-def
     n = x.shape[0]
     count = counts.shape[0] > 0
     for share in prange(totals.shape[0]):
-        scratch = np.empty((3, TILE), x.dtype)
-        fired = np.empty(TILE, np.int32)
-        end = min((share + 1) * CHUNK, n)
-        for lo in range(share * CHUNK, end, TILE):
-            hi = min(lo + TILE, end)
-            spikes, out = _oat_tile(x[lo:hi], bits[lo:hi], y[lo:hi], fired, scratch, table, count)
-            totals[share, 0] += spikes
-            totals[share, 1] += out
-            if count:
-                counts[lo:hi] = fired[: hi - lo]
+        lo, hi = share * CHUNK, min((share + 1) * CHUNK, n)
+        scratch = _scratch(x)
+        totals[share] = _oat(x[lo:hi], bits[lo:hi], y[lo:hi], counts[lo:hi], scratch, table, count)
 
 
 def _code_hg(x, bits, y, counts, totals, table):  # type: ignore[no-untyped-def]
@@ -284,25 +332,17 @@ def _code_hg(x, bits, y, counts, totals, table):  # type: ignore[no-untyped-def]
     n = x.shape[0]
     count = counts.shape[0] > 0
     for share in prange(totals.shape[0]):
-        scratch = np.empty((1, TILE), x.dtype)
-        chosen = np.empty(TILE, np.uint32)
-        fired = np.empty(TILE, np.int32)
-        end = min((share + 1) * CHUNK, n)
-        for lo in range(share * CHUNK, end, TILE):
-            hi = min(lo + TILE, end)
-            spikes, out = _hg_tile(x[lo:hi], bits[lo:hi], y[lo:hi], fired, chosen, scratch[0], table, count)
-            totals[share, 0] += spikes
-            totals[share, 1] += out
-            if count:
-                counts[lo:hi] = fired[: hi - lo]
+        lo, hi = share * CHUNK, min((share + 1) * CHUNK, n)
+        scratch = _scratch(x)
+        totals[share] = _hg(x[lo:hi], bits[lo:hi], y[lo:hi], counts[lo:hi], scratch, table, count)
 
 
 def _gate(x, x_bits, u, u_bits, y, totals, function, neuron, count):  # type: ignore[no-untyped-def]
     """The gated product f_hat(x) o phi(u) of Eq. 21.
 
     Arguments:
-        x: inputs of the HG neurons, (n,).
-        u: inputs of the OAT neurons, (n,).
+        x: inputs of the HG neurons, (n,), and the same memory as integers.
+        u: inputs of the OAT neurons, (n,), likewise.
         y: outputs, (n,).
         totals: spikes and out-of-range inputs of the HG and of the OAT neurons in each share of
             the work, int64 (shares, 4).
@@ -312,19 +352,19 @@ def _gate(x, x_bits, u, u_bits, y, totals, function, neuron, count):  # type: ig
     """
     n = x.shape[0]
     for share in prange(totals.shape[0]):
-        scratch = np.empty((3, TILE), x.dtype)
-        gated = np.empty(TILE, x.dtype)
-        chosen = np.empty(TILE, np.uint32)
-        fired = np.empty(TILE, np.int32)
-        end = min((share + 1) * CHUNK, n)
-        for lo in range(share * CHUNK, end, TILE):
-            hi = min(lo + TILE, end)
-            part = y[lo:hi]
-            first = _hg_tile(x[lo:hi], x_bits[lo:hi], gated, fired, chosen, scratch[0], function, count)
-            second = _oat_tile(u[lo:hi], u_bits[lo:hi], part, fired, scratch, neuron, count)
+        scratch = _scratch(x)
+        gates, currents = np.empty(TILE, x.dtype), np.empty(TILE, x.dtype)
+        for lo in range(share * CHUNK, min((share + 1) * CHUNK, n), TILE):
+            hi = min(lo + TILE, n)
+            g, c, product = gates[: hi - lo], currents[: hi - lo], y[lo:hi]
+            s, o = _hg_tile(x[lo:hi], x_bits[lo:hi], g, scratch, function, count)
+            totals[share, 0] += s
+            totals[share, 1] += o
+            s, o = _oat_tile(u[lo:hi], u_bits[lo:hi], c, scratch, neuron, count)
+            totals[share, 2] += s
+            totals[share, 3] += o
             for i in range(hi - lo):
-                part[i] *= gated[i]
-            totals[share] += np.array([first[0], first[1], second[0], second[1]])
+                product[i] = g[i] * c[i]
 
 
 def _normalise(  # type: ignore[no-untyped-def]
@@ -340,8 +380,9 @@ def _normalise(  # type: ignore[no-untyped-def]
         bias: beta, (n,), or empty.
         eps: epsilon.
         centred: whether the mean is subtracted.
-        totals: spikes and out-of-range inputs of the squares, the inverse square roots and the
-            OAT neurons before and after the product, in each share of the work, (shares, 8).
+        totals: for each share of the work, int64 (shares, 8): spikes and out-of-range inputs of
+            the squares, of the inverse square roots, and of the OAT neurons before and after the
+            product.
         square: `HGTable`.
         inverse_sqrt: `HGTable`.
         before: `OATTable`.
@@ -352,42 +393,26 @@ def _normalise(  # type: ignore[no-untyped-def]
     kind = x.dtype.type
     shares = totals.shape[0]
     for share in prange(shares):
-        scratch = np.empty((3, TILE), x.dtype)
-        chosen = np.empty(TILE, np.uint32)
-        fired = np.empty(TILE, np.int32)
-        token, other, one = np.empty(n, x.dtype), np.empty(n, x.dtype), np.empty(1, x.dtype)
-        token_bits, other_bits = token.view(bits.dtype), other.view(bits.dtype)
-        one_bits = one.view(bits.dtype)
+        scratch = _scratch(x)
+        total = np.empty((4, 2), np.int64)
+        nobody = np.empty(0, np.int8)
+        centre, coded = np.empty(n, x.dtype), np.empty(n, x.dtype)
+        centre_bits = centre.view(bits.dtype)
+        power, inverse = np.empty(1, x.dtype), np.empty(1, x.dtype)
+        power_bits = power.view(bits.dtype)
         for row in range(tokens * share // shares, tokens * (share + 1) // shares):
-            mean = _sum(x[row]) / kind(n) if centred else kind(0)
-            source = x[row]
+            token, target = x[row], y[row]
+            mean = _sum(token) / kind(n) if centred else kind(0)
             for i in range(n):
-                token[i] = source[i] - mean
-            for lo in range(0, n, TILE):
-                hi = min(lo + TILE, n)
-                part, part_bits = token[lo:hi], token_bits[lo:hi]
-                s, o = _hg_tile(part, part_bits, other[lo:hi], fired, chosen, scratch[0], square, count)
-                totals[share, 0] += s
-                totals[share, 1] += o
-                s, o = _oat_tile(part, part_bits, part, fired, scratch, before, count)
-                totals[share, 4] += s
-                totals[share, 5] += o
-            one[0] = _sum(other) / kind(n) + kind(eps)
-            s, o = _hg_tile(one, one_bits, one, fired, chosen, scratch[0], inverse_sqrt, count)
-            totals[share, 2] += s
-            totals[share, 3] += o
-            inverse = one[0]
+                centre[i] = token[i] - mean
+            total[0] = _hg(centre, centre_bits, coded, nobody, scratch, square, count)
+            power[0] = _sum(coded) / kind(n) + kind(eps)
+            total[1] = _hg(power, power_bits, inverse, nobody, scratch, inverse_sqrt, count)
+            total[2] = _oat(centre, centre_bits, coded, nobody, scratch, before, count)
             for i in range(n):
-                other[i] = token[i] * inverse
-            for lo in range(0, n, TILE):
-                hi = min(lo + TILE, n)
-                part, part_bits = other[lo:hi], other_bits[lo:hi]
-                s, o = _oat_tile(part, part_bits, part, fired, scratch, after, count)
-                totals[share, 6] += s
-                totals[share, 7] += o
-            target = y[row]
-            for i in range(n):
-                target[i] = other[i]
+                centre[i] = coded[i] * inverse[0]
+            total[3] = _oat(centre, centre_bits, target, nobody, scratch, after, count)
+            totals[share] += total.reshape(8)
             if weight.shape[0]:
                 for i in range(n):
                     target[i] *= weight[i]
@@ -408,9 +433,9 @@ def _attend(  # type: ignore[no-untyped-def]
         ends: one more than the last key that a query sees, (1 or B, 1 or H, all queries).
         first: which of all queries comes first in `scores`.
         scale: weight of the scores.
-        totals: for each share of the work, (shares, 8): spikes and out-of-range inputs of the
-            exponentials, of the reciprocals and of the probabilities; spikes of each reciprocal
-            times the keys it weighs; and pairs of a query and a key that it sees.
+        totals: for each share of the work, int64 (shares, 8): spikes and out-of-range inputs of
+            the exponentials, of the reciprocals and of the probabilities; spikes of the
+            reciprocals times the keys that each weighs; and pairs of a query and a key it sees.
         exp: `HGTable`.
         reciprocal: `HGTable`.
         probability: `OATTable`.
@@ -423,50 +448,40 @@ def _attend(  # type: ignore[no-untyped-def]
     rows = scores.shape[0] * heads * queries
     shares = totals.shape[0]
     for share in prange(shares):
-        scratch = np.empty((3, TILE), scores.dtype)
-        chosen = np.empty(TILE, np.uint32)
-        fired = np.empty(TILE, np.int32)
-        values, one = np.empty(keys, scores.dtype), np.empty(1, scores.dtype)
-        value_bits, one_bits = values.view(bits.dtype), one.view(bits.dtype)
+        scratch = _scratch(scores)
+        total = np.empty((4, 2), np.int64)
+        nobody = np.empty(0, np.int8)
+        currents, coded = np.empty(keys, scores.dtype), np.empty(keys, scores.dtype)
+        current_bits = currents.view(bits.dtype)
+        whole, inverse = np.empty(1, scores.dtype), np.empty(1, scores.dtype)
+        whole_bits = whole.view(bits.dtype)
         for row in range(rows * share // shares, rows * (share + 1) // shares):
             b, h, q = row // (heads * queries), row // queries % heads, row % queries
             bm, hm = min(b, allowed.shape[0] - 1), min(h, allowed.shape[1] - 1)
             target = scores[b, h, q]
             end = min(ends[bm, hm, first + q], keys)
             sees = allowed[bm, hm, first + q, :end]
-            z, z_bits = values[:end], value_bits[:end]
+            z, z_bits, e = currents[:end], current_bits[:end], coded[:end]
             for i in range(end):
                 z[i] = target[i] * scale if sees[i] else silence
-            peak = _largest(z, z_bits, (one, one_bits))
+            peak = _largest(z_bits, whole, whole_bits)
             if peak != silence:
                 for i in range(end):
                     z[i] -= peak
-            for lo in range(0, end, TILE):
-                hi = min(lo + TILE, end)
-                part, part_bits = z[lo:hi], z_bits[lo:hi]
-                s, o = _hg_tile(part, part_bits, part, fired, chosen, scratch[0], exp, count)
-                totals[share, 0] += s
-                totals[share, 1] += o
-            one[0] = _sum(z)
-            weighing, o = _hg_tile(one, one_bits, one, fired, chosen, scratch[0], reciprocal, count)
+            total[0] = _hg(z, z_bits, e, nobody, scratch, exp, count)
+            whole[0] = _sum(e)
+            total[1] = _hg(whole, whole_bits, inverse, nobody, scratch, reciprocal, count)
+            for i in range(end):
+                z[i] = e[i] * inverse[0]
+            total[2] = _oat(z, z_bits, target[:end], nobody, scratch, probability, count)
+            target[end:] = kind(0)
             if count:
-                totals[share, 2] += weighing
-                totals[share, 3] += o
                 seen = 0
                 for i in range(end):
                     seen += sees[i]
-                totals[share, 6] += weighing * seen
-                totals[share, 7] += seen
-            inverse = one[0]
-            for i in range(end):
-                z[i] *= inverse
-            for lo in range(0, end, TILE):
-                hi = min(lo + TILE, end)
-                part, part_bits = z[lo:hi], z_bits[lo:hi]
-                s, o = _oat_tile(part, part_bits, target[lo:hi], fired, scratch, probability, count)
-                totals[share, 4] += s
-                totals[share, 5] += o
-            target[end:] = kind(0)
+                total[3, 0] = total[1, 0] * seen
+                total[3, 1] = seen
+                totals[share] += total.reshape(8)
 
 
 @_inner

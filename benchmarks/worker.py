@@ -1,0 +1,32 @@
+"""Measures one section in a process of its own, so that no section finds another one's leavings."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import torch
+from transformers.utils import logging
+
+from benchmarks.environment import describe_environment
+from benchmarks.records import Record
+from benchmarks.settings import Settings
+
+
+def main() -> None:
+    """Write the record of the section that the command line names."""
+    section, settings = sys.argv[1], Settings.from_json(sys.argv[2])
+    logging.disable_progress_bar()
+    torch.set_num_threads(settings.threads)
+    load_before = describe_environment()["load_average"]
+    cases = importlib.import_module(f"benchmarks.sections.{section}").measure(settings)
+    environment = describe_environment() | {
+        "load_average_before": load_before,
+        "repeats": settings.repeats,
+        "limit": settings.limit,
+    }
+    Record(section, environment, cases).write(settings.output)
+
+
+if __name__ == "__main__":
+    main()
