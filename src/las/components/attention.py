@@ -8,20 +8,26 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from las.components.modes import simulating
+from las.components.cache import Operand
+from las.components.modes import observer, simulating
 from las.components.saa import multiply_steps
 from las.components.site import OATSite, accumulate
 from las.components.softmax import SpikingSoftmax
+from las.components.visibility import Visibility
 from las.errors import UnsupportedModelError
 from las.neurons.coded import Coded
+from las.neurons.fused import has_kernels
 from las.neurons.tally import current_tally
 
 NAME = "las"
 CHILD = "spiking_attention"
 
+BLOCK = 2**19
+"""Scores, (B, H, L, S) in all, that are worked on at a time."""
+
 
 class SpikingAttention(nn.Module):
-    """softmax(phi(Q) phi(K)^T / sqrt(d)) and phi(P) phi(V): two SAA products and a softmax.
+    """phi(softmax(phi(Q) phi(K)^T / sqrt(d))) phi(V): SAA products, softmax (Eqs. 11-12 and 15-17).
 
     The scale 1/sqrt(d) is a fixed weight on the accumulated products.
     """
@@ -34,6 +40,7 @@ class SpikingAttention(nn.Module):
         self.value = OATSite(token_dim=2)
         self.softmax = SpikingSoftmax()
         self.probability = OATSite(token_dim=2)
+        self.entered: tuple[Operand, Operand] | None = None
 
     def forward(
         self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scale: float
@@ -42,34 +49,79 @@ class SpikingAttention(nn.Module):
 
         Arguments:
             query: (B, H, L, D).
-            key: (B, H_kv, S, D), H a multiple of H_kv.
-            value: (B, H_kv, S, D).
+            key: (B, H_kv, S, D), H a multiple of H_kv; coded already if they come from a cache.
+            value: (B, H_kv, S, D), likewise.
             mask: additive, broadcastable to (B, H, L, S), lowest where not allowed; or boolean.
             scale: 1/sqrt(D).
 
         Returns:
             (B, H, L, D).
         """
+        entered, self.entered = self.entered, None
+        if entered is not None and entered[0].value is key and entered[1].value is value:
+            k, v = entered
+        else:
+            k, v = self.code(key, value)
         allowed = _allowed(mask, key.shape[-2])
         bias = None if mask is None or mask.dtype == torch.bool else mask[..., : key.shape[-2]]
         if allowed is not None and bias is not None:
             bias = bias.masked_fill(~allowed, 0)
             bias = bias if bool(bias.any()) else None  # a mask like most others adds nothing
-        groups = query.shape[1] // key.shape[1]
         if simulating():
-            return self._simulate(query, key, value, allowed, bias, scale, groups)
-        q, k, v = self.query(query), self.key(key), self.value(value)
-        scores = q.value @ _expand(k.value, groups).mT * scale
-        if bias is not None:
-            scores = scores + bias
-        if allowed is not None:
-            scores = scores.masked_fill(~allowed, -torch.inf)
-        p = self.probability(self.softmax(scores))
+            return self._simulate(query, k, v, allowed, bias, scale)
+        q = self.query(query)
+        if bias is None and observer() is None and has_kernels(query):
+            context, spikes = self._fused(q.value, k.value, v.value, allowed, scale)
+        else:
+            context, spikes = self._composed(q.value, k.value, v.value, allowed, bias, scale)
         if current_tally() is not None:
-            self._count(q, k, v, p, allowed, groups)
-        return p.value @ _expand(v.value, groups)
+            self._count(q, k, v, spikes, allowed)
+        return context
 
-    def _simulate(
+    def code(self, key: Tensor, value: Tensor) -> tuple[Operand, Operand]:
+        """Code new keys and values, (B, H_kv, N, D) each."""
+        operands = []
+        for site, x in ((self.key, key), (self.value, value)):
+            if simulating():
+                steps = tuple(site.steps(x))
+                coded = Coded(accumulate(iter(steps)))
+                operands.append(Operand(coded.value, coded, 0, steps))
+            else:
+                coded = site(x)
+                operands.append(Operand(coded.value, coded, 0))
+        return operands[0], operands[1]
+
+    def _fused(
+        self, query: Tensor, key: Tensor, value: Tensor, allowed: Tensor | None, scale: float
+    ) -> tuple[Tensor, int]:
+        """Block after block of queries, so that the scores of a block stay in the CPU's cache.
+
+        A block reads no keys beyond the last one that any of its queries is allowed to see.
+
+        Returns:
+            (B, H, L, D), and the number of spikes of the probabilities, 0 where nobody counts.
+        """
+        batch, heads, queries, width = query.shape
+        key_heads, keys = key.shape[1:3]
+        sees = Visibility.of(allowed, queries, keys)
+        context, spikes = query.new_empty(batch, queries, heads, width), 0
+        members = max(1, BLOCK // (heads * queries * keys))
+        rows = queries if members > 1 else max(8, BLOCK // (heads * keys))
+        for b in range(0, batch, members):
+            part = slice(b, min(b + members, batch))
+            shape = (part.stop - part.start, key_heads, -1, width)
+            seen = sees.of_batch(part.start, part.stop)
+            for first in range(0, queries, rows):
+                block = slice(first, min(first + rows, queries))
+                end = int(seen.ends[..., block].max())
+                q = query[part, :, block].reshape(shape)  # heads that share keys: one product
+                scores = (q @ key[part, :, :end].mT).view(shape[0], heads, -1, end)
+                spikes += self.softmax.code(scores, scale, seen, first, self.probability)
+                weighed = scores.view(*shape[:2], -1, end) @ value[part, :, :end]
+                context[part, block] = weighed.view(shape[0], heads, -1, width).transpose(1, 2)
+        return context.transpose(1, 2), spikes
+
+    def _composed(
         self,
         query: Tensor,
         key: Tensor,
@@ -77,41 +129,64 @@ class SpikingAttention(nn.Module):
         allowed: Tensor | None,
         bias: Tensor | None,
         scale: float,
-        groups: int,
+    ) -> tuple[Tensor, int]:
+        """Site by site: where no kernel runs, and where activations are observed."""
+        groups = query.shape[1] // key.shape[1]
+        scores = query @ _expand(key, groups).mT * scale
+        if bias is not None:
+            scores = scores + bias
+        if allowed is not None:
+            scores = scores.masked_fill(~allowed, -torch.inf)
+        p = self.probability(self.softmax(scores))
+        return p.value @ _expand(value, groups), p.spikes
+
+    def _simulate(
+        self,
+        query: Tensor,
+        key: Operand,
+        value: Operand,
+        allowed: Tensor | None,
+        bias: Tensor | None,
+        scale: float,
     ) -> Tensor:
-        keys = (_expand(spikes, groups).mT for spikes in self.key.steps(key))
+        groups = query.shape[1] // key.value.shape[1]
+        keys = (_expand(spikes, groups).mT for spikes in key.arriving())
         products = multiply_steps(self.query.steps(query), keys, torch.matmul)
         scores = _weigh(products, scale, bias)
         probability = accumulate(self.softmax.simulate(scores, allowed))
-        values = (_expand(spikes, groups) for spikes in self.value.steps(value))
+        values = (_expand(spikes, groups) for spikes in value.arriving())
         return accumulate(multiply_steps(self.probability.steps(probability), values, torch.matmul))
 
     def _count(
-        self, q: Coded, k: Coded, v: Coded, p: Coded, allowed: Tensor | None, groups: int
+        self, q: Coded, key: Operand, value: Operand, spikes: int, allowed: Tensor | None
     ) -> None:
-        """Each spike adds one stored row of the other operand, as far as the mask lets it."""
+        """Each spike adds one stored row of the other operand, as far as the mask lets it.
+
+        Keys and values of earlier tokens do not spike again: the spikes of the queries and of the
+        probabilities read what they have left.
+        """
         tally = current_tally()
-        assert tally is not None and q.counts is not None and k.counts is not None
-        assert v.counts is not None and p.counts is not None
-        heads, queries, keys = p.counts.shape[1:]
-        width = q.counts.shape[-1]
-        seen = torch.ones(1, 1, queries, keys, dtype=torch.bool)
+        assert tally is not None and q.counts is not None
+        batch, heads, queries, width = q.counts.shape
+        seen = torch.ones(1, 1, queries, key.value.shape[-2], dtype=torch.bool)
         if allowed is not None:
             seen = allowed.to("cpu")
-        seen = seen.expand(q.counts.shape[0], seen.shape[1], queries, keys)
+        seen = seen.expand(batch, seen.shape[1], queries, seen.shape[-1])
         keys_of_query = seen.sum(-1)  # (B, 1 or H, L)
         queries_of_key = seen.sum(-2)  # (B, 1 or H, S)
         pairs = int(seen.sum()) * heads // seen.shape[1]
 
-        def rows(counts: Tensor) -> Tensor:
-            return _expand(counts.sum(-1, dtype=torch.int64)[..., None], heads // counts.shape[1])[
-                ..., 0
-            ].to("cpu")
+        def read(operand: Operand) -> int:
+            """How often its spikes are read, over all heads."""
+            assert operand.coded.counts is not None
+            rows = operand.coded.counts.sum(-1, dtype=torch.int64).to("cpu")
+            rows = rows.repeat_interleave(heads // rows.shape[1], dim=1)
+            new = slice(operand.start, operand.start + rows.shape[-1])
+            return int((rows * queries_of_key[..., new]).sum())
 
-        scores = int((rows(q.counts) * keys_of_query).sum())
-        scores += int((rows(k.counts) * queries_of_key).sum())
-        context = p.spikes * width + int((rows(v.counts) * queries_of_key).sum())
-        for part, sops in (("scores", scores), ("context", context)):
+        asked = int((q.counts.sum(-1, dtype=torch.int64).to("cpu") * keys_of_query).sum())
+        weighed = spikes * width
+        for part, sops in (("scores", asked + read(key)), ("context", weighed + read(value))):
             tally.add_operations(
                 f"{self.name}.{part}", self.name, "matmul", sops=sops, macs=pairs * width
             )
@@ -171,7 +246,11 @@ def attend(
 def register() -> None:
     """Tell transformers about the attention and its mask; harmless when repeated."""
     from transformers import AttentionInterface
-    from transformers.masking_utils import AttentionMaskInterface, eager_mask
+    from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
+
+    def boolean_mask(*args: Any, **kwargs: Any) -> Tensor | None:
+        """A mask for every causal attention too: which key is the last one is read off it."""
+        return sdpa_mask(*args, **{**kwargs, "allow_is_causal_skip": False})
 
     AttentionInterface.register(NAME, attend)
-    AttentionMaskInterface.register(NAME, eager_mask)
+    AttentionMaskInterface.register(NAME, boolean_mask)

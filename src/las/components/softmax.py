@@ -8,7 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from las.components.saa import multiply_steps
-from las.components.site import HGSite, accumulate
+from las.components.site import HGSite, OATSite, accumulate
+from las.components.visibility import Visibility
+from las.neurons.fused import hg_table, memory, oat_table, totals
 from las.neurons.tally import current_tally
 
 
@@ -25,7 +27,7 @@ class SpikingSoftmax(nn.Module):
         self.reciprocal = HGSite("reciprocal", token_dim=2)
 
     def forward(self, z: Tensor) -> Tensor:
-        """The fused path.
+        """Site by site: where no kernel runs, and where activations are observed.
 
         Arguments:
             z: (..., keys); masked entries are -inf.
@@ -33,18 +35,64 @@ class SpikingSoftmax(nn.Module):
         peak = z.amax(-1, keepdim=True).nan_to_num(neginf=0.0)
         exponentials = self.exp(z - peak)
         inverse = self.reciprocal(exponentials.value.sum(-1, keepdim=True))
+        if current_tally() is not None:
+            kept = torch.count_nonzero(torch.isfinite(z), dim=-1)[..., None]
+            sops = 2 * exponentials.spikes + int((inverse.counts * kept).sum())
+            self.count(sops, int(kept.sum()), inverse.value.numel())
+        return exponentials.value * inverse.value
+
+    def code(
+        self, scores: Tensor, scale: float, sees: Visibility, first: int, reader: OATSite
+    ) -> int:
+        """phi(softmax(scale * scores)) with the OAT neurons of its reader, in one kernel, in place.
+
+        Arguments:
+            scores: (B, H, queries, keys), contiguous; the coded probabilities afterwards. Keys
+                beyond these are hidden from all the queries.
+            scale: weight of the scores.
+            sees: which keys a query sees, for the same B.
+            first: which of all queries comes first in `scores`.
+            reader: the neurons that code the probabilities.
+
+        Returns:
+            The number of spikes of the probabilities; 0 where nobody counts.
+        """
+        from las.neurons import kernels
+
+        counted = totals(scores.numel(), 8)
+        kernels.attend.choose(scores.numel())(
+            *memory(scores, *scores.shape),
+            sees.allowed,
+            sees.ends,
+            first,
+            scale,
+            counted,
+            hg_table(self.exp.fitted(), scores.dtype),
+            hg_table(self.reciprocal.fitted(), scores.dtype),
+            oat_table(reader.calibrated()),
+            current_tally() is not None,
+        )
+        if current_tally() is not None:
+            queries = scores.numel() // scores.shape[-1]
+            exponentials, inverse, coded, (products, kept) = counted.sum(0).reshape(4, 2).tolist()
+            self.exp.count(scores.numel(), *exponentials)
+            self.reciprocal.count(queries, *inverse)
+            reader.count(scores.numel(), *coded)
+            self.count(2 * exponentials[0] + products, kept, queries)
+            return coded[0]
+        return 0
+
+    def count(self, sops: int, kept: int, queries: int) -> None:
+        """Add the work of one call to the tally: of `kept` pairs of a query and a key it sees."""
         if (tally := current_tally()) is not None:
-            kept = int(torch.count_nonzero(torch.isfinite(z)))
-            rows = torch.count_nonzero(torch.isfinite(z), dim=-1)[..., None]
             tally.add_operations(
                 self.name,
                 self.name,
                 "softmax",
-                sops=2 * exponentials.spikes + int((inverse.counts * rows).sum()),
+                sops=sops,
                 macs=kept,
-                nonlinear={"exp": kept, "reciprocal": inverse.value.numel()},
+                nonlinear={"exp": kept, "reciprocal": queries},
             )
-        return exponentials.value * inverse.value
 
     def simulate(self, z: Iterable[Tensor], allowed: Tensor | None) -> Iterator[Tensor]:
         """The step simulator.

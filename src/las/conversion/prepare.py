@@ -57,14 +57,15 @@ def prepare(model: nn.Module) -> nn.Module:
 def restored_on_error(model: nn.Module) -> Iterator[None]:
     """Put a model back as it was if the block raises.
 
-    What a conversion changes is undone: which modules it holds, whether they train, and the
-    attention implementation. Parameters are never changed.
+    What a conversion changes is undone: which modules it holds, whether they train, their hooks
+    and the attention implementation. Parameters are never changed.
 
     Arguments:
         model: a model before its conversion.
     """
     # the same module under two names counts twice, which `named_children` would leave out
     children = {module: dict(module._modules) for module in model.modules()}
+    hooks = {module: dict(module._forward_pre_hooks) for module in children}
     training = {module: module.training for module in children}
     configs: list[Any] = [m.config for m in children if hasattr(m, "config")]
     implementations = [getattr(config, "_attn_implementation", None) for config in configs]
@@ -75,6 +76,8 @@ def restored_on_error(model: nn.Module) -> Iterator[None]:
             module._modules.clear()
             module._modules.update(held)
             module.training = training[module]
+            for handle in set(module._forward_pre_hooks) - set(hooks[module]):
+                del module._forward_pre_hooks[handle], module._forward_pre_hooks_with_kwargs[handle]
         for config, name in zip(configs, implementations, strict=True):
             if hasattr(config, "_attn_implementation"):
                 config._attn_implementation = name

@@ -12,6 +12,7 @@ from torch import nn
 
 from las.components.activation import SpikingActivation, SpikingReLU
 from las.components.attention import CHILD, SpikingAttention
+from las.components.cache import code_on_entry
 from las.components.feed_forward import SpikingGatedFeedForward
 from las.components.linear import SpikingLinear, spiking_linear
 from las.components.norm import SpikingNorm
@@ -114,6 +115,7 @@ def _gated_feed_forward(module: Any) -> nn.Module:
 def _attention(module: Any) -> nn.Module:
     """Attention modules stay; what they hand to transformers' attention interface spikes."""
     module.add_module(CHILD, SpikingAttention())
+    module.register_forward_pre_hook(code_on_entry, with_kwargs=True)
     return module
 
 

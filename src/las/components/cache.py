@@ -1,0 +1,78 @@
+"""Keys and values that spike once, when they enter the key-value cache of generation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from las.neurons.coded import Coded
+
+if TYPE_CHECKING:
+    from las.components.attention import SpikingAttention
+
+
+@dataclass(frozen=True)
+class Operand:
+    """Keys or values on the way into the products of attention.
+
+    Attributes:
+        value: what their spikes add up to, of old and new tokens, (B, H_kv, S, D).
+        coded: the new tokens, which spike now, (B, H_kv, N, D).
+        start: place of the first new token among the S.
+        steps: the weighted spikes of the new tokens at t = 1 .. T, where they are simulated.
+    """
+
+    value: Tensor
+    coded: Coded
+    start: int
+    steps: tuple[Tensor, ...] = ()
+
+    def arriving(self) -> tuple[Tensor, ...]:
+        """The simulated increments of `value`: the charge of old tokens is there from t = 1 on."""
+        new = slice(self.start, self.start + self.coded.value.shape[-2])
+        trains = []
+        for t, spikes in enumerate(self.steps):
+            train = torch.zeros_like(self.value) if t else self.value.clone()
+            train[..., new, :] = spikes
+            trains.append(train)
+        return tuple(trains)
+
+
+class CodingCache:
+    """Stands before a cache of transformers and codes what enters it, for one attention module."""
+
+    def __init__(self, cache: Any, attention: SpikingAttention) -> None:
+        self._cache = cache
+        self._attention = attention
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._cache, name)
+
+    def update(
+        self, key_states: Tensor, value_states: Tensor, layer_idx: int, *args: Any, **kwargs: Any
+    ) -> tuple[Tensor, Tensor]:
+        """Code new keys and values, let the cache keep them, and return all that it holds."""
+        past = self._cache.get_seq_length(layer_idx)
+        key, value = self._attention.code(key_states, value_states)
+        keys, values = self._cache.update(key.value, value.value, layer_idx, *args, **kwargs)
+        start = min(past, keys.shape[-2] - key_states.shape[-2])  # a sliding window drops the rest
+        self._attention.entered = (
+            Operand(keys, key.coded, start, key.steps),
+            Operand(values, value.coded, start, value.steps),
+        )
+        return keys, values
+
+
+def code_on_entry(
+    module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
+    """A forward pre-hook of attention modules that puts a `CodingCache` before their cache."""
+    from transformers.cache_utils import Cache, EncoderDecoderCache
+
+    cache = kwargs.get("past_key_values")
+    if not isinstance(cache, Cache) or isinstance(cache, EncoderDecoderCache):
+        return None
+    return args, {**kwargs, "past_key_values": CodingCache(cache, module.spiking_attention)}
