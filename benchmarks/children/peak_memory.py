@@ -25,28 +25,29 @@ def resident(field: str) -> float:
     return int(found[1]) / 1024
 
 
-def forget_loading() -> None:
-    """Give back what loading has freed, and begin a new peak."""
+def begin_new_peak() -> None:
+    """Give back what has been freed, and forget how much there was."""
     ctypes.CDLL(None).malloc_trim(0)
     Path("/proc/self/clear_refs").write_text("5")
 
 
 def main() -> None:
-    """Print the peak of the process, and the resident memory before and the peak in the passes."""
+    """Print the peak of loading, what is resident then, and the peak of the passes."""
     arguments = json.loads(sys.argv[1])
     settings = Settings.from_json(arguments["settings"])
     torch.set_num_threads(settings.threads)
     load = load_spiking if arguments["spiking"] else load_original
     model = load(settings, arguments["model"])
-    ids = random_tokens(model, arguments["batch"], arguments["length"])
-    loading = resident("VmHWM")
-    forget_loading()
-    before = resident("VmRSS")
+    ids = random_tokens(model, 1, arguments["length"])
     with torch.no_grad():
+        model(input_ids=ids[:, :1], use_cache=False)  # weights are mapped, not read, until used
+        loading = resident("VmHWM")
+        begin_new_peak()
+        loaded = resident("VmRSS")
         for _ in range(2):
             model(input_ids=ids, use_cache=False)
     running = resident("VmHWM")
-    print(json.dumps({"peak": max(loading, running), "before": before, "over": running - before}))
+    print(json.dumps({"loading": loading, "loaded": loaded, "running": running}))
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ SHAPE: Mapping[str, int] = {
 }
 """Llama's 6.7B; OPT's has the same width, depth and heads."""
 
-_CALIBRATING = 64
+_CALIBRATION_TOKENS = 64
 _ROOM = 24 * 2**30
 """Bytes that weights, activations and the logits need."""
 
@@ -55,7 +55,7 @@ def measure(settings: Settings, length: int = 2048) -> list[Case]:
 def make_models(shape: Mapping[str, int], device: str, dtype: torch.dtype) -> tuple[Any, Any]:
     """A model with random weights and its spiking one, on the same parameters."""
     ann = random_llama(**shape, device=device, dtype=dtype)
-    batch = {"input_ids": random_tokens(ann, 1, _CALIBRATING, seed=1)}
+    batch = {"input_ids": random_tokens(ann, 1, _CALIBRATION_TOKENS, seed=1)}
     with quiet():
         return ann, las.convert(copy_sharing_weights(ann), [batch])
 

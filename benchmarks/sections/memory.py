@@ -4,45 +4,67 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from benchmarks.children import run_child
+from benchmarks.environment import MALLOC
 from benchmarks.records import Case, Comparison
 from benchmarks.rounds import interleave
 from benchmarks.sections import LANGUAGE_MODEL
 from benchmarks.settings import Settings
 
+FEWEST = 2
+"""Rounds; memory hardly varies, and each round loads both models anew."""
+
 
 def measure(
     settings: Settings, lengths: Sequence[int] = (512, 2048), model: str = LANGUAGE_MODEL
 ) -> list[Case]:
-    """Take the peak of the whole process, and of the passes over what is resident before them."""
+    """Take the peak of the whole process, and of the passes over what is resident before them.
+
+    With the suite's malloc settings, what a process frees stays resident and in pieces, so that
+    the peak is above what is in use; with malloc left alone, large tensors come and go.
+    """
     if sys.platform != "linux":
         return [Case("peak memory", unmeasured="unmeasured: it is read from Linux's /proc")]
-    cases = []
-    for length in lengths:
-        name = f"1 x {length}"
-        variants = {
-            "ann": _child(settings, model, length, spiking=False),
-            "snn": _child(settings, model, length, spiking=True),
-        }
-        # the first processes compile what later ones find in the kernels' cache
-        series = interleave(variants, settings, name, warm_up=length == lengths[0])
-        for part, meaning in (("peak", "whole process"), ("over", "over the resident model")):
-            values = {which: [one[part] for one in taken] for which, taken in series.items()}
-            comparison = Comparison(f"SNN / ANN, {meaning}", "snn", "ann")
-            cases.append(Case(name, values, (comparison,), "MiB", {"length": length}))
-    return cases
+    _process(settings, model, lengths[0], spiking=True, malloc=True)()  # compiles the kernels
+    return [
+        _measure(settings, model, length, malloc) for length in lengths for malloc in (True, False)
+    ]
 
 
-def _child(
-    settings: Settings, model: str, length: int, spiking: bool
-) -> Callable[[], dict[str, Any]]:
+def _measure(settings: Settings, model: str, length: int, malloc: bool) -> Case:
+    name = f"1 x {length}" if malloc else f"1 x {length}, malloc left alone"
+    variants = {
+        which: _process(settings, model, length, spiking=which == "snn", malloc=malloc)
+        for which in ("ann", "snn")
+    }
+    taken = interleave(variants, settings, name, warm_up=False, fewest=FEWEST)
+    series = {
+        f"{which}, {part}": [one[part] for one in of_it]
+        for which, of_it in taken.items()
+        for part in of_it[0]
+    }
+    comparisons = [
+        Comparison(f"SNN / ANN, {meaning}", f"snn, {part}", f"ann, {part}")
+        for part, meaning in (("peak", "whole process"), ("over", "over the loaded model"))
+    ]
+    return Case(name, series, comparisons, "MiB", {"length": length})
+
+
+def _process(
+    settings: Settings, model: str, length: int, spiking: bool, malloc: bool
+) -> Callable[[], dict[str, float]]:
+    """What measures one process when called; `malloc` is whether it keeps what it frees."""
     arguments = {
         "settings": settings.to_json(),
         "model": model,
-        "batch": 1,
         "length": length,
         "spiking": spiking,
     }
-    return lambda: run_child("peak_memory", arguments)
+
+    def measure_process() -> dict[str, float]:
+        found = run_child("peak_memory", arguments, without=() if malloc else MALLOC)
+        peak = max(found["loading"], found["running"])
+        return {**found, "peak": peak, "over": found["running"] - found["loaded"]}
+
+    return measure_process

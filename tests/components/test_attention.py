@@ -61,6 +61,26 @@ def test_both_paths_agree(spiking, assert_one_truth, mask: Tensor | None, heads:
     assert torch.allclose(y, reference(query, key, value, mask), atol=2e-2)
 
 
+@pytest.mark.parametrize("block", [1, 40, 150, 700])
+@pytest.mark.parametrize("mask", MASKS.values(), ids=MASKS.keys())
+def test_the_size_of_the_blocks_changes_nothing(
+    spiking, monkeypatch, mask: Tensor | None, block: int
+) -> None:
+    """Members of the batch, and queries where one member is too much, go one block after another."""
+    attend = spiking(SpikingAttention())
+    query, key, value = operands(2)
+    with counting(SpikeTally()) as whole:
+        expected = attend(query, key, value, mask, D**-0.5)
+    monkeypatch.setattr(attention, "BLOCK", block)
+    with counting(SpikeTally()) as blocks:
+        y = attend(query, key, value, mask, D**-0.5)
+    assert torch.allclose(y, expected, rtol=0, atol=1e-13)
+    assert blocks.operations == whole.operations
+    assert {n: s.spikes for n, s in blocks.sites.items()} == {
+        n: s.spikes for n, s in whole.sites.items()
+    }
+
+
 def test_with_a_cache_there_are_more_keys_than_queries(spiking, assert_one_truth) -> None:
     attend = spiking(SpikingAttention())
     query, key, value = operands(keys=20)

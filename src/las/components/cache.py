@@ -55,7 +55,7 @@ class CodingCache:
         self, key_states: Tensor, value_states: Tensor, layer_idx: int, *args: Any, **kwargs: Any
     ) -> tuple[Tensor, Tensor]:
         """Code new keys and values, let the cache keep them, and return all that it holds."""
-        past = self._cache.get_seq_length(layer_idx)
+        past = int(self._cache.get_seq_length(layer_idx))  # a static cache counts on in place
         key, value = self._attention.code(key_states, value_states)
         keys, values = self._cache.update(key.value, value.value, layer_idx, *args, **kwargs)
         start = min(past, keys.shape[-2] - key_states.shape[-2])  # a sliding window drops the rest
