@@ -49,8 +49,13 @@ def describe_environment() -> dict[str, Any]:
         "malloc": {name: os.environ.get(name) for name in MALLOC},
         "revision": _revision(),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "load_average": os.getloadavg() if hasattr(os, "getloadavg") else None,
+        "load_average": load_average(),
     }
+
+
+def load_average() -> tuple[float, float, float] | None:
+    """Running processes, mean of the last 1, 5 and 15 minutes, where the system tells."""
+    return os.getloadavg() if hasattr(os, "getloadavg") else None
 
 
 def _processor() -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -16,7 +17,7 @@ from benchmarks.records import COUNTING, SNN, Case, Comparison, Record
 
 _COLOURS = {SNN: "#0072b2", COUNTING: "#d55e00"}
 _NAMES = {SNN: "SNN", COUNTING: "SNN, counting spikes"}
-_STYLE = {
+_STYLE: Any = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
@@ -31,9 +32,7 @@ _SWEEPS = {
     "levels": ("levels H, at T = 16", False),
     "width": ("hidden size", True),
 }
-"""Section, which is the name of its parameter too but for `width`: label and whether in octaves."""
-
-_PARAMETER = {"width": "hidden"}
+"""Section, which is its parameter's name too: label of the axis, and whether it is in octaves."""
 
 
 def draw(records: Sequence[Record], directory: Path) -> list[Path]:
@@ -78,15 +77,15 @@ def _bars(record: Record, path: Path) -> Path:
 
 def _lines(record: Record, path: Path) -> Path:
     label, octaves = _SWEEPS[record.section]
-    parameter = _PARAMETER.get(record.section, record.section)
-    cases = [case for case in record.cases if parameter in case.parameters]
+    cases = [case for case in record.cases if record.section in case.parameters]
+    values = [case.parameters[record.section] for case in cases]
     with _drawing(path, 6.0) as axes:
         for comparison in (SNN, COUNTING):
             if not all(comparison in case.comparisons for case in cases):
                 continue
             spreads = _spreads(cases, comparison)
             axes.errorbar(
-                [case.parameters[parameter] for case in cases],
+                values,
                 [spread.median for spread in spreads],
                 yerr=_whiskers(spreads),
                 capsize=3,
@@ -96,8 +95,7 @@ def _lines(record: Record, path: Path) -> Path:
             )
         if octaves:
             axes.set_xscale("log", base=2)
-        ticks = [case.parameters[parameter] for case in cases]
-        axes.set_xticks(ticks, map(str, ticks))
+        axes.set_xticks(values, map(str, values))
         axes.xaxis.set_minor_locator(NullLocator())
         axes.set_xlabel(label)
         axes.set_ylim(bottom=0)

@@ -46,7 +46,7 @@ class Case:
 
     name: str
     series: Mapping[str, Sequence[float]] = field(default_factory=dict)
-    comparisons: Sequence[Comparison] = ()
+    comparisons: tuple[Comparison, ...] = ()
     unit: str = "s"
     parameters: Mapping[str, int] = field(default_factory=dict)
     tokens: int | None = None
@@ -97,7 +97,7 @@ class Record:
 
 
 def _case(data: dict[str, Any]) -> Case:
-    comparisons = [Comparison(**one) for one in data.pop("comparisons")]
+    comparisons = tuple(Comparison(**one) for one in data.pop("comparisons"))
     return Case(comparisons=comparisons, **data)
 
 

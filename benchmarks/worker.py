@@ -8,7 +8,7 @@ import sys
 import torch
 from transformers.utils import logging
 
-from benchmarks.environment import describe_environment
+from benchmarks.environment import describe_environment, load_average
 from benchmarks.records import Record
 from benchmarks.settings import Settings
 
@@ -18,7 +18,7 @@ def main() -> None:
     section, settings = sys.argv[1], Settings.from_json(sys.argv[2])
     logging.disable_progress_bar()
     torch.set_num_threads(settings.threads)
-    load_before = describe_environment()["load_average"]
+    load_before = load_average()
     cases = importlib.import_module(f"benchmarks.sections.{section}").measure(settings)
     environment = describe_environment() | {
         "load_average_before": load_before,

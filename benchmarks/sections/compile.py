@@ -31,5 +31,5 @@ def measure(settings: Settings, length: int = 512, model: str = LANGUAGE_MODEL) 
             "filled cache": lambda: added_with(caches[-1]),
         }
         series = interleave(variants, settings, "compile", warm_up=False, fewest=1)
-    comparisons = [Comparison(which, which) for which in series]
+    comparisons = tuple(Comparison(which, which) for which in series)
     return [Case("all kernels of a language model", series, comparisons)]

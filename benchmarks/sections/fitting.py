@@ -33,5 +33,5 @@ def _measure(settings: Settings, model: str) -> Case:
 
     variants = {"functions": timed(fit), "thresholds": timed(choose)}
     series = interleave(variants, settings, model, warm_up=False)
-    comparisons = [Comparison(which, which) for which in variants]
+    comparisons = tuple(Comparison(which, which) for which in variants)
     return Case(model, series, comparisons)

@@ -15,7 +15,7 @@ from benchmarks.settings import Settings
 SHAPES = ((1, 128), (1, 512), (1, 2048), (8, 128), (8, 512), (8, 2048))
 """Sequences and tokens of each; a sequence alone comes before several of its length."""
 
-PATIENCE = 5
+PATIENCE = 8
 """A case is left out if its fewest rounds would take as many times the limit."""
 
 
@@ -55,7 +55,7 @@ def _compare(
         "use_cache": False,
     }
     if last_logits_only:
-        name += ", logits of the last token only"
+        name += ", last logits only"
         inputs["logits_to_keep"] = 1
     return Case(
         name,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -42,10 +42,7 @@ def measure(settings: Settings, length: int = 2048) -> list[Case]:
     inputs = {"input_ids": ids, "use_cache": False}
     series = compare_passes(ann, snn, inputs, settings, name, torch.cuda.synchronize)
     with torch.no_grad():
-        peaks = {
-            which: [_peak(lambda model=model: model(**inputs))]
-            for which, model in (("ann", ann), ("snn", snn))
-        }
+        peaks = {which: [_peak(model, inputs)] for which, model in (("ann", ann), ("snn", snn))}
     return [
         Case(name, series, (SNN, COUNTING), tokens=length),
         Case(f"{name}, peak memory", peaks, (SNN,), "MiB"),
@@ -60,7 +57,8 @@ def make_models(shape: Mapping[str, int], device: str, dtype: torch.dtype) -> tu
         return ann, las.convert(copy_sharing_weights(ann), [batch])
 
 
-def _peak(action: Callable[[], object]) -> float:
+def _peak(model: Any, inputs: Mapping[str, Any]) -> float:
+    """MiB allocated at most during a pass, the weights included."""
     torch.cuda.reset_peak_memory_stats()
-    action()
+    model(**inputs)
     return torch.cuda.max_memory_allocated() / 2**20

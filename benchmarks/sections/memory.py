@@ -12,12 +12,15 @@ from benchmarks.rounds import interleave
 from benchmarks.sections import LANGUAGE_MODEL
 from benchmarks.settings import Settings
 
+CASES = ((512, True), (512, False), (2048, True))
+"""Tokens, and whether malloc keeps what is freed as in the rest of the suite."""
+
 FEWEST = 2
 """Rounds; memory hardly varies, and each round loads both models anew."""
 
 
 def measure(
-    settings: Settings, lengths: Sequence[int] = (512, 2048), model: str = LANGUAGE_MODEL
+    settings: Settings, cases: Sequence[tuple[int, bool]] = CASES, model: str = LANGUAGE_MODEL
 ) -> list[Case]:
     """Take the peak of the whole process, and of the passes over what is resident before them.
 
@@ -26,10 +29,8 @@ def measure(
     """
     if sys.platform != "linux":
         return [Case("peak memory", unmeasured="unmeasured: it is read from Linux's /proc")]
-    _process(settings, model, lengths[0], spiking=True, malloc=True)()  # compiles the kernels
-    return [
-        _measure(settings, model, length, malloc) for length in lengths for malloc in (True, False)
-    ]
+    _process(settings, model, cases[0][0], spiking=True, malloc=True)()  # compiles the kernels
+    return [_measure(settings, model, length, malloc) for length, malloc in cases]
 
 
 def _measure(settings: Settings, model: str, length: int, malloc: bool) -> Case:
@@ -44,10 +45,10 @@ def _measure(settings: Settings, model: str, length: int, malloc: bool) -> Case:
         for which, of_it in taken.items()
         for part in of_it[0]
     }
-    comparisons = [
+    comparisons = tuple(
         Comparison(f"SNN / ANN, {meaning}", f"snn, {part}", f"ann, {part}")
         for part, meaning in (("peak", "whole process"), ("over", "over the loaded model"))
-    ]
+    )
     return Case(name, series, comparisons, "MiB", {"length": length})
 
 

@@ -36,4 +36,4 @@ def _measure(settings: Settings, width: int, length: int) -> Case:
     name = f"hidden {width}"
     inputs = {"input_ids": random_tokens(ann, 1, length), "use_cache": False}
     series = compare_passes(ann, snn, inputs, settings, name)
-    return Case(name, series, (SNN, COUNTING), parameters={"hidden": width}, tokens=length)
+    return Case(name, series, (SNN, COUNTING), parameters={"width": width}, tokens=length)

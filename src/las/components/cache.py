@@ -72,7 +72,8 @@ def code_on_entry(
     """A forward pre-hook of attention modules that puts a `CodingCache` before their cache."""
     from transformers.cache_utils import Cache, EncoderDecoderCache
 
+    attention: Any = module.spiking_attention
     cache = kwargs.get("past_key_values")
     if not isinstance(cache, Cache) or isinstance(cache, EncoderDecoderCache):
         return None
-    return args, {**kwargs, "past_key_values": CodingCache(cache, module.spiking_attention)}
+    return args, {**kwargs, "past_key_values": CodingCache(cache, attention)}

@@ -88,7 +88,7 @@ class SpikingNorm(nn.Module):
             *(oat_table(neuron) for neuron in neurons),
             current_tally() is not None,
         )
-        sites = (self.square, self.inverse_sqrt, self.input, self.output)
+        sites: list[OATSite | HGSite] = [self.square, self.inverse_sqrt, self.input, self.output]
         figures = counted.sum(0).reshape(4, 2).tolist()
         for site, (spikes, outside) in zip(sites, figures, strict=True):
             site.count(tokens if site is self.inverse_sqrt else x.numel(), spikes, outside)

@@ -142,12 +142,11 @@ def hg_table(neuron: HG, dtype: torch.dtype) -> HGTable:
         size += sum(cells)
         if octaves.silent_beyond:
             places.append(-1)
-        table = np.zeros((3, length), dtype=np.int64)
-        table[0] = len(places) - 1  # the outermost one, which saturates or is silent
-        table[0, : len(cells)] = starts[:-1]
-        table[1, 1 : len(cells)] = [mantissa - split for split in octaves.splits]
-        table[2, 1 : len(cells)] = [2**split - 1 for split in octaves.splits]
-        sides[sign] = (octaves.lowest + bias - 1, table)
+        firsts = np.full(length, len(places) - 1)  # the outermost one, which saturates or is silent
+        firsts[: len(cells)] = starts[:-1]
+        shifts = np.full(length, mantissa)  # leave nothing: one sub-range alone
+        shifts[1 : len(cells)] -= np.array(octaves.splits, dtype=np.int64)
+        sides[sign] = (octaves.lowest + bias - 1, 64 * firsts + shifts)
     both = [sides.get(sign) or sides[-sign] for sign in (-1, 1)]  # one side may serve all inputs
     codes = 2.0 ** (neuron.time_steps - 1)
     per_width = codes / neuron.width
@@ -158,7 +157,7 @@ def hg_table(neuron: HG, dtype: torch.dtype) -> HGTable:
     integer = np.int32 if narrow else np.int64
     return HGTable(
         lowest=np.array([lowest for lowest, _ in both], dtype=integer),
-        octaves=np.concatenate([table for _, table in both], axis=1).astype(integer),
+        octaves=np.concatenate([packed for _, packed in both]).astype(np.uint32),
         sub_neurons=np.ascontiguousarray(rows),
         emits=first | later * np.uint32(2 * (int(codes) - 1)),
         most=codes - 1,

@@ -20,6 +20,8 @@ from las.neurons.compile import Kernel
 TILE = 1024
 CHUNK = 2**14
 """Elements that one thread works through before it takes the next share."""
+GROUP = 2**12
+"""Elements of whole rows that are worked on at a time where rows are short."""
 
 
 class OATTable(NamedTuple):
@@ -52,8 +54,8 @@ class HGTable(NamedTuple):
     Attributes:
         lowest: biased exponent just below the lowest octave, of negative and other inputs, (2,).
         octaves: for each sign and octave, the central sub-range first and what lies beyond last:
-            index of its first sub-neuron, and shift and mask that extract the second gate from
-            the bits of x, (3, 2 * octaves).
+            64 times the index of its first sub-neuron, plus the shift that leaves the second gate
+            of the mantissa, uint32 (2 * octaves,).
         sub_neurons: lambda, 2^(T-1)/w, d(1), slope * w / 2^(T-1) of each sub-neuron, (4, N).
         emits: which of its spikes have a weight: bit 0 the first step, the others a mask for the
             code of the T - 1 binary steps, (N,) uint32.
@@ -235,17 +237,19 @@ def _hg_tile(x, bits, y, scratch, table, count):  # type: ignore[no-untyped-def]
     zero = kind(0)
     chosen, codes = scratch.chosen[:n], scratch.potentials[0, :n]
     fired = scratch.fired[:n]
-    sides = integer(table.octaves.shape[1] // 2)
+    fraction = integer((integer(1) << mantissa) - 1)
+    sides = integer(table.octaves.shape[0] // 2)
     below, other = table.lowest[0], table.lowest[1]
     for i in range(n):
         negative = x[i] < zero
         octave = ((bits[i] >> mantissa) & exponent) - (below if negative else other)
         octave = min(max(octave, integer(0)), integer(sides - 1))
         chosen[i] = octave + (integer(0) if negative else sides)
-    start, shift, mask = table.octaves[0], table.octaves[1], table.octaves[2]
+    for i in range(n):  # look-ups are loops of their own: they would keep the others from vectors
+        chosen[i] = table.octaves[np.uintp(chosen[i])]
     for i in range(n):
-        octave = np.uintp(chosen[i])
-        chosen[i] = start[octave] + ((bits[i] >> shift[octave]) & mask[octave])
+        second = (bits[i] & fraction) >> integer(chosen[i] & np.uint32(63))
+        chosen[i] = (chosen[i] >> np.uint32(6)) + second
     left, per_width = table.sub_neurons[0], table.sub_neurons[1]
     offset, slope = table.sub_neurons[2], table.sub_neurons[3]
     most = kind(table.most)
@@ -253,27 +257,27 @@ def _hg_tile(x, bits, y, scratch, table, count):  # type: ignore[no-untyped-def]
         sub = np.uintp(chosen[i])
         code = np.floor((x[i] - left[sub]) * per_width[sub])
         codes[i] = min(code if code > zero else zero, most)
-    spikes, out = 0, 0
-    if count:
-        low, high = kind(table.low), kind(table.high)
-        for i in range(n):
-            out += ((x[i] < low) & (x[i] != -np.inf)) | (x[i] > high)
-        limit = np.uint32(table.most)
-        for i in range(n):
-            sub = np.uintp(chosen[i])
-            emits = table.emits[sub]
-            ones = min(np.uint32(codes[i]), limit) & (emits >> np.uint32(1))
-            ones = np.uint32(ones - ((ones >> np.uint32(1)) & np.uint32(0x55555555)))
-            pairs = (ones >> np.uint32(2)) & np.uint32(0x33333333)
-            ones = np.uint32((ones & np.uint32(0x33333333)) + pairs)
-            ones = np.uint32((ones + (ones >> np.uint32(4))) & np.uint32(0x0F0F0F0F))
-            ones = np.uint32(ones * np.uint32(0x01010101)) >> np.uint32(24)
-            fired[i] = ones + (emits & np.uint32(1))
-        for i in range(n):
-            spikes += fired[i]
     for i in range(n):
         sub = np.uintp(chosen[i])
         y[i] = x[i] if x[i] != x[i] else offset[sub] + slope[sub] * codes[i]
+    if not count:
+        return 0, 0
+    spikes, out = 0, 0
+    low, high = kind(table.low), kind(table.high)
+    for i in range(n):
+        out += ((x[i] < low) & (x[i] != -np.inf)) | (x[i] > high)
+    limit = np.uint32(table.most)
+    for i in range(n):
+        emits = table.emits[np.uintp(chosen[i])]
+        ones = min(np.uint32(codes[i]), limit) & (emits >> np.uint32(1))
+        ones = np.uint32(ones - ((ones >> np.uint32(1)) & np.uint32(0x55555555)))
+        pairs = (ones >> np.uint32(2)) & np.uint32(0x33333333)
+        ones = np.uint32((ones & np.uint32(0x33333333)) + pairs)
+        ones = np.uint32((ones + (ones >> np.uint32(4))) & np.uint32(0x0F0F0F0F))
+        ones = np.uint32(ones * np.uint32(0x01010101)) >> np.uint32(24)
+        fired[i] = ones + (emits & np.uint32(1))
+    for i in range(n):
+        spikes += fired[i]
     return spikes, out
 
 
@@ -290,7 +294,7 @@ def _oat(x, bits, y, counts, scratch, table, count):  # type: ignore[no-untyped-
         hi = min(lo + TILE, x.shape[0])
         s, o = _oat_tile(x[lo:hi], bits[lo:hi], y[lo:hi], scratch, table, count)
         spikes, out = spikes + s, out + o
-        if counts.shape[0]:
+        if count and counts.shape[0]:
             counts[lo:hi] = scratch.fired[: hi - lo]
     return spikes, out
 
@@ -303,7 +307,7 @@ def _hg(x, bits, y, counts, scratch, table, count):  # type: ignore[no-untyped-d
         hi = min(lo + TILE, x.shape[0])
         s, o = _hg_tile(x[lo:hi], bits[lo:hi], y[lo:hi], scratch, table, count)
         spikes, out = spikes + s, out + o
-        if counts.shape[0]:
+        if count and counts.shape[0]:
             counts[lo:hi] = scratch.fired[: hi - lo]
     return spikes, out
 
@@ -370,7 +374,7 @@ def _gate(x, x_bits, u, u_bits, y, totals, function, neuron, count):  # type: ig
 def _normalise(  # type: ignore[no-untyped-def]
     x, bits, y, weight, bias, eps, centred, totals, square, inverse_sqrt, before, after, count
 ):
-    """The norm of Eq. 14, one token after the other.
+    """The norm of Eq. 14, a few tokens at a time.
 
     Arguments:
         x: (tokens, n).
@@ -392,39 +396,60 @@ def _normalise(  # type: ignore[no-untyped-def]
     tokens, n = x.shape
     kind = x.dtype.type
     shares = totals.shape[0]
+    group = max(1, GROUP // n)
     for share in prange(shares):
         scratch = _scratch(x)
         total = np.empty((4, 2), np.int64)
         nobody = np.empty(0, np.int8)
-        centre, coded = np.empty(n, x.dtype), np.empty(n, x.dtype)
+        centre, coded = np.empty(group * n, x.dtype), np.empty(group * n, x.dtype)
         centre_bits = centre.view(bits.dtype)
-        power, inverse = np.empty(1, x.dtype), np.empty(1, x.dtype)
+        power, inverse = np.empty(group, x.dtype), np.empty(group, x.dtype)
         power_bits = power.view(bits.dtype)
-        for row in range(tokens * share // shares, tokens * (share + 1) // shares):
-            token, target = x[row], y[row]
-            mean = _sum(token) / kind(n) if centred else kind(0)
-            for i in range(n):
-                centre[i] = token[i] - mean
-            total[0] = _hg(centre, centre_bits, coded, nobody, scratch, square, count)
-            power[0] = _sum(coded) / kind(n) + kind(eps)
-            total[1] = _hg(power, power_bits, inverse, nobody, scratch, inverse_sqrt, count)
-            total[2] = _oat(centre, centre_bits, coded, nobody, scratch, before, count)
-            for i in range(n):
-                centre[i] = coded[i] * inverse[0]
-            total[3] = _oat(centre, centre_bits, target, nobody, scratch, after, count)
+        end = tokens * (share + 1) // shares
+        for start in range(tokens * share // shares, end, group):
+            rows = min(group, end - start)
+            z, z_bits, e = centre[: rows * n], centre_bits[: rows * n], coded[: rows * n]
+            for r in range(rows):
+                token, part = x[start + r], z[r * n : (r + 1) * n]
+                mean = _sum(token) / kind(n) if centred else kind(0)
+                for i in range(n):
+                    part[i] = token[i] - mean
+            total[0] = _hg(z, z_bits, e, nobody, scratch, square, count)
+            for r in range(rows):
+                power[r] = _sum(e[r * n : (r + 1) * n]) / kind(n) + kind(eps)
+            total[1] = _hg(
+                power[:rows], power_bits[:rows], inverse, nobody, scratch, inverse_sqrt, count
+            )
+            total[2] = _oat(z, z_bits, e, nobody, scratch, before, count)
+            for r in range(rows):
+                part, source = z[r * n : (r + 1) * n], e[r * n : (r + 1) * n]
+                for i in range(n):
+                    part[i] = source[i] * inverse[r]
+            total[3] = _oat(z, z_bits, e, nobody, scratch, after, count)
             totals[share] += total.reshape(8)
-            if weight.shape[0]:
+            for r in range(rows):
+                target, source = y[start + r], e[r * n : (r + 1) * n]
                 for i in range(n):
-                    target[i] *= weight[i]
-            if bias.shape[0]:
-                for i in range(n):
-                    target[i] += bias[i]
+                    target[i] = source[i]
+                if weight.shape[0]:
+                    for i in range(n):
+                        target[i] *= weight[i]
+                if bias.shape[0]:
+                    for i in range(n):
+                        target[i] += bias[i]
+
+
+@_inner
+def _place(query, shape):  # type: ignore[no-untyped-def]
+    """Indices (b, h, q) of a query's scores in a tensor of shape (B, H, queries, keys)."""
+    row = query // shape[2]
+    return row // shape[1], row % shape[1], query % shape[2]
 
 
 def _attend(  # type: ignore[no-untyped-def]
     scores, bits, allowed, ends, first, scale, totals, exp, reciprocal, probability, count
 ):
-    """phi(softmax(scale * scores)) of Eq. 15, one query after the other, in place.
+    """phi(softmax(scale * scores)) of Eq. 15, a few queries at a time, in place.
 
     Arguments:
         scores: (B, H, queries, keys).
@@ -441,47 +466,66 @@ def _attend(  # type: ignore[no-untyped-def]
         probability: `OATTable`.
         count: whether to count.
     """
-    heads, queries, keys = scores.shape[1:]
+    queries = scores.shape[0] * scores.shape[1] * scores.shape[2]
+    keys = scores.shape[3]
     kind = scores.dtype.type
     scale = kind(scale)
     silence = kind(-np.inf)
-    rows = scores.shape[0] * heads * queries
     shares = totals.shape[0]
+    group = max(1, GROUP // keys)
     for share in prange(shares):
         scratch = _scratch(scores)
-        total = np.empty((4, 2), np.int64)
-        nobody = np.empty(0, np.int8)
-        currents, coded = np.empty(keys, scores.dtype), np.empty(keys, scores.dtype)
+        total = np.zeros((4, 2), np.int64)
+        nobody, weighing = np.empty(0, np.int8), np.empty(group, np.int8)
+        currents, coded = np.empty(group * keys, scores.dtype), np.empty(group * keys, scores.dtype)
         current_bits = currents.view(bits.dtype)
-        whole, inverse = np.empty(1, scores.dtype), np.empty(1, scores.dtype)
+        whole, inverse = np.empty(group, scores.dtype), np.empty(group, scores.dtype)
         whole_bits = whole.view(bits.dtype)
-        for row in range(rows * share // shares, rows * (share + 1) // shares):
-            b, h, q = row // (heads * queries), row // queries % heads, row % queries
-            bm, hm = min(b, allowed.shape[0] - 1), min(h, allowed.shape[1] - 1)
-            target = scores[b, h, q]
-            end = min(ends[bm, hm, first + q], keys)
-            sees = allowed[bm, hm, first + q, :end]
-            z, z_bits, e = currents[:end], current_bits[:end], coded[:end]
-            for i in range(end):
-                z[i] = target[i] * scale if sees[i] else silence
-            peak = _largest(z_bits, whole, whole_bits)
-            if peak != silence:
-                for i in range(end):
-                    z[i] -= peak
+        one, borders = np.empty(1, scores.dtype), np.zeros(group + 1, np.int64)
+        one_bits = one.view(bits.dtype)
+        end = queries * (share + 1) // shares
+        for start in range(queries * share // shares, end, group):
+            rows = min(group, end - start)
+            for r in range(rows):  # what they see lies one after the other in the scratch memory
+                b, h, q = _place(start + r, scores.shape)
+                bm, hm = min(b, allowed.shape[0] - 1), min(h, allowed.shape[1] - 1)
+                seen = min(ends[bm, hm, first + q], keys)
+                sees, source = allowed[bm, hm, first + q, :seen], scores[b, h, q, :seen]
+                borders[r + 1] = borders[r] + seen
+                z, z_bits = currents[borders[r] :], current_bits[borders[r] : borders[r + 1]]
+                for i in range(seen):
+                    z[i] = source[i] * scale if sees[i] else silence
+                peak = _largest(z_bits, one, one_bits)
+                if peak != silence:
+                    for i in range(seen):
+                        z[i] -= peak
+            z, z_bits, e = currents[: borders[rows]], current_bits[: borders[rows]], coded
             total[0] = _hg(z, z_bits, e, nobody, scratch, exp, count)
-            whole[0] = _sum(e)
-            total[1] = _hg(whole, whole_bits, inverse, nobody, scratch, reciprocal, count)
-            for i in range(end):
-                z[i] = e[i] * inverse[0]
-            total[2] = _oat(z, z_bits, target[:end], nobody, scratch, probability, count)
-            target[end:] = kind(0)
-            if count:
-                seen = 0
-                for i in range(end):
-                    seen += sees[i]
-                total[3, 0] = total[1, 0] * seen
-                total[3, 1] = seen
-                totals[share] += total.reshape(8)
+            for r in range(rows):
+                whole[r] = _sum(e[borders[r] : borders[r + 1]])
+            total[1] = _hg(
+                whole[:rows], whole_bits[:rows], inverse, weighing, scratch, reciprocal, count
+            )
+            for r in range(rows):
+                part, source = z[borders[r] : borders[r + 1]], e[borders[r] : borders[r + 1]]
+                for i in range(part.shape[0]):
+                    part[i] = source[i] * inverse[r]
+            total[2] = _oat(z, z_bits, e, nobody, scratch, probability, count)
+            total[3] = 0
+            for r in range(rows):
+                b, h, q = _place(start + r, scores.shape)
+                target, source = scores[b, h, q], e[borders[r] : borders[r + 1]]
+                for i in range(source.shape[0]):
+                    target[i] = source[i]
+                target[source.shape[0] :] = kind(0)
+                if count:
+                    bm, hm = min(b, allowed.shape[0] - 1), min(h, allowed.shape[1] - 1)
+                    seen = 0
+                    for i in range(source.shape[0]):
+                        seen += allowed[bm, hm, first + q, i]
+                    total[3, 0] += weighing[r] * seen
+                    total[3, 1] += seen
+            totals[share] += total.reshape(8)
 
 
 @_inner

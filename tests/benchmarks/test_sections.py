@@ -1,0 +1,116 @@
+"""Every section measures what it says, on models of two layers."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import replace
+
+import pytest
+import torch
+
+from benchmarks.records import COUNTING, SNN
+from benchmarks.sections import SECTIONS, gpu
+from las.conversion import is_spiking
+
+
+def measure(section, settings, **sizes):
+    return importlib.import_module(f"benchmarks.sections.{section}").measure(settings, **sizes)
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_every_section_can_be_measured(section):
+    assert callable(importlib.import_module(f"benchmarks.sections.{section}").measure)
+
+
+def test_forward_leaves_out_what_would_take_too_long(trained):
+    shapes = ((1, 8), (1, 16), (2, 8), (2, 16))
+    patient = replace(trained, limit=1e6)
+    assert [case.unmeasured for case in measure("forward", patient, shapes=shapes)] == [None] * 5
+    cases = measure("forward", replace(trained, limit=0), shapes=shapes)
+    assert [case.name for case in cases] == [
+        "1 x 8",
+        "1 x 16",
+        "2 x 8",
+        "2 x 16",
+        "1 x 16, last logits only",
+    ]
+    assert [case.unmeasured is None for case in cases] == [True, True, False, False, True]
+    assert cases[0].comparisons == (SNN, COUNTING)
+    assert {name: len(values) for name, values in cases[0].series.items()} == {
+        "ann": 1,
+        "snn": 1,
+        "counting": 1,
+    }
+
+
+def test_encoder_counts_tokens_without_padding(trained):
+    full, padded = measure("encoder", trained, batch=2, length=16)
+    assert (full.tokens, padded.tokens) == (32, 18)  # lengths 2 and 16
+
+
+def test_generation(trained):
+    (case,) = measure("generation", trained, prompt=4, count=3)
+    assert case.tokens == 3
+    assert case.ratios(SNN).count == 1
+
+
+def test_simulator(trained):
+    (case,) = measure("simulator", trained, length=4)
+    assert set(case.series) == {"ann", "simulator"}
+
+
+def test_calibration_is_silent(trained, capsys):
+    (case,) = measure("calibration", trained, batches=2, length=24)
+    assert case.tokens == 48
+    assert "calibrating" not in capsys.readouterr().err
+
+
+def test_fitting(trained):
+    cases = measure("fitting", trained)
+    assert [set(case.series) for case in cases] == [{"functions", "thresholds"}] * 2
+
+
+@pytest.mark.parametrize(("section", "values"), [("time_steps", (8, 16)), ("levels", (1, 5))])
+def test_sweeps_hold_the_last_value_against_the_first(section, values, trained):
+    *cases, ends = measure(section, trained, values=values, length=8)
+    assert [case.parameters[section] for case in cases] == list(values)
+    assert cases[0].series["ann"] is cases[1].series["ann"]
+    (comparison,) = ends.comparisons
+    assert ends.series[comparison.measured] is cases[1].series["snn"]
+    assert ends.series[comparison.reference] is cases[0].series["snn"]
+
+
+def test_width_needs_no_trained_model(settings):
+    (case,) = measure("width", settings, widths=(32,), length=24)
+    assert case.parameters == {"width": 32}
+
+
+def test_gpu_says_so_where_there_is_none(settings, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    (case,) = measure("gpu", settings)
+    assert case.unmeasured == "unmeasured: no GPU in this run"
+
+
+def test_models_of_the_gpu_section_share_their_weights():
+    shape = {"hidden": 32, "layers": 1, "heads": 2, "intermediate": 48, "vocabulary": 64}
+    ann, snn = gpu.make_models(shape, "cpu", torch.bfloat16)
+    assert is_spiking(snn) and not is_spiking(ann)
+    assert snn.lm_head.weight is ann.lm_head.weight
+    assert ann.lm_head.weight.dtype == torch.bfloat16
+    ids = torch.arange(5, 15)[None]
+    assert torch.isfinite(snn(ids).logits).all()
+
+
+@pytest.mark.slow
+def test_memory_of_processes(trained):
+    kept, left_alone = measure("memory", trained, cases=((16, True), (16, False)))
+    assert left_alone.name == "1 x 16, malloc left alone"
+    for case in (kept, left_alone):
+        assert case.series["snn, peak"][0] >= case.series["snn, running"][0]
+        assert case.series["ann, running"][0] >= case.series["ann, loaded"][0] > 10
+
+
+@pytest.mark.slow
+def test_compiling_fills_a_cache(trained):
+    (case,) = measure("compile", trained, length=16)
+    assert list(case.series) == ["empty cache", "filled cache"]
