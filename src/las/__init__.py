@@ -3,7 +3,7 @@
 import las.energy  # noqa: F401  the package, before the function of that name below
 from las import errors
 from las.config import SpikeConfig
-from las.conversion import convert, converts, load, save, simulate
+from las.conversion import convert, converts, load, save, simulate, stop_after
 from las.conversion.audit import audit
 from las.energy.counting import count_spikes
 from las.energy.model_energy import energy
@@ -19,4 +19,5 @@ __all__ = [
     "load",
     "save",
     "simulate",
+    "stop_after",
 ]

@@ -66,7 +66,7 @@ def test_both_paths_agree(spiking, assert_one_truth, mask: Tensor | None, heads:
 def test_the_size_of_the_blocks_changes_nothing(
     spiking, monkeypatch, mask: Tensor | None, block: int
 ) -> None:
-    """Members of the batch, and queries where one member is too much, go one block after another."""
+    """Members of the batch, and queries where one member is too much, go block by block."""
     attend = spiking(SpikingAttention())
     query, key, value = operands(2)
     with counting(SpikeTally()) as whole:

@@ -43,8 +43,8 @@ def collect(model: nn.Module, batches: Iterable[Mapping[str, Any]]) -> Statistic
         for batch in tqdm(batches, total=total, desc="calibrating", unit="batch"):
             if not recorder.begin(batch):
                 continue
-            if recorder.grouping:  # the first batch runs twice: who reads what comes first
-                model(**batch)
+            if recorder.grouping:
+                model(**_excerpt(batch))
                 recorder.grouping = False
                 recorder.begin(batch)
             model(**batch)
@@ -55,6 +55,19 @@ def collect(model: nn.Module, batches: Iterable[Mapping[str, Any]]) -> Statistic
             "some thousands for thresholds that hold on unseen text"
         )
     return statistics
+
+
+def _excerpt(batch: Mapping[str, Any]) -> dict[str, Any]:
+    """A few tokens of a batch, which tell who reads what as well as all of them do.
+
+    A batch with tensors other than one number for each token, as images are, is left whole.
+    """
+    tensors = [value for value in batch.values() if isinstance(value, Tensor)]
+    if any(tensor.shape != tensors[0].shape or tensor.dim() != 2 for tensor in tensors):
+        return dict(batch)
+    return {
+        name: value[:1, :8] if isinstance(value, Tensor) else value for name, value in batch.items()
+    }
 
 
 class Recorder:
@@ -119,9 +132,9 @@ class Recorder:
 
 
 def _add(entry: SiteStatistics, site: OATSite | HGSite, values: Tensor) -> None:
-    rows = torch.ones(values.shape[0])
-    columns = torch.ones(values.shape[-1])
-    if isinstance(site, OATSite):
+    rows = columns = torch.ones(0)  # all weigh the same
+    if isinstance(site, OATSite) and (site.scale_free or site.channel_weights is not None):
+        rows, columns = torch.ones(values.shape[0]), torch.ones(values.shape[-1])
         if site.scale_free:
             rows = 1 / values.square().mean(-1).clamp_min(1e-30)
         if site.channel_weights is not None:

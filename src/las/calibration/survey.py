@@ -15,7 +15,7 @@ def _survey(x, bits, weights, rows, low_exponent, sub_bits, bins):  # type: igno
         x: values, (n, c) float32.
         bits: the same memory as int32, (n, c).
         weights: weight of each column, (c,).
-        rows: weight of each row, (n,).
+        rows: weight of each row, (n,); empty where all rows and columns weigh 1.
         low_exponent: exponent of the lowest octave.
         sub_bits: each octave has 2^sub_bits bins.
         bins: number of bins; values beyond either end go to the end bins.
@@ -31,6 +31,7 @@ def _survey(x, bits, weights, rows, low_exponent, sub_bits, bins):  # type: igno
     figures = np.zeros((parts, 7))
     n, c = x.shape
     base = (127 + low_exponent) << sub_bits
+    weighed = rows.shape[0] > 0
     for part in prange(parts):
         low, high, total, squares = np.inf, -np.inf, 0.0, 0.0
         masked, broken, zeros, others = 0, 0, 0, 0
@@ -54,14 +55,15 @@ def _survey(x, bits, weights, rows, low_exponent, sub_bits, bins):  # type: igno
                 squares += np.float64(value) * value
                 index = min(max((word >> (23 - sub_bits)) - base, 0), bins - 1)
                 plain[part, index] += 1
-                heavy[part, index] += weights[j] * rows[r]
+                if weighed:
+                    heavy[part, index] += weights[j] * rows[r]
         if zeros:
             low, high = min(low, 0.0), max(high, 0.0)
         figures[part] = np.array([zeros + others, low, high, total, squares, masked, broken])
     summary = figures.sum(0)
     summary[1] = figures[:, 1].min()
     summary[2] = figures[:, 2].max()
-    return plain.sum(0), heavy.sum(0), summary
+    return plain.sum(0), heavy.sum(0) if weighed else plain.sum(0), summary
 
 
 survey = Kernel.of(_survey)

@@ -105,20 +105,15 @@ class SpikingAttention(nn.Module):
         key_heads, keys = key.shape[1:3]
         sees = Visibility.of(allowed, queries, keys)
         context, spikes = query.new_empty(batch, queries, heads, width), 0
-        members = max(1, BLOCK // (heads * queries * keys))
-        rows = queries if members > 1 else max(8, BLOCK // (heads * keys))
-        for b in range(0, batch, members):
-            part = slice(b, min(b + members, batch))
+        for part, block in _blocks(batch, heads, queries, keys):
             shape = (part.stop - part.start, key_heads, -1, width)
             seen = sees.of_batch(part.start, part.stop)
-            for first in range(0, queries, rows):
-                block = slice(first, min(first + rows, queries))
-                end = int(seen.ends[..., block].max())
-                q = query[part, :, block].reshape(shape)  # heads that share keys: one product
-                scores = (q @ key[part, :, :end].mT).view(shape[0], heads, -1, end)
-                spikes += self.softmax.code(scores, scale, seen, first, self.probability)
-                weighed = scores.view(*shape[:2], -1, end) @ value[part, :, :end]
-                context[part, block] = weighed.view(shape[0], heads, -1, width).transpose(1, 2)
+            end = max(1, int(seen.ends[..., block].max()))
+            q = query[part, :, block].reshape(shape)  # heads that share keys: one product
+            scores = (q @ key[part, :, :end].mT).view(shape[0], heads, -1, end)
+            spikes += self.softmax.code(scores, scale, seen, block.start, self.probability)
+            weighed = scores.view(*shape[:2], -1, end) @ value[part, :, :end]
+            context[part, block] = weighed.view(shape[0], heads, -1, width).transpose(1, 2)
         return context.transpose(1, 2), spikes
 
     def _composed(
@@ -132,11 +127,11 @@ class SpikingAttention(nn.Module):
     ) -> tuple[Tensor, int]:
         """Site by site: where no kernel runs, and where activations are observed."""
         groups = query.shape[1] // key.shape[1]
-        scores = query @ _expand(key, groups).mT * scale
+        scores = (query @ _expand(key, groups).mT).mul_(scale)
         if bias is not None:
-            scores = scores + bias
+            scores += bias
         if allowed is not None:
-            scores = scores.masked_fill(~allowed, -torch.inf)
+            scores.masked_fill_(~allowed, -torch.inf)
         p = self.probability(self.softmax(scores))
         return p.value @ _expand(value, groups), p.spikes
 
@@ -149,13 +144,31 @@ class SpikingAttention(nn.Module):
         bias: Tensor | None,
         scale: float,
     ) -> Tensor:
-        groups = query.shape[1] // key.value.shape[1]
-        keys = (_expand(spikes, groups).mT for spikes in key.arriving())
-        products = multiply_steps(self.query.steps(query), keys, torch.matmul)
-        scores = _weigh(products, scale, bias)
-        probability = accumulate(self.softmax.simulate(scores, allowed))
-        values = (_expand(spikes, groups) for spikes in value.arriving())
-        return accumulate(multiply_steps(self.probability.steps(probability), values, torch.matmul))
+        """The step simulator, on the same blocks: it holds the T increments of one at a time."""
+        batch, heads, queries, _ = query.shape
+        key_heads, keys = key.value.shape[1:3]
+        shape = (batch, heads, queries, keys)
+        allowed = None if allowed is None else allowed.expand(shape)
+        bias = None if bias is None else bias.expand(shape)
+
+        def arriving(operand: Operand, part: slice, end: int) -> Iterator[Tensor]:
+            """The spikes that a block reads, for each query head."""
+            spikes = (increment[part, :, :end] for increment in operand.arriving())
+            return (_expand(increment, heads // key_heads) for increment in spikes)
+
+        context = torch.empty_like(query)
+        for part, block in _blocks(*shape):
+            mask = None if allowed is None else allowed[part, :, block]
+            end = keys if mask is None else _last_seen(mask)
+            transposed = (spikes.mT for spikes in arriving(key, part, end))
+            asking = self.query.steps(query[part, :, block])
+            products = multiply_steps(asking, transposed, torch.matmul)
+            scores = _weigh(products, scale, None if bias is None else bias[part, :, block, :end])
+            softened = self.softmax.simulate(scores, None if mask is None else mask[..., :end])
+            weighing = self.probability.steps(accumulate(softened))
+            weighed = multiply_steps(weighing, arriving(value, part, end), torch.matmul)
+            context[part, :, block] = accumulate(weighed)
+        return context
 
     def _count(
         self, q: Coded, key: Operand, value: Operand, spikes: int, allowed: Tensor | None
@@ -198,6 +211,21 @@ def _allowed(mask: Tensor | None, keys: int) -> Tensor | None:
         return None
     mask = mask[..., :keys]
     return mask if mask.dtype == torch.bool else mask > torch.finfo(mask.dtype).min / 2
+
+
+def _blocks(batch: int, heads: int, queries: int, keys: int) -> Iterator[tuple[slice, slice]]:
+    """Members of the batch, and their queries, whose scores come to about `BLOCK`."""
+    members = max(1, BLOCK // (heads * queries * keys))
+    rows = queries if members > 1 else max(8, BLOCK // (heads * keys))
+    for b in range(0, batch, members):
+        for first in range(0, queries, rows):
+            yield slice(b, min(b + members, batch)), slice(first, min(first + rows, queries))
+
+
+def _last_seen(allowed: Tensor) -> int:
+    """One more than the last key that any query sees, and 1 at least: (B, H, L, S)."""
+    seen = allowed.flatten(0, -2).any(0).nonzero()
+    return int(seen[-1]) + 1 if len(seen) else 1
 
 
 def _weigh(products: Iterator[Tensor], scale: float, bias: Tensor | None) -> Iterator[Tensor]:

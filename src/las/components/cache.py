@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -30,15 +31,13 @@ class Operand:
     start: int
     steps: tuple[Tensor, ...] = ()
 
-    def arriving(self) -> tuple[Tensor, ...]:
+    def arriving(self) -> Iterator[Tensor]:
         """The simulated increments of `value`: the charge of old tokens is there from t = 1 on."""
         new = slice(self.start, self.start + self.coded.value.shape[-2])
-        trains = []
         for t, spikes in enumerate(self.steps):
-            train = torch.zeros_like(self.value) if t else self.value.clone()
-            train[..., new, :] = spikes
-            trains.append(train)
-        return tuple(trains)
+            increment = torch.zeros_like(self.value) if t else self.value.clone()
+            increment[..., new, :] = spikes
+            yield increment
 
 
 class CodingCache:

@@ -14,7 +14,7 @@ from las.components.linear import SpikingLinear
 from las.components.modes import observer, simulating
 from las.components.saa import multiply_steps
 from las.components.site import OATSite, accumulate
-from las.neurons.fused import has_kernels, hg_table, memory, oat_table, totals
+from las.neurons.fused import has_kernels, memory, totals
 from las.neurons.tally import current_tally
 
 
@@ -74,8 +74,8 @@ class SpikingGatedFeedForward(nn.Module):
             *memory(up),
             product.view(-1).numpy(),
             counted,
-            hg_table(self.act_fn.site.fitted(), gate.dtype),
-            oat_table(self.up_site.calibrated()),
+            self.act_fn.site.table(gate.dtype),
+            self.up_site.table(),
             current_tally() is not None,
         )
         functions, functions_out, neurons, neurons_out = counted.sum(0).tolist()

@@ -58,13 +58,14 @@ class SpikingLinear(nn.Module):
         return F.linear(spiked.value, self.matrix, self.bias)
 
     def _simulate(self, x: Tensor) -> Tensor:
-        current: Tensor | None = None
         owner = self.site.name.startswith(f"{self.name}.")
-        for weighted in self.site.steps(x, count=owner):
-            arriving = F.linear(weighted, self.matrix)
-            current = arriving if current is None else current + arriving
-        assert current is not None
-        return current if self.bias is None else current + self.bias
+        rows = x.reshape(-1, x.shape[-1])
+        current = x.new_zeros(len(rows), self.matrix.shape[0])
+        for weighted in self.site.steps(rows, count=owner):
+            current.addmm_(weighted, self.matrix.T)
+        if self.bias is not None:
+            current += self.bias
+        return current.view(*x.shape[:-1], self.matrix.shape[0])
 
     def extra_repr(self) -> str:
         """Shape, as torch prints it."""

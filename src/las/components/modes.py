@@ -1,4 +1,4 @@
-"""How the neurons of a model behave right now: fused, step by step, or only observed."""
+"""How the neurons of a model behave right now: fused or step by step, stopped, or only observed."""
 
 from __future__ import annotations
 
@@ -18,12 +18,18 @@ class Observer(Protocol):
 
 
 _SIMULATING: ContextVar[bool] = ContextVar("las_simulating", default=False)
+_STOP: ContextVar[int | None] = ContextVar("las_stop", default=None)
 _OBSERVER: ContextVar[Observer | None] = ContextVar("las_observer", default=None)
 
 
 def simulating() -> bool:
     """Whether components run the step simulator instead of the fused path."""
     return _SIMULATING.get()
+
+
+def stopped() -> int | None:
+    """After how many of its T time steps every neuron falls silent; None where none does."""
+    return _STOP.get()
 
 
 def observer() -> Observer | None:
@@ -39,6 +45,16 @@ def simulate() -> Iterator[None]:
         yield
     finally:
         _SIMULATING.reset(token)
+
+
+@contextmanager
+def stop_after(steps: int) -> Iterator[None]:
+    """Let every neuron fire in the first `steps` of its T time steps only inside the block."""
+    token = _STOP.set(steps)
+    try:
+        yield
+    finally:
+        _STOP.reset(token)
 
 
 @contextmanager

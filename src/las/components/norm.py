@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from las.components.modes import observer, simulating
 from las.components.saa import multiply_steps
 from las.components.site import HGSite, OATSite, accumulate
-from las.neurons.fused import has_kernels, hg_table, memory, oat_table, totals
+from las.neurons.fused import has_kernels, memory, totals
 from las.neurons.tally import current_tally
 
 
@@ -75,8 +75,6 @@ class SpikingNorm(nn.Module):
             for part in (self.weight, self.bias)
         ]
         counted = totals(x.numel(), 8)
-        functions = (self.square.fitted(), self.inverse_sqrt.fitted())
-        neurons = (self.input.calibrated(), self.output.calibrated())
         kernels.normalise.choose(x.numel())(
             *memory(x, tokens, width),
             y.view(tokens, width).numpy(),
@@ -84,8 +82,10 @@ class SpikingNorm(nn.Module):
             self.eps,
             self.centred,
             counted,
-            *(hg_table(neuron, x.dtype) for neuron in functions),
-            *(oat_table(neuron) for neuron in neurons),
+            self.square.table(x.dtype),
+            self.inverse_sqrt.table(x.dtype),
+            self.input.table(),
+            self.output.table(),
             current_tally() is not None,
         )
         sites: list[OATSite | HGSite] = [self.square, self.inverse_sqrt, self.input, self.output]

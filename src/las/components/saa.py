@@ -14,7 +14,8 @@ def multiply_steps(a: Iterator[Tensor], b: Iterator[Tensor], product: Product) -
 
     Eq. 12 (its q/k subscripts set right): A_s(t) = a(t) b(t) + a(t) S_b(t) + S_a(t) b(t), where
     S_a and S_b hold what has been fired before t. In every term one factor is a spike, so that the
-    term selects and adds; two accumulated tensors are never multiplied.
+    term selects and adds; two accumulated tensors are never multiplied. The first two terms are
+    taken together: a(t) reads all that b has fired so far, this step included.
 
     Arguments:
         a: weighted spikes of the first operand, T tensors.
@@ -27,10 +28,9 @@ def multiply_steps(a: Iterator[Tensor], b: Iterator[Tensor], product: Product) -
     sum_a: Tensor | None = None
     sum_b: Tensor | None = None
     for spikes_a, spikes_b in zip(a, b, strict=True):
-        increment = product(spikes_a, spikes_b)
-        if sum_a is None or sum_b is None:
-            sum_a, sum_b = spikes_a, spikes_b
-        else:
-            increment = increment + product(spikes_a, sum_b) + product(sum_a, spikes_b)
-            sum_a, sum_b = sum_a + spikes_a, sum_b + spikes_b
+        sum_b = spikes_b if sum_b is None else sum_b + spikes_b
+        increment = product(spikes_a, sum_b)
+        if sum_a is not None:
+            increment = increment + product(sum_a, spikes_b)
+        sum_a = spikes_a if sum_a is None else sum_a + spikes_a
         yield increment

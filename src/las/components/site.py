@@ -4,24 +4,34 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterator
+from itertools import islice
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
-from las.components.modes import observer
+from las.components.modes import observer, stopped
 from las.errors import CalibrationError
 from las.fitting.functions import FUNCTIONS
 from las.neurons import hg, oat
 from las.neurons.coded import Coded
-from las.neurons.fused import code_hg, code_oat
+from las.neurons.fused import code_hg, code_oat, hg_table, oat_table
 from las.neurons.hg import HG
 from las.neurons.oat import OAT
 from las.neurons.tally import current_tally
 
+if TYPE_CHECKING:
+    from las.neurons.kernels import HGTable, OATTable
 
-def version_of(x: Tensor) -> int:
-    """How often a tensor was changed in place; under `torch.inference_mode` nobody keeps count."""
-    return 0 if x.is_inference() else x._version
+
+def version_of(x: Tensor) -> tuple[int, int | None]:
+    """What a tensor's spikes depend on beside the tensor: they are shared while this is the same.
+
+    Returns:
+        How often it was changed in place (under `torch.inference_mode` nobody keeps count), and
+        after how many time steps neurons stop.
+    """
+    return 0 if x.is_inference() else x._version, stopped()
 
 
 class OATSite(nn.Module):
@@ -45,7 +55,7 @@ class OATSite(nn.Module):
         self.scale_free = scale_free
         self.token_dim = token_dim
         self.channel_weights: Tensor | None = None
-        self._shared: tuple[weakref.ref[Tensor], int, Coded, int] | None = None
+        self._shared: tuple[weakref.ref[Tensor], tuple[int, int | None], Coded, int] | None = None
 
     def forward(self, x: Tensor) -> Coded:
         """The fused path: code x, any shape."""
@@ -55,7 +65,7 @@ class OATSite(nn.Module):
         if self.fan_out > 1 and (known := self._recall(x)) is not None:
             return known
         tally = current_tally()
-        coded = code_oat(x, self.calibrated(), count=tally is not None)
+        coded = code_oat(x, self.calibrated(), tally is not None, stopped())
         if tally is not None:
             self.count(coded.value.numel(), coded.spikes, coded.out_of_range)
         if self.fan_out > 1:
@@ -70,11 +80,12 @@ class OATSite(nn.Module):
             count: whether these spikes count; those of a shared population count once.
         """
         neuron = self.calibrated()
-        if not count:
-            return oat.spike_train(x, neuron)
-        outside = oat.out_of_range(x, neuron)
-        train = oat.spike_train(x, neuron)
-        return _counted_steps(self, outside, train)
+        train = islice(oat.spike_train(x, neuron), stopped())
+        return _counted_steps(self, oat.out_of_range(x, neuron), train) if count else train
+
+    def table(self) -> OATTable:
+        """The neuron as the kernels read it."""
+        return oat_table(self.calibrated(), stopped())
 
     def _recall(self, x: Tensor) -> Coded | None:
         """The spikes of x if another reader of the same tensor has just coded it."""
@@ -97,7 +108,7 @@ class OATSite(nn.Module):
     def count(self, activations: int, spikes: int, out_of_range: int) -> None:
         """Add one call to the tally, if there is one."""
         if (tally := current_tally()) is not None:
-            steps = self.calibrated().time_steps
+            steps = stopped() or self.calibrated().time_steps
             tally.add_spikes(self.name, "oat", steps, activations, spikes, out_of_range)
 
 
@@ -124,7 +135,7 @@ class HGSite(nn.Module):
             watch.observe(self, x)
             return Coded(FUNCTIONS[self.function].evaluate(x))
         tally = current_tally()
-        coded = code_hg(x, self.fitted(), count=tally is not None)
+        coded = code_hg(x, self.fitted(), tally is not None, stopped())
         if tally is not None:
             self.count(coded.value.numel(), coded.spikes, coded.out_of_range)
         return coded
@@ -132,9 +143,12 @@ class HGSite(nn.Module):
     def steps(self, x: Tensor) -> Iterator[Tensor]:
         """The step simulator: the weighted spikes d(t) s(t) of t = 1 .. T."""
         neuron = self.fitted()
-        train = hg.spike_train(x, neuron)
-        outside = hg.out_of_range(x, neuron)
-        return _counted_steps(self, outside, train)
+        train = islice(hg.spike_train(x, neuron), stopped())
+        return _counted_steps(self, hg.out_of_range(x, neuron), train)
+
+    def table(self, dtype: torch.dtype) -> HGTable:
+        """The neuron as the kernels for inputs of a dtype read it."""
+        return hg_table(self.fitted(), dtype, stopped())
 
     def fitted(self) -> HG:
         """The neuron, or a CalibrationError if there is none yet."""
@@ -145,7 +159,7 @@ class HGSite(nn.Module):
     def count(self, activations: int, spikes: int, out_of_range: int) -> None:
         """Add one call to the tally, if there is one."""
         if (tally := current_tally()) is not None:
-            steps, kind = self.fitted().time_steps, f"hg:{self.function}"
+            steps, kind = stopped() or self.fitted().time_steps, f"hg:{self.function}"
             tally.add_spikes(self.name, kind, steps, activations, spikes, out_of_range)
 
 

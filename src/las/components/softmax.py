@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from las.components.saa import multiply_steps
 from las.components.site import HGSite, OATSite, accumulate
 from las.components.visibility import Visibility
-from las.neurons.fused import hg_table, memory, oat_table, totals
+from las.neurons.fused import memory, totals
 from las.neurons.tally import current_tally
 
 
@@ -67,9 +67,9 @@ class SpikingSoftmax(nn.Module):
             first,
             scale,
             counted,
-            hg_table(self.exp.fitted(), scores.dtype),
-            hg_table(self.reciprocal.fitted(), scores.dtype),
-            oat_table(reader.calibrated()),
+            self.exp.table(scores.dtype),
+            self.reciprocal.table(scores.dtype),
+            reader.table(),
             current_tally() is not None,
         )
         if current_tally() is not None:

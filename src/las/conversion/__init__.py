@@ -4,7 +4,7 @@ from las.conversion.adapter import load, read_adapter, save, write_adapter
 from las.conversion.convert import convert
 from las.conversion.prepare import is_spiking, prepare
 from las.conversion.registry import converts
-from las.conversion.simulate import simulate
+from las.conversion.simulate import simulate, stop_after
 from las.conversion.state import SpikingState, apply, assemble
 
 __all__ = [
@@ -19,5 +19,6 @@ __all__ = [
     "read_adapter",
     "save",
     "simulate",
+    "stop_after",
     "write_adapter",
 ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,22 +32,24 @@ def has_kernels(x: Tensor) -> bool:
     return x.device.type == "cpu" and x.dtype in _INTEGERS
 
 
-def code_oat(x: Tensor, neuron: OAT, count: bool = False) -> Coded:
+def code_oat(x: Tensor, neuron: OAT, count: bool = False, stop: int | None = None) -> Coded:
     """Code x with an OAT neuron (Eqs. 3-7).
 
     Arguments:
         x: input membrane potential v(1), any shape.
         neuron: its parameters.
         count: whether spikes and out-of-range inputs are counted.
+        stop: of the T time steps, those that it fires in; all of them if not given.
     """
     if not has_kernels(x):
-        return _accumulate(x, oat.spike_train(_wide(x), neuron), oat.out_of_range(x, neuron), count)
+        train = islice(oat.spike_train(_wide(x), neuron), stop)
+        return _accumulate(x, train, oat.out_of_range(x, neuron), count)
     from las.neurons import kernels
 
-    return _run(kernels.code_oat, x, oat_table(neuron), count)
+    return _run(kernels.code_oat, x, oat_table(neuron, stop), count)
 
 
-def code_hg(x: Tensor, neuron: HG, count: bool = False) -> Coded:
+def code_hg(x: Tensor, neuron: HG, count: bool = False, stop: int | None = None) -> Coded:
     """Code x with an HG neuron (Eqs. 8-9): the value is f_hat(x).
 
     Arguments: see `code_oat`.
@@ -54,10 +57,10 @@ def code_hg(x: Tensor, neuron: HG, count: bool = False) -> Coded:
     if not has_kernels(x):
         wide = _wide(x)
         outside = hg.out_of_range(wide, neuron)
-        return _accumulate(x, hg.spike_train(wide, neuron), outside, count)
+        return _accumulate(x, islice(hg.spike_train(wide, neuron), stop), outside, count)
     from las.neurons import kernels
 
-    return _run(kernels.code_hg, x, hg_table(neuron, x.dtype), count)
+    return _run(kernels.code_hg, x, hg_table(neuron, x.dtype, stop), count)
 
 
 def _run(kernel: Any, x: Tensor, table: Any, count: bool) -> Coded:
@@ -105,12 +108,12 @@ def _accumulate(x: Tensor, train: Iterator[Tensor], outside: Tensor, count: bool
     return Coded(value.to(x.dtype), counts, spikes, int(outside.sum()))
 
 
-@lru_cache(maxsize=4096)
-def oat_table(neuron: OAT) -> OATTable:
-    """An OAT neuron as the kernels read it."""
+@lru_cache(maxsize=2**14)
+def oat_table(neuron: OAT, stop: int | None = None) -> OATTable:
+    """An OAT neuron, stopped after the first `stop` of its T time steps, as the kernels read it."""
     from las.neurons.kernels import OATTable
 
-    steps = range(1, neuron.time_steps + 1)
+    steps = range(1, 1 + (stop or neuron.time_steps))
     return OATTable(
         steps=np.array(
             [mt.thresholds_at(t, neuron.time_steps, neuron.levels, neuron.rounding) for t in steps]
@@ -124,9 +127,12 @@ def oat_table(neuron: OAT) -> OATTable:
     )
 
 
-@lru_cache(maxsize=256)
-def hg_table(neuron: HG, dtype: torch.dtype) -> HGTable:
-    """An HG neuron as the kernels for inputs of a dtype read it."""
+@lru_cache(maxsize=1024)
+def hg_table(neuron: HG, dtype: torch.dtype, stop: int | None = None) -> HGTable:
+    """An HG neuron, stopped after its first `stop` time steps, as the kernels for a dtype read it.
+
+    As theta(t) does not depend on T, it is the neuron with T = `stop`.
+    """
     from las.neurons.kernels import HGTable
 
     narrow = dtype == torch.float32
@@ -148,7 +154,7 @@ def hg_table(neuron: HG, dtype: torch.dtype) -> HGTable:
         shifts[1 : len(cells)] -= np.array(octaves.splits, dtype=np.int64)
         sides[sign] = (octaves.lowest + bias - 1, 64 * firsts + shifts)
     both = [sides.get(sign) or sides[-sign] for sign in (-1, 1)]  # one side may serve all inputs
-    codes = 2.0 ** (neuron.time_steps - 1)
+    codes = 2.0 ** ((stop or neuron.time_steps) - 1)
     per_width = codes / neuron.width
     rows = np.stack([neuron.left, per_width, neuron.offset, neuron.slope / per_width])
     rows = np.concatenate([rows, np.zeros((4, 1))], axis=1)[:, places]

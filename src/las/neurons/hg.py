@@ -179,7 +179,9 @@ def spike_train(x: Tensor, neuron: HG) -> Iterator[Tensor]:
     """
     index, active = gate(x, neuron)
     sub = neuron.sub_neurons
-    chosen = FS(sub.theta.to(x)[index], sub.h.to(x)[index], sub.d.to(x)[index])
+    parameters = [part.to(x).T.contiguous() for part in (sub.theta, sub.h, sub.d)]  # (T, N)
     v = torch.where(active > 0, x, torch.zeros_like(x))
-    for t, spikes in enumerate(fs.spike_train(v, chosen)):
-        yield chosen.d[..., t] * spikes * active
+    for t in range(neuron.time_steps):  # the chosen sub-neurons' parameters of one step at a time
+        chosen = FS(*(part[t][index][..., None] for part in parameters))
+        spikes, v = fs.step(v, 1, chosen)
+        yield chosen.d[..., 0] * spikes * active

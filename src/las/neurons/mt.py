@@ -115,5 +115,5 @@ def step(v: Tensor, t: int, neuron: MT) -> tuple[Tensor, Tensor]:
         t, neuron.time_steps, neuron.levels, neuron.rounding
     )
     level = torch.floor((v + raise_by) / spacing).clamp(neuron.levels, 2 * neuron.levels - 1)
-    level = torch.where(v >= silent_below, level, torch.zeros_like(level))
+    level = level * (v >= silent_below)
     return level, v - level * spacing

@@ -74,6 +74,9 @@ def out_of_range(x: Tensor, neuron: OAT) -> Tensor:
 def spike_train(x: Tensor, neuron: OAT) -> Iterator[Tensor]:
     """The step simulator: Eqs. 3-7 over t = 1 .. T.
 
+    Only the sub-neuron whose band an input belongs to may fire, so that one membrane potential for
+    each input is enough: in units of its band's delta the thresholds of all bands are the same.
+
     Arguments:
         x: input membrane potential v(1), any shape, float32 or float64.
         neuron: its parameters.
@@ -83,15 +86,11 @@ def spike_train(x: Tensor, neuron: OAT) -> Iterator[Tensor]:
         neuron is silent, else +-(1 + k/H) theta(t) of its band.
     """
     sign = torch.where(x.isnan(), x, torch.sign(x))  # NaN stays NaN
-    masks = torch.nn.functional.one_hot(band_of(x, neuron), len(neuron.taus)).to(x.dtype)
-    membranes = [
-        x.abs() * (1 / sub.delta) + mt.initial_raise(sub.levels, sub.rounding)
-        for sub in neuron.bands
-    ]
+    band = band_of(x, neuron)
+    sub = neuron.bands[0]  # in these units it stands for all of them
+    v = x.abs() * x.new_tensor([1 / each.delta for each in neuron.bands])[band]
+    v = v + mt.initial_raise(sub.levels, sub.rounding)
+    signed_delta = sign * x.new_tensor([each.delta for each in neuron.bands])[band]
     for t in range(1, neuron.time_steps + 1):
-        weighted = torch.zeros_like(x)
-        for b, sub in enumerate(neuron.bands):
-            level, membranes[b] = mt.step(membranes[b], t, sub)
-            weight = sub.delta * 2.0 ** (neuron.time_steps - t)
-            weighted = weighted + masks[..., b] * level * weight
-        yield sign * weighted
+        level, v = mt.step(v, t, sub)
+        yield level * 2.0 ** (neuron.time_steps - t) * signed_delta
