@@ -10,6 +10,8 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
+import las
+
 
 @pytest.fixture(scope="session")
 def tokenizer(byte_tokenizer: PreTrainedTokenizerFast) -> PreTrainedTokenizerFast:
@@ -29,6 +31,14 @@ def tiny_llama(tokenizer: PreTrainedTokenizerFast, seed: int = 0) -> LlamaForCau
         initializer_range=0.5,
     )
     return LlamaForCausalLM(config).eval()
+
+
+def spiking_llama(
+    tokenizer: PreTrainedTokenizerFast, time_steps: int, seed: int = 0
+) -> LlamaForCausalLM:
+    model = tiny_llama(tokenizer, seed)
+    ids = torch.randint(len(tokenizer), (2, 64), generator=torch.Generator().manual_seed(seed))
+    return las.convert(model, [{"input_ids": ids}], las.SpikeConfig(time_steps=time_steps))
 
 
 def tiny_bert(tokenizer: PreTrainedTokenizerFast, seed: int = 0) -> BertModel:

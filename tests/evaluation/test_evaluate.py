@@ -9,7 +9,7 @@ from transformers import PreTrainedTokenizerFast
 
 from las.data.wikipedia import split_of
 from las.evaluation.evaluate import evaluate
-from tests.evaluation.conftest import tiny_bert, tiny_llama
+from tests.evaluation.conftest import spiking_llama, tiny_bert, tiny_llama
 
 TEXT: dict[str, Any] = {"suite": "text", "dump": "wiki/p.bz2", "windows": 3, "window_tokens": 32}
 
@@ -37,6 +37,16 @@ def test_the_text_suite_scores_prose_and_xml(
     assert (prose.metric, xml.metric) == ("perplexity", "bits_per_byte")
     assert prose.items == xml.items == 3 * 31
     assert prose.items < prose.items_available < xml.items_available
+
+
+def test_the_anytime_suite_scores_prose_after_each_step(
+    tokenizer: PreTrainedTokenizerFast, data_root: Path
+) -> None:
+    snn = spiking_llama(tokenizer, time_steps=4)
+    config = TEXT | {"suite": "anytime"}
+    scores = evaluate(tiny_llama(tokenizer), snn, tokenizer, config, data_root)
+    assert [score.metric for score in scores] == [f"perplexity_after_{t}" for t in (1, 2, 3, 4)]
+    assert all(3 * 31 == score.items < score.items_available for score in scores)
 
 
 def test_the_similarity_suite_scores_each_set_twice(

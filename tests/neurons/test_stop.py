@@ -7,8 +7,8 @@ from itertools import islice
 import numpy as np
 import pytest
 import torch
-from hypothesis import strategies as st
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from las.neurons import HG, OAT, Octaves, code_hg, code_oat, fused, hg, oat
 from tests.neurons.test_fused import close, hgs, inputs, oats, simulated

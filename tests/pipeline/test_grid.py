@@ -62,6 +62,7 @@ def test_the_grid_names_the_data_that_the_configs_read(composed):
 def test_the_published_grid_is_whole():
     cells = {(c["model"], c["neuron"], c["evaluation"]) for c in GRID["cells"].values()}
     assert ("smollm2-135m", "t16h5", "zero_shot") in cells
+    assert ("smollm2-135m", "t16h5", "anytime") in cells
     for neuron in ("t16h5", "t16h1", "t12h5", "t10h5", "t8h5"):
         assert ("smollm2-135m", neuron, "text") in cells
     for steps in (8, 10, 11, 13, 16):

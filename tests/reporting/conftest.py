@@ -59,6 +59,24 @@ def text_scores(time_steps: int, levels: int) -> list[Score]:
     ]  # fmt: skip
 
 
+def anytime_scores(time_steps: int) -> list[Score]:
+    """The loss after t steps is four times that after t + 1, and t million operations have run."""
+    scores = []
+    for t in range(1, time_steps + 1):
+        kl = 4.0 ** (time_steps - t) * 1e-9
+        extra = {
+            "after_steps": float(t),
+            "relative_change_percent": 1e6 * kl,
+            "spikes_per_token": 1e5 * t,
+            "sops_per_token": 1e6 * t,
+        }
+        scores.append(
+            Score("wikipedia", f"perplexity_after_{t}", False, 18.0, 18.0 * (1 + 1e4 * kl), None,
+                  None, 508, 4088, 1 - kl, kl, extra)
+        )  # fmt: skip
+    return scores
+
+
 def similarity_scores(time_steps: int) -> list[Score]:
     loss = 30 * 4.0 ** (8 - time_steps)
     return [
@@ -100,6 +118,7 @@ def grid(tmp_path: Path) -> tuple[Path, list[dict[str, str]]]:
     cells += [
         write_cell(results, "tiny-lm", "text", t, h, text_scores(t, h)) for t, h in TEXT_CELLS
     ]
+    cells.append(write_cell(results, "tiny-lm", "anytime", 16, 5, anytime_scores(16)))
     cells += [
         write_cell(results, "tiny-encoder", "similarity", t, h, similarity_scores(t))
         for t, h in SIMILARITY_CELLS

@@ -28,6 +28,7 @@ DRAWINGS: list[Callable[[Path], Path]] = [
     lambda path: figures.steps_sweep(path, SWEEP, "score", "T"),
     lambda path: figures.levels_sweep(path, SWEEP, "H"),
     lambda path: figures.losslessness(path, SWEEP, "KL"),
+    lambda path: figures.anytime(path, SWEEP, "KL after t"),
 ]
 
 

@@ -10,6 +10,7 @@ from las.fitting.fit import fit
 from las.fitting.functions import FUNCTIONS
 from las.reporting import own_tables
 from las.reporting.results import CellResult, Results, load_results
+from las.reporting.summary import summarise
 from las.reporting.table import Number, Table, text
 
 Grid = tuple[Path, list[dict[str, str]]]
@@ -49,8 +50,27 @@ def test_every_encoder_cell_has_its_loss(results: Results) -> None:
 
 
 def test_every_score_is_listed(results: Results) -> None:
-    # 3 zero-shot tasks, 5 text cells with 2 metrics, 11 encoder cells with 3 sets and 2 metrics.
-    assert len(own_tables.all_scores(results).rows) == 3 + 5 * 2 + 11 * 6
+    # 3 zero-shot tasks, 5 text cells with 2 metrics, 16 time steps, 11 encoder cells with 3 sets
+    # and 2 metrics.
+    table = own_tables.all_scores(results)
+    assert len(table.rows) == 3 + 5 * 2 + 16 + 11 * 6
+    assert "perplexity after 7 steps" in column(table, "Metric")
+
+
+def test_every_time_step_has_its_loss_and_its_share_of_the_energy(results: Results) -> None:
+    table = own_tables.anytime(results)
+    assert column(table, "t") == [str(t) for t in range(1, 17)]
+    assert column(table, "KL(ANN || SNN), nats")[-2:] == ["4.00e-09", "1.00e-09"]
+    whole = next(cell.energy for cell in results.cells if cell.evaluation == "anytime")
+    assert whole is not None and whole.total.ratio is not None
+    energy = column(table, "E_snn/E_ann")
+    assert energy[-1] == f"{whole.total.ratio:.3f}"
+    assert energy[7] == f"{whole.total.ratio / 2:.3f}"
+
+
+def test_a_model_stopped_early_is_no_score_of_the_summary(results: Results) -> None:
+    for summary in summarise(results):
+        assert not any("after" in measure for measure in column(summary.lost, "Measure"))
 
 
 def test_energy_by_layer_adds_up(cell: CellResult) -> None:

@@ -47,6 +47,7 @@ def test_the_report_is_written_whole(grid: Grid, tmp_path: Path) -> None:
     assert all(path.exists() for path in report.table_files)
     assert {picture.path.name for picture in report.pictures} == {
         "losslessness.png",
+        "anytime.png",
         "steps_tiny-encoder.png",
         "levels.png",
     }

@@ -78,7 +78,7 @@ class Recorder:
         self.grouping = True
         self.tokens = 0
         self._keep: Tensor | None = None
-        self._seen: dict[int, tuple[weakref.ref[Tensor], int, OATSite]] = {}
+        self._seen: dict[int, tuple[weakref.ref[Tensor], tuple[int, int | None], OATSite]] = {}
 
     def begin(self, batch: Mapping[str, Any]) -> bool:
         """Note which tokens of the coming batch are not padding; False if it holds none."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import weakref
 from collections.abc import Iterator
 from itertools import islice
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -15,13 +14,11 @@ from las.errors import CalibrationError
 from las.fitting.functions import FUNCTIONS
 from las.neurons import hg, oat
 from las.neurons.coded import Coded
-from las.neurons.fused import code_hg, code_oat, hg_table, oat_table
+from las.neurons.fused import code_hg, code_oat
 from las.neurons.hg import HG
 from las.neurons.oat import OAT
+from las.neurons.tables import HGTable, OATTable, hg_table, oat_table
 from las.neurons.tally import current_tally
-
-if TYPE_CHECKING:
-    from las.neurons.kernels import HGTable, OATTable
 
 
 def version_of(x: Tensor) -> tuple[int, int | None]:

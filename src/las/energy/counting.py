@@ -9,12 +9,14 @@ from typing import Any
 from torch import nn
 
 from las.errors import LasError
-from las.neurons.tally import SpikeTally, counting
+from las.neurons.tally import SpikeTally, counting, current_tally
 
 
 @contextmanager
 def count_spikes(model: nn.Module) -> Iterator[SpikeTally]:
     """Count spikes and synaptic operations of every forward pass inside the block.
+
+    Of blocks within each other, the innermost one counts.
 
     Arguments:
         model: a converted model.
@@ -34,7 +36,7 @@ def count_spikes(model: nn.Module) -> Iterator[SpikeTally]:
 
     def count_tokens(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         ids = kwargs.get("input_ids", kwargs.get("inputs_embeds", args[0] if args else None))
-        if ids is not None:
+        if ids is not None and current_tally() is tally:
             tally.tokens += ids.shape[0] * ids.shape[1]
 
     hook = model.register_forward_pre_hook(count_tokens, with_kwargs=True)

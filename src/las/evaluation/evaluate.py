@@ -13,6 +13,7 @@ from las.data.sts import read_stsb
 from las.data.wikipedia import articles, raw_pages
 from las.data.windows import evenly_spaced, token_windows
 from las.data.word_pairs import read_word_pairs
+from las.evaluation.anytime import compare_after_each_step
 from las.evaluation.score import Score
 from las.evaluation.similarity import compare_encoders
 from las.evaluation.text import Metric, compare_language_models
@@ -35,6 +36,8 @@ def evaluate(
     - "text": `dump` (a Wikipedia dump, of which the held-out pages are read); `windows` (how
       many, spread evenly over them); `window_tokens`. Gives perplexity on the prose and bits per
       byte on the raw XML.
+    - "anytime": `dump`, `windows`, `window_tokens` as for "text". Gives the perplexity on the prose
+      after each of the T time steps.
     - "similarity": any of `wordsim353`, `simlex999`, `stsb` (files) and `lee` (the directory of
       its two files); `batch_size`; `max_length`.
 
@@ -42,7 +45,12 @@ def evaluate(
         ValueError: an unknown suite, or a field is missing or wrong.
         FileNotFoundError, AssetError: a data set is missing; the message says what to do.
     """
-    suites = {"zero_shot": _zero_shot, "text": _text, "similarity": _similarity}
+    suites = {
+        "zero_shot": _zero_shot,
+        "text": _text,
+        "anytime": _anytime,
+        "similarity": _similarity,
+    }
     return suites[_choice(suite_config, "suite", suites)](
         ann, snn, tokenizer, suite_config, data_root
     )
@@ -93,6 +101,25 @@ def _text(
         score(prose, "wikipedia", "perplexity"),
         score(raw_pages(dump, "held-out"), "wikipedia_xml", "bits_per_byte"),
     ]
+
+
+def _anytime(
+    ann: PreTrainedModel,
+    snn: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    config: Mapping[str, Any],
+    data_root: Path,
+) -> list[Score]:
+    prose = (article.text for article in articles(data_root / _field(config, "dump"), "held-out"))
+    count, length = _field(config, "windows"), _field(config, "window_tokens")
+    windows = list(token_windows(prose, tokenizer, length))
+    return compare_after_each_step(
+        ann,
+        snn,
+        evenly_spaced(windows, count),
+        task="wikipedia",
+        tokens_available=sum(window.predicted_tokens for window in windows),
+    )
 
 
 def _similarity(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -25,7 +25,7 @@ _CHUNK = 64
 
 
 @dataclass(frozen=True)
-class _WindowResult:
+class WindowResult:
     """Sums over the predicted tokens of one window, in nats."""
 
     ann_nll: float
@@ -77,10 +77,36 @@ def compare_language_models(
     seconds = {"ann": 0.0, "snn": 0.0}
     for number, window in enumerate(tqdm(windows, desc=f"{task}: windows", unit="window")):
         where = f"window {number} of {task}"
-        ann_logits = _logits(ann, "ANN", window, where, seconds)
-        snn_logits = _logits(snn, "SNN", window, where, seconds)
-        results.append(_compare(ann_logits, snn_logits, window))
+        ann_logits = logits_of(ann, "ANN", window, where, seconds)
+        snn_logits = logits_of(snn, "SNN", window, where, seconds)
+        results.append(compare_logits(log_probabilities(ann_logits), snn_logits, window))
+    return score_windows(
+        results,
+        windows,
+        task=task,
+        metric=metric,
+        seconds=seconds,
+        tokens_available=tokens_available,
+    )
 
+
+def score_windows(
+    results: Sequence[WindowResult],
+    windows: Sequence[Window],
+    *,
+    task: str,
+    metric: Metric,
+    seconds: Mapping[str, float],
+    tokens_available: int | None = None,
+) -> Score:
+    """The score of what was found on each window; see `compare_language_models`.
+
+    Arguments:
+        results: one for each window.
+        windows: the windows.
+        task, metric, tokens_available: see `compare_language_models`.
+        seconds: computing times of "ann" and "snn".
+    """
     ann_nll = np.array([result.ann_nll for result in results])
     snn_nll = np.array([result.snn_nll for result in results])
     tokens = np.array([window.predicted_tokens for window in windows])
@@ -133,7 +159,7 @@ def compare_language_models(
 
 
 @torch.no_grad()
-def _logits(
+def logits_of(
     model: PreTrainedModel, which: str, window: Window, where: str, seconds: dict[str, float]
 ) -> Tensor:
     """Logits (L - 1, V) that predict the tokens after the first; adds the time they took."""
@@ -149,22 +175,38 @@ def _logits(
     return logits
 
 
-def _compare(ann_logits: Tensor, snn_logits: Tensor, window: Window) -> _WindowResult:
-    snn_logits = snn_logits.to(ann_logits.device)
-    targets = window.input_ids[1:].to(ann_logits.device)
-    sums = torch.zeros(3, dtype=torch.float64, device=ann_logits.device)
+def log_probabilities(logits: Tensor) -> Iterator[Tensor]:
+    """Log-softmax in float64 of logits (tokens, V), some tokens at a time."""
+    for chunk in logits.split(_CHUNK):
+        yield chunk.double().log_softmax(-1)
+
+
+def compare_logits(
+    ann_log_probabilities: Iterable[Tensor], snn_logits: Tensor, window: Window
+) -> WindowResult:
+    """Compare both models' predictions of a window.
+
+    Arguments:
+        ann_log_probabilities: the original's, as `log_probabilities` cuts them.
+        snn_logits: (L - 1, V) of the spiking model.
+        window: its L tokens.
+    """
+    sums = torch.zeros(3, dtype=torch.float64)
     same_top = 0
-    for start in range(0, len(targets), _CHUNK):
-        chunk = slice(start, start + _CHUNK)
-        log_p = ann_logits[chunk].double().log_softmax(-1)  # (tokens, V)
-        log_q = snn_logits[chunk].double().log_softmax(-1)
-        target = targets[chunk, None]
-        sums[0] -= log_p.gather(-1, target).sum()
-        sums[1] -= log_q.gather(-1, target).sum()
-        sums[2] += (log_p.exp() * (log_p - log_q)).sum()
+    targets = window.input_ids[1:].split(_CHUNK)
+    chunks = zip(ann_log_probabilities, snn_logits.split(_CHUNK), targets, strict=True)
+    for log_p, logits, target in chunks:
+        log_q = logits.to(log_p.device).double().log_softmax(-1)  # (tokens, V)
+        place = target[:, None].to(log_p.device)
+        parts = (
+            -log_p.gather(-1, place).sum(),
+            -log_q.gather(-1, place).sum(),
+            (log_p.exp() * (log_p - log_q)).sum(),
+        )
+        sums += torch.stack(parts).cpu()
         same_top += int((log_p.argmax(-1) == log_q.argmax(-1)).sum())
     ann_nll, snn_nll, kl = sums.tolist()
-    return _WindowResult(ann_nll, snn_nll, kl, same_top)
+    return WindowResult(ann_nll, snn_nll, kl, same_top)
 
 
 def _ratio_stderr(numerators: np.ndarray, denominators: np.ndarray) -> float | None:

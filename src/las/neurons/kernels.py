@@ -24,55 +24,6 @@ GROUP = 2**12
 """Elements of whole rows that are worked on at a time where rows are short."""
 
 
-class OATTable(NamedTuple):
-    """An OAT neuron as its kernel reads it.
-
-    Attributes:
-        steps: spacing, raise_by and silent_below (`mt.Thresholds`) of each step, (T, 3).
-        gates: magnitudes that divide the bands, (bands - 1,).
-        units: delta = theta(T)/H of each band, (bands,).
-        largest: the largest representable value.
-        start: what is added to |v(1)|.
-        levels: H.
-        saturated: a membrane potential from which on every step fires its top level.
-    """
-
-    steps: Any
-    gates: Any
-    units: Any
-    largest: float
-    start: float
-    levels: int
-    saturated: float
-
-
-class HGTable(NamedTuple):
-    """An HG neuron as its kernel reads it.
-
-    The first gate is read off the exponent of x, the second one off its leading mantissa bits.
-
-    Attributes:
-        lowest: biased exponent just below the lowest octave, of negative and other inputs, (2,).
-        octaves: for each sign and octave, the central sub-range first and what lies beyond last:
-            64 times the index of its first sub-neuron, plus the shift that leaves the second gate
-            of the mantissa, uint32 (2 * octaves,).
-        sub_neurons: lambda, 2^(T-1)/w, d(1), slope * w / 2^(T-1) of each sub-neuron, (4, N).
-        emits: which of its spikes have a weight: bit 0 the first step, the others a mask for the
-            code of the T - 1 binary steps, (N,) uint32.
-        most: the largest code, 2^(T-1) - 1.
-        low: lower end of the calibrated range.
-        high: upper end of the calibrated range.
-    """
-
-    lowest: Any
-    octaves: Any
-    sub_neurons: Any
-    emits: Any
-    most: float
-    low: float
-    high: float
-
-
 class Scratch(NamedTuple):
     """Memory that a thread works in.
 

@@ -278,6 +278,20 @@ def losslessness(path: Path, series: Sequence[Series], title: str) -> Path:
     return path
 
 
+def anytime(path: Path, series: Sequence[Series], title: str) -> Path:
+    """Mean KL divergence of the SNN's next-token distribution from the ANN's after t of T steps."""
+    with _drawing(path, 6.4, 4.0) as figure:
+        axes = figure.subplots()
+        _draw(axes, series)
+        _integer_ticks(axes, series)
+        axes.set_yscale("log")
+        axes.set_xlabel("time steps t that every neuron has fired in")
+        axes.set_ylabel("mean KL(ANN || SNN) per token, nats")
+        axes.set_title(title)
+        _legend_below(figure, series)
+    return path
+
+
 def _draw(axes: Axes, series: Sequence[Series]) -> None:
     colours = iter(_CYCLE * (1 + len(series) // len(_CYCLE)))
     for line in series:

@@ -109,6 +109,63 @@ def losslessness_of_similarity(results: Results) -> Table:
     )
 
 
+def anytime(results: Results) -> Table:
+    """Language models read off after each of their T time steps."""
+    rows = []
+    for cell in _ordered(results):
+        ratio = None if cell.energy is None else cell.energy.total.ratio
+        for t, score in cell.after_steps:
+            _, whole = cell.after_steps[-1]
+            share = score.extra["sops_per_token"] / whole.extra["sops_per_token"]
+            error = score.extra.get("relative_change_stderr_percent")
+            rows.append(
+                Row(
+                    (
+                        cell.title,
+                        task_title(score.task),
+                        cell.time_steps,
+                        cell.levels,
+                        t,
+                        Number(score.ann, spec=".3f"),
+                        Number(score.snn, spec=",.3f"),
+                        Number(score.extra["relative_change_percent"], error, "+,.3f"),
+                        None if score.kl is None else Number(score.kl, spec=".2e"),
+                        _percent(score.agreement),
+                        score.items,
+                        Number(score.extra["spikes_per_token"], spec=",.0f"),
+                        None if ratio is None else Number(ratio * share, spec=".3f"),
+                    )
+                )
+            )
+    return Table(
+        slug="anytime",
+        title="After each time step",
+        columns=(
+            "Model",
+            "Text",
+            "T",
+            "H",
+            "t",
+            "Perplexity ANN",
+            "Perplexity SNN",
+            "Change, %",
+            "KL(ANN || SNN), nats",
+            "Same top-1 token, %",
+            "Tokens",
+            "Spikes per token",
+            "E_snn/E_ann",
+        ),
+        rows=tuple(rows),
+        notes=(
+            "One conversion, stopped: every neuron has fired in the first t of its T time steps, "
+            "with the thresholds of all T, and is silent in the others. A conversion for t steps "
+            "chooses its thresholds for them and loses less. Energy: Eq. 25 with the synaptic "
+            "operations up to step t.",
+        ),
+        text_columns=2,
+    )
+
+
 _SPIKING_COLUMNS = ("Spikes per value", "Out of range", "E_snn/E_ann")
 _SPIKING_NOTE = (
     "Spikes per value: mean over all values coded, MT, OAT and HG neurons together. Out of range: "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+from las.evaluation.anytime import AFTER
 from las.evaluation.score import Score
 from las.reporting.cited_rows import cited_table
 from las.reporting.results import CellResult, Results
@@ -57,6 +58,8 @@ def task_title(task: str) -> str:
 
 def metric_title(metric: str) -> str:
     """A metric's name as shown."""
+    if metric.startswith(AFTER):
+        return f"perplexity after {metric.removeprefix(AFTER)} steps"
     return _METRICS.get(metric, metric)
 
 

@@ -96,8 +96,13 @@ def _sections(results: Results, shown: Illustrations, directory: Path) -> list[S
             tables=[
                 own_tables.losslessness_of_text(results),
                 own_tables.losslessness_of_similarity(results),
+                own_tables.anytime(results),
             ],
-            pictures=[*_losslessness(results, directory), *_steps(results, directory)],
+            pictures=[
+                *_losslessness(results, directory),
+                *_anytime(results, directory),
+                *_steps(results, directory),
+            ],
             folded=[own_tables.all_scores(results)],
         ),
         Section(
@@ -158,6 +163,26 @@ def _losslessness(results: Results, directory: Path) -> list[Picture]:
             "KL divergence against T",
             "Mean KL divergence of the SNN's next-token distribution from the ANN's, on text held "
             "out from calibration. Logarithmic axis: each step down is a factor of ten.",
+        )
+    ]
+
+
+def _anytime(results: Results, directory: Path) -> list[Picture]:
+    series = []
+    for cell in results.cells:
+        points = [(t, score.kl) for t, score in cell.after_steps if score.kl]
+        if points:
+            name = f"{cell.title}, T = {cell.time_steps}, H = {cell.levels}"
+            series.append(Series(name, [t for t, _ in points], [kl for _, kl in points]))
+    if not series:
+        return []
+    path = figures.anytime(directory / "anytime.png", series, "KL after each time step")
+    return [
+        Picture(
+            path,
+            "KL after each time step",
+            "One conversion, read off after t of its T time steps: every neuron has fired in the "
+            "first t of them and keeps the thresholds of all T.",
         )
     ]
 

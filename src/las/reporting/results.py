@@ -58,6 +58,12 @@ class CellResult:
         """The scores of one metric."""
         return [score for score in self.scores if score.metric == metric]
 
+    @property
+    def after_steps(self) -> list[tuple[int, Score]]:
+        """t and the score after t of the T time steps, in rising order, where this was measured."""
+        found = [(int(s.extra["after_steps"]), s) for s in self.scores if "after_steps" in s.extra]
+        return sorted(found, key=lambda item: item[0])
+
 
 @dataclass(frozen=True)
 class Results:

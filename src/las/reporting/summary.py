@@ -55,7 +55,7 @@ def _lost(first: CellResult, cells: list[CellResult]) -> Table:
     rows = []
     for cell in cells:
         for score in cell.scores:
-            if score.metric == "pearson":
+            if score.metric == "pearson" or "after_steps" in score.extra:
                 continue
             ann, snn = ann_number(score), snn_number(score)
             digits = "+.3f" if score.metric in ("perplexity", "bits_per_byte") else "+.2f"

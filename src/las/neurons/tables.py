@@ -1,0 +1,122 @@
+"""Neurons as the fused path reads them: thresholds and sub-ranges in arrays."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from las.neurons import mt
+from las.neurons.hg import HG
+from las.neurons.oat import OAT
+
+
+class OATTable(NamedTuple):
+    """An OAT neuron as its kernel reads it.
+
+    Attributes:
+        steps: spacing, raise_by and silent_below (`mt.Thresholds`) of each step, (T, 3).
+        gates: magnitudes that divide the bands, (bands - 1,).
+        units: delta = theta(T)/H of each band, (bands,).
+        largest: the largest representable value.
+        start: what is added to |v(1)|.
+        levels: H.
+        saturated: a membrane potential from which on every step fires its top level.
+    """
+
+    steps: Any
+    gates: Any
+    units: Any
+    largest: float
+    start: float
+    levels: int
+    saturated: float
+
+
+class HGTable(NamedTuple):
+    """An HG neuron as its kernel reads it.
+
+    The first gate is read off the exponent of x, the second one off its leading mantissa bits.
+
+    Attributes:
+        lowest: biased exponent just below the lowest octave, of negative and other inputs, (2,).
+        octaves: for each sign and octave, the central sub-range first and what lies beyond last:
+            64 times the index of its first sub-neuron, plus the shift that leaves the second gate
+            of the mantissa, uint32 (2 * octaves,).
+        sub_neurons: lambda, 2^(T-1)/w, d(1), slope * w / 2^(T-1) of each sub-neuron, (4, N).
+        emits: which of its spikes have a weight: bit 0 the first step, the others a mask for the
+            code of the T - 1 binary steps, (N,) uint32.
+        most: the largest code, 2^(T-1) - 1.
+        low: lower end of the calibrated range.
+        high: upper end of the calibrated range.
+    """
+
+    lowest: Any
+    octaves: Any
+    sub_neurons: Any
+    emits: Any
+    most: float
+    low: float
+    high: float
+
+
+@lru_cache(maxsize=2**14)
+def oat_table(neuron: OAT, stop: int | None = None) -> OATTable:
+    """An OAT neuron, stopped after the first `stop` of its T time steps, as the kernels read it."""
+    steps = range(1, 1 + (stop or neuron.time_steps))
+    return OATTable(
+        steps=np.array(
+            [mt.thresholds_at(t, neuron.time_steps, neuron.levels, neuron.rounding) for t in steps]
+        ),
+        gates=np.array(neuron.gates, dtype=np.float64),
+        units=np.array([band.delta for band in neuron.bands]),
+        largest=neuron.largest,
+        start=mt.initial_raise(neuron.levels, neuron.rounding),
+        levels=neuron.levels,
+        saturated=(2 * neuron.levels - 1) * 2.0**neuron.time_steps,
+    )
+
+
+@lru_cache(maxsize=1024)
+def hg_table(neuron: HG, dtype: torch.dtype, stop: int | None = None) -> HGTable:
+    """An HG neuron, stopped after its first `stop` time steps, as the kernels for a dtype read it.
+
+    As theta(t) does not depend on T, it is the neuron with T = `stop`.
+    """
+    narrow = dtype == torch.float32
+    bias, mantissa = (127, 23) if narrow else (1023, 52)
+    length = 2 + max(len(octaves.splits) for _, octaves in neuron.sides)
+    sides: dict[int, tuple[int, Any]] = {}
+    places: list[Any] = []  # of each sub-neuron in the neuron's arrays, -1 for a silent one
+    size = 0
+    for sign, octaves in neuron.sides:
+        cells = [1, *(2**split for split in octaves.splits)]
+        starts = len(places) + np.concatenate([[0], np.cumsum(cells)])
+        places += range(size, size + sum(cells))
+        size += sum(cells)
+        if octaves.silent_beyond:
+            places.append(-1)
+        firsts = np.full(length, len(places) - 1)  # the outermost one, which saturates or is silent
+        firsts[: len(cells)] = starts[:-1]
+        shifts = np.full(length, mantissa)  # leave nothing: one sub-range alone
+        shifts[1 : len(cells)] -= np.array(octaves.splits, dtype=np.int64)
+        sides[sign] = (octaves.lowest + bias - 1, 64 * firsts + shifts)
+    both = [sides.get(sign) or sides[-sign] for sign in (-1, 1)]  # one side may serve all inputs
+    codes = 2.0 ** ((stop or neuron.time_steps) - 1)
+    per_width = codes / neuron.width
+    rows = np.stack([neuron.left, per_width, neuron.offset, neuron.slope / per_width])
+    rows = np.concatenate([rows, np.zeros((4, 1))], axis=1)[:, places]
+    rows = rows.astype(np.float32 if narrow else np.float64)
+    first, later = (rows[2] != 0).astype(np.uint32), (rows[3] != 0).astype(np.uint32)
+    integer = np.int32 if narrow else np.int64
+    return HGTable(
+        lowest=np.array([lowest for lowest, _ in both], dtype=integer),
+        octaves=np.concatenate([packed for _, packed in both]).astype(np.uint32),
+        sub_neurons=np.ascontiguousarray(rows),
+        emits=first | later * np.uint32(2 * (int(codes) - 1)),
+        most=codes - 1,
+        low=neuron.low,
+        high=neuron.high,
+    )

@@ -1,0 +1,143 @@
+"""The fused path in PyTorch operations, for devices and dtypes that the CPU kernels do not serve.
+
+The same tables and the same arithmetic as in `kernels`. On a GPU the operations of a neuron are
+compiled into one, which reads and writes each tensor once; thresholds are arguments of it, so that
+all sites and all lengths share one build. Elsewhere they run one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from las.neurons.coded import Coded
+from las.neurons.hg import HG
+from las.neurons.hg import out_of_range as beyond_range
+from las.neurons.oat import OAT
+from las.neurons.oat import out_of_range as beyond_largest
+from las.neurons.tables import hg_table, oat_table
+
+Function = Callable[..., tuple[Tensor, Tensor | None]]
+
+
+def code_oat(x: Tensor, neuron: OAT, count: bool, stop: int | None) -> Coded:
+    """See `las.neurons.fused.code_oat`."""
+    wide = _wide(x)
+    table = oat_table(neuron, stop)
+    steps = tuple(map(tuple, table.steps.tolist()))
+    bands = _tensors(x.device, wide.dtype, neuron.gates, tuple(table.units.tolist()))
+    function = _oat(steps, table.start, table.levels, table.saturated, count)
+    value, counts = _run(function, x.device, wide.reshape(-1), *bands)
+    return _coded(x, value, counts, beyond_largest(x, neuron))
+
+
+def code_hg(x: Tensor, neuron: HG, count: bool, stop: int | None) -> Coded:
+    """See `las.neurons.fused.code_hg`."""
+    wide = _wide(x)
+    function = _hg(neuron.time_steps if stop is None else stop, count)
+    tables = _hg_tensors(neuron, wide.dtype, stop, x.device)
+    value, counts = _run(function, x.device, wide.reshape(-1), *tables)
+    return _coded(x, value, counts, beyond_range(wide, neuron))
+
+
+def _wide(x: Tensor) -> Tensor:
+    """Neuron arithmetic is float32 at least, whatever the dtype of the weights."""
+    return x if x.dtype in (torch.float32, torch.float64) else x.float()
+
+
+def _coded(x: Tensor, value: Tensor, counts: Tensor | None, outside: Tensor) -> Coded:
+    value = value.view(x.shape).to(x.dtype)
+    if counts is None:
+        return Coded(value)
+    spikes = int(counts.sum(dtype=torch.int64))
+    return Coded(value, counts.view(x.shape), spikes, int(outside.sum()))
+
+
+def _run(function: Function, device: torch.device, *tensors: Tensor) -> Any:
+    return (_compiled(function) if device.type == "cuda" else function)(*tensors)
+
+
+@lru_cache(maxsize=64)
+def _compiled(function: Function) -> Function:
+    return torch.compile(function, dynamic=True)
+
+
+@lru_cache(maxsize=64)
+def _oat(
+    steps: tuple[tuple[float, ...], ...], start: float, levels: int, saturated: float, count: bool
+) -> Function:
+    """Sum over T of the weighted spikes of any OAT neurons that differ in their bands only."""
+
+    def sum_spikes(x: Tensor, gates: Tensor, inverses: Tensor, units: Tensor) -> Any:
+        magnitude = x.abs()
+        band = torch.bucketize(magnitude, gates, right=True)
+        v = first = (magnitude * inverses[band] + start).clamp_max(saturated)
+        counts = torch.zeros_like(x, dtype=torch.int8) if count else None
+        for spacing, raise_by, silent_below in steps:
+            level = torch.floor((v + raise_by) / spacing).clamp(levels, 2 * levels - 1)
+            fires = v >= silent_below
+            v = torch.where(fires, v - level * spacing, v)
+            if counts is not None:
+                counts = counts + fires
+        return torch.copysign((first - v) * units[band], x), counts
+
+    return sum_spikes
+
+
+@lru_cache(maxsize=64)
+def _hg(time_steps: int, count: bool) -> Function:
+    """Sum over T of the weighted spikes of any HG neurons."""
+    most = 2 ** (time_steps - 1) - 1
+
+    def sum_spikes(
+        x: Tensor, lowest: Tensor, octaves: Tensor, sub_neurons: Tensor, emits: Tensor
+    ) -> Any:
+        narrow = x.dtype == torch.float32
+        mantissa = 23 if narrow else 52
+        bits = x.view(torch.int32 if narrow else torch.int64).to(torch.int64)
+        sides = octaves.shape[0] // 2
+        side = (~(x < 0)).to(torch.int64)
+        octave = ((bits >> mantissa) & (0xFF if narrow else 0x7FF)) - lowest[side]
+        packed = octaves[octave.clamp(0, sides - 1) + side * sides]
+        chosen = (packed >> 6) + ((bits & ((1 << mantissa) - 1)) >> (packed & 63))
+        left, per_width, offset, slope = sub_neurons[:, chosen]
+        code = torch.floor((x - left) * per_width)
+        code = torch.where(code > 0, code, 0).clamp_max(most)
+        value = torch.where(x.isnan(), x, offset + slope * code)
+        if not count:
+            return value, None
+        ones = code.to(torch.int64).clamp_max(most) & (emits[chosen] >> 1)
+        ones = ones - ((ones >> 1) & 0x55555555)
+        ones = (ones & 0x33333333) + ((ones >> 2) & 0x33333333)
+        ones = (ones + (ones >> 4)) & 0x0F0F0F0F
+        ones = ((ones * 0x01010101) & 0xFFFFFFFF) >> 24
+        return value, (ones + (emits[chosen] & 1)).to(torch.int8)
+
+    return sum_spikes
+
+
+@lru_cache(maxsize=2**14)
+def _tensors(
+    device: torch.device, dtype: torch.dtype, gates: tuple[float, ...], units: tuple[float, ...]
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Gates, 1/delta and delta of each band."""
+    inverses = tuple(1 / unit for unit in units)
+    columns = [torch.tensor(part, dtype=dtype, device=device) for part in (gates, inverses, units)]
+    return columns[0], columns[1], columns[2]
+
+
+@lru_cache(maxsize=256)
+def _hg_tensors(
+    neuron: HG, dtype: torch.dtype, stop: int | None, device: torch.device
+) -> tuple[Tensor, ...]:
+    """The arrays of `HGTable`."""
+    table = hg_table(neuron, dtype, stop)
+    integers = [table.lowest, table.octaves, table.emits]
+    lowest, octaves, emits = (
+        torch.from_numpy(part.astype("int64")).to(device) for part in integers
+    )
+    return lowest, octaves, torch.from_numpy(table.sub_neurons).to(device), emits

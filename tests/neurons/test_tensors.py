@@ -1,0 +1,83 @@
+"""The fused path in PyTorch operations: the kernels' twin on other devices."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch._dynamo.testing import CompileCounterWithBackend
+
+from las.fitting import FUNCTIONS, fit
+from las.neurons import HG, OAT, code_hg, code_oat, tensors
+
+OATS = [
+    OAT((2.0, 40.0), (1.5,), 16, 5),
+    OAT((2.0,), (), 8, 1, "floor"),
+    OAT((1.0, 9.0, 300.0), (0.7, 8.0), 12, 15, "half_step"),
+]
+
+
+@pytest.fixture(scope="module")
+def silu() -> HG:
+    return fit(FUNCTIONS["silu"], -30.0, 200.0, 16).neuron
+
+
+@pytest.fixture(scope="module")
+def exponential() -> HG:
+    return fit(FUNCTIONS["exp"], -60.0, 0.0, 16).neuron
+
+
+def values(dtype: torch.dtype) -> torch.Tensor:
+    torch.manual_seed(0)
+    special = torch.tensor([0.0, -0.0, torch.inf, -torch.inf, torch.nan, 1e30, -1e-40, 1.5, -0.7])
+    return torch.cat([torch.randn(500) * torch.logspace(-4, 3, 500), special]).to(dtype)
+
+
+def assert_same(a, b) -> None:
+    assert torch.equal(a.value.nan_to_num(nan=7e7), b.value.nan_to_num(nan=7e7))
+    assert torch.equal(a.counts, b.counts)
+    assert (a.spikes, a.out_of_range) == (b.spikes, b.out_of_range)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("stop", [None, 1, 5])
+@pytest.mark.parametrize("neuron", OATS)
+def test_oat_neurons_do_what_the_kernel_does(neuron: OAT, stop, dtype) -> None:
+    x = values(dtype)
+    assert_same(tensors.code_oat(x, neuron, True, stop), code_oat(x, neuron, True, stop))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("stop", [None, 1, 5])
+@pytest.mark.parametrize("function", ["silu", "exponential"])
+def test_hg_neurons_do_what_the_kernel_does(function, stop, dtype, request) -> None:
+    neuron = request.getfixturevalue(function)
+    x = values(dtype)
+    assert_same(tensors.code_hg(x, neuron, True, stop), code_hg(x, neuron, True, stop))
+
+
+@pytest.mark.parametrize("count", [True, False])
+def test_all_lengths_and_all_sites_share_one_build(count, monkeypatch, silu) -> None:
+    """As on a GPU, but for the last stage of the compiler."""
+    backend = CompileCounterWithBackend("aot_eager")
+    compiled: dict[object, object] = {}
+
+    def compile_once(function):
+        if function not in compiled:
+            compiled[function] = torch.compile(function, dynamic=True, backend=backend)
+        return compiled[function]
+
+    monkeypatch.setattr(tensors, "_run", lambda f, device, *args: compile_once(f)(*args))
+    torch._dynamo.reset()
+    builds = []
+    for length in (7, 64, 1000, 33):
+        x = torch.randn(length) * 3
+        for neuron in (OATS[0], OAT((3.0, 90.0), (2.5,), 16, 5)):
+            expected = code_oat(x, neuron, count)
+            assert torch.equal(tensors.code_oat(x, neuron, count, None).value, expected.value)
+        assert torch.equal(
+            tensors.code_hg(x, silu, count, None).value, code_hg(x, silu, count).value
+        )
+        builds.append(backend.frame_count)
+    assert len(compiled) == 2  # one for OAT and one for HG neurons
+    assert builds[0] > 0
+    assert builds == builds[:1] * 4
