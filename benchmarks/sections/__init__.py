@@ -9,6 +9,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "forward": (LANGUAGE_MODEL,),
     "encoder": (ENCODER,),
     "generation": (LANGUAGE_MODEL,),
+    "profile": (LANGUAGE_MODEL, ENCODER),
     "memory": (LANGUAGE_MODEL,),
     "simulator": (LANGUAGE_MODEL,),
     "calibration": (LANGUAGE_MODEL,),

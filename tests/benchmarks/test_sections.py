@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from benchmarks.records import COUNTING, SNN
-from benchmarks.sections import SECTIONS, gpu
+from benchmarks.sections import ENCODER, LANGUAGE_MODEL, SECTIONS, gpu
+from benchmarks.sections.profile import PARTS, REST
 from las.conversion import is_spiking
 
 
@@ -52,6 +53,16 @@ def test_generation(trained):
     (case,) = measure("generation", trained, prompt=4, count=3)
     assert case.tokens == 3
     assert case.ratios(SNN).count == 1
+
+
+def test_every_kernel_is_a_part_of_the_profile(trained):
+    cases = [(LANGUAGE_MODEL, 1, 16), (ENCODER, 2, 16)]
+    language, counting, encoder, _ = measure("profile", trained, cases=cases)
+    assert counting.name == f"{LANGUAGE_MODEL}, 1 x 16, counting"
+    shown = {comparison.measured for case in (language, encoder) for comparison in case.comparisons}
+    assert shown == {*PARTS, REST}
+    assert language.series["gate neurons"][0] > 0 == encoder.series["gate neurons"][0]
+    assert encoder.series["activation neurons"][0] > 0
 
 
 def test_simulator(trained):

@@ -35,6 +35,13 @@ def padded() -> Tensor:
     return mask
 
 
+def sees_nothing() -> Tensor:
+    """No query of the first text is allowed any key."""
+    mask = causal().repeat(B, 1, 1, 1)
+    mask[0] = LOWEST
+    return mask
+
+
 MASKS = {
     "bidirectional": None,
     "causal": causal(),
@@ -43,6 +50,8 @@ MASKS = {
     "boolean": torch.ones(L, L).tril().bool()[None, None],
     "biased": causal() + torch.linspace(-2, 2, L).double(),
 }
+IN_BLOCKS = {name: mask for name, mask in MASKS.items() if name != "biased"}
+"""Where a mask adds a bias, the fused path computes site by site, on all keys at once."""
 
 
 def reference(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
@@ -79,6 +88,17 @@ def test_the_size_of_the_blocks_changes_nothing(
     assert {n: s.spikes for n, s in blocks.sites.items()} == {
         n: s.spikes for n, s in whole.sites.items()
     }
+
+
+@pytest.mark.parametrize("block", [1, 150])
+@pytest.mark.parametrize("mask", [*IN_BLOCKS.values(), sees_nothing()], ids=[*IN_BLOCKS, "blind"])
+def test_both_paths_agree_block_by_block(
+    spiking, assert_one_truth, monkeypatch, mask: Tensor | None, block: int
+) -> None:
+    """A block of queries that see nothing is one of them."""
+    monkeypatch.setattr(attention, "BLOCK", block)
+    attend = spiking(SpikingAttention())
+    assert_one_truth(lambda: attend(*operands(2), mask, D**-0.5))
 
 
 def test_with_a_cache_there_are_more_keys_than_queries(spiking, assert_one_truth) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import islice
+from itertools import islice, pairwise
 
 import numpy as np
 import pytest
@@ -93,7 +93,7 @@ class TestBothPopulations:
     def test_no_spike_is_taken_back(self, code, neuron) -> None:
         x = torch.randn(500).abs()
         counts = [code(x, neuron, count=True, stop=t).counts for t in range(1, 17)]
-        for fewer, more in zip(counts, counts[1:], strict=False):
+        for fewer, more in pairwise(counts):
             assert ((more - fewer == 0) | (more - fewer == 1)).all()
 
     def test_without_kernels_it_is_the_same(self, code, neuron, monkeypatch) -> None:

@@ -44,7 +44,6 @@ def stop_after(model: nn.Module, t: int) -> Iterator[None]:
         LasError: the model has no spiking neurons.
         ValueError: t is not among its time steps.
     """
-    _need_spikes(model)
     steps = time_steps(model)
     if not 1 <= t <= steps:
         raise ValueError(f"the model has time steps 1 to {steps}, it cannot stop after {t}")
@@ -53,7 +52,8 @@ def stop_after(model: nn.Module, t: int) -> Iterator[None]:
 
 
 def time_steps(model: nn.Module) -> int:
-    """T of a converted model; a CalibrationError if its neurons have no parameters yet."""
+    """T of a converted model; an error if it has no neurons, or they have no parameters yet."""
+    _need_spikes(model)
     sites = (module for module in model.modules() if isinstance(module, OATSite | HGSite))
     return min(
         (site.calibrated() if isinstance(site, OATSite) else site.fitted()).time_steps
