@@ -1,6 +1,7 @@
 # make repro   everything from nothing: environment, models, data, conversion, scores, report
 # make test    lint, types, and all tests
 # make quick   the quick tests alone
+# make bench   time and memory as ratios to the original models, after make repro
 # make clean   remove all that these commands made
 
 PYTHON ?= python3
@@ -17,7 +18,7 @@ export WANDB_SILENT := true
 export MALLOC_MMAP_MAX_ := 0
 export MALLOC_TRIM_THRESHOLD_ := -1
 
-.PHONY: repro test quick clean dvc
+.PHONY: repro test quick bench clean dvc
 
 repro: $(READY) dvc
 	dvc repro
@@ -31,6 +32,9 @@ test: $(READY) dvc
 
 quick: $(READY) dvc
 	pytest -m "not slow"
+
+bench: $(READY)
+	python -m benchmarks
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one with: make PYTHON=python3.11 ...")'
