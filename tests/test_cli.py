@@ -118,6 +118,20 @@ def test_evaluate_sets_the_two_models_side_by_side(
     assert values["same top-1 token"].endswith("%")
 
 
+def test_evaluate_after_each_time_step(
+    files: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, out, _ = run(
+        capsys,
+        *("evaluate", files["llama"], "--adapter", files["llama-las"], "--each-step"),
+        *("--text", files["text"], "--windows", "2", "--length", "40"),
+    )
+    assert status == 0
+    rows = [line.split() for line in out.splitlines()[2:]]
+    assert [int(row[0]) for row in rows] == list(range(1, len(rows) + 1))
+    assert float(rows[-1][2]) < 1e-3 < float(rows[0][2])
+
+
 @pytest.mark.parametrize(
     ("name", "kinds"),
     [

@@ -87,6 +87,10 @@ def _parser() -> argparse.ArgumentParser:
             "--text", metavar="FILE", type=Path, required=True, help="UTF-8 text, unseen so far"
         )
         _add_sizes(command, SCORED_WINDOWS)
+        if name == "evaluate":
+            command.add_argument(
+                "--each-step", action="store_true", help="after each of the T time steps"
+            )
     return parser
 
 
@@ -150,6 +154,7 @@ def _audit(options: argparse.Namespace) -> None:
 
 def _evaluate(options: argparse.Namespace) -> None:
     from las.conversion.adapter import load
+    from las.evaluation.anytime import compare_after_each_step
     from las.evaluation.text import compare_language_models
 
     _need_file(options.text)
@@ -160,13 +165,18 @@ def _evaluate(options: argparse.Namespace) -> None:
             "scores causal language models; for encoders see las.evaluation.similarity"
         )
     snn = load(_load_model(options.model), options.adapter)
-    score = compare_language_models(
-        ann,
-        snn,
-        _windows(ann, tokenizer, options),
-        task=options.text.name,
-        metric="perplexity",
-    )
+    windows, task = _windows(ann, tokenizer, options), options.text.name
+    if options.each_step:
+        scores = compare_after_each_step(ann, snn, windows, task=task)
+        print(f"perplexity, ANN       {scores[0].ann:.5g}")
+        print(" t   perplexity, SNN   KL(ANN || SNN)   same top-1 token   spikes per token")
+        for t, score in enumerate(scores, start=1):
+            print(
+                f"{t:2}   {score.snn:15.5g}   {score.kl:14.3g}   {score.agreement:16.2%}   "
+                f"{score.extra['spikes_per_token']:16,.0f}"
+            )
+        return
+    score = compare_language_models(ann, snn, windows, task=task, metric="perplexity")
     change = f"{score.extra['relative_change_percent']:+.4f} %"
     if "relative_change_stderr_percent" in score.extra:
         change += f" (± {score.extra['relative_change_stderr_percent']:.4f} %)"

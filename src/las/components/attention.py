@@ -144,7 +144,10 @@ class SpikingAttention(nn.Module):
         bias: Tensor | None,
         scale: float,
     ) -> Tensor:
-        """The step simulator, on the same blocks: it holds the T increments of one at a time."""
+        """The step simulator, on the same blocks: it holds the T increments of one at a time.
+
+        Keys beyond the last one that a block sees are silent, and cause no work.
+        """
         batch, heads, queries, _ = query.shape
         key_heads, keys = key.value.shape[1:3]
         shape = (batch, heads, queries, keys)
