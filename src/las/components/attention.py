@@ -12,7 +12,7 @@ from las.components.cache import Operand
 from las.components.modes import observer, simulating
 from las.components.saa import multiply_steps
 from las.components.site import OATSite, accumulate
-from las.components.softmax import SpikingSoftmax
+from las.components.softmax import SpikingSoftmax, hidden_entries
 from las.components.visibility import Visibility
 from las.errors import UnsupportedModelError
 from las.neurons.coded import Coded
@@ -132,7 +132,7 @@ class SpikingAttention(nn.Module):
             scores += bias
         if allowed is not None:
             scores.masked_fill_(~allowed, -torch.inf)
-        p = self.probability(self.softmax(scores))
+        p = self.probability(self.softmax(scores), hidden_entries(scores))
         return p.value @ _expand(value, groups), p.spikes
 
     def _simulate(
@@ -168,7 +168,8 @@ class SpikingAttention(nn.Module):
             products = multiply_steps(asking, transposed, torch.matmul)
             scores = _weigh(products, scale, None if bias is None else bias[part, :, block, :end])
             softened = self.softmax.simulate(scores, None if mask is None else mask[..., :end])
-            weighing = self.probability.steps(accumulate(softened))
+            hidden = 0 if mask is None else int((~mask[..., :end]).sum())
+            weighing = self.probability.steps(accumulate(softened), hidden=hidden)
             weighed = multiply_steps(weighing, arriving(value, part, end), torch.matmul)
             context[part, :, block] = accumulate(weighed)
         return context

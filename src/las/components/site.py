@@ -54,8 +54,13 @@ class OATSite(nn.Module):
         self.channel_weights: Tensor | None = None
         self._shared: tuple[weakref.ref[Tensor], tuple[int, int | None], Coded, int] | None = None
 
-    def forward(self, x: Tensor) -> Coded:
-        """The fused path: code x, any shape."""
+    def forward(self, x: Tensor, hidden: int = 0) -> Coded:
+        """The fused path.
+
+        Arguments:
+            x: input, any shape.
+            hidden: how many entries a mask hides; they are no activations.
+        """
         if (watch := observer()) is not None:
             watch.observe(self, x)
             return Coded(x)
@@ -64,21 +69,23 @@ class OATSite(nn.Module):
         tally = current_tally()
         coded = code_oat(x, self.calibrated(), tally is not None, stopped())
         if tally is not None:
-            self.count(coded.value.numel(), coded.spikes, coded.out_of_range)
+            self.count(x.numel() - hidden, coded.spikes, coded.out_of_range)
         if self.fan_out > 1:
             self._shared = (weakref.ref(x), version_of(x), coded, self.fan_out - 1)
         return coded
 
-    def steps(self, x: Tensor, count: bool = True) -> Iterator[Tensor]:
+    def steps(self, x: Tensor, count: bool = True, hidden: int = 0) -> Iterator[Tensor]:
         """The step simulator: the weighted spikes theta(t) X_s(t) of t = 1 .. T.
 
         Arguments:
             x: input, any shape.
             count: whether these spikes count; those of a shared population count once.
+            hidden: see `forward`.
         """
         neuron = self.calibrated()
         train = islice(oat.spike_train(x, neuron), stopped())
-        return _counted_steps(self, oat.out_of_range(x, neuron), train) if count else train
+        outside = oat.out_of_range(x, neuron)
+        return _counted_steps(self, outside, train, hidden) if count else train
 
     def table(self) -> OATTable:
         """The neuron as the kernels read it."""
@@ -126,22 +133,22 @@ class HGSite(nn.Module):
         self.name = ""
         self.neuron: HG | None = None
 
-    def forward(self, x: Tensor) -> Coded:
-        """The fused path: f_hat(x), any shape."""
+    def forward(self, x: Tensor, hidden: int = 0) -> Coded:
+        """The fused path, f_hat(x); arguments as for `OATSite`."""
         if (watch := observer()) is not None:
             watch.observe(self, x)
             return Coded(FUNCTIONS[self.function].evaluate(x))
         tally = current_tally()
         coded = code_hg(x, self.fitted(), tally is not None, stopped())
         if tally is not None:
-            self.count(coded.value.numel(), coded.spikes, coded.out_of_range)
+            self.count(x.numel() - hidden, coded.spikes, coded.out_of_range)
         return coded
 
-    def steps(self, x: Tensor) -> Iterator[Tensor]:
+    def steps(self, x: Tensor, hidden: int = 0) -> Iterator[Tensor]:
         """The step simulator: the weighted spikes d(t) s(t) of t = 1 .. T."""
         neuron = self.fitted()
         train = islice(hg.spike_train(x, neuron), stopped())
-        return _counted_steps(self, hg.out_of_range(x, neuron), train)
+        return _counted_steps(self, hg.out_of_range(x, neuron), train, hidden)
 
     def table(self, dtype: torch.dtype) -> HGTable:
         """The neuron as the kernels for inputs of a dtype read it."""
@@ -161,7 +168,7 @@ class HGSite(nn.Module):
 
 
 def _counted_steps(
-    site: OATSite | HGSite, outside: Tensor, train: Iterator[Tensor]
+    site: OATSite | HGSite, outside: Tensor, train: Iterator[Tensor], hidden: int
 ) -> Iterator[Tensor]:
     """Pass a spike train on and count its spikes and out-of-range inputs."""
     counts = current_tally() is not None
@@ -171,7 +178,7 @@ def _counted_steps(
             spikes += int(torch.count_nonzero(weighted))
         yield weighted
     if counts:
-        site.count(outside.numel(), spikes, int(outside.sum()))
+        site.count(outside.numel() - hidden, spikes, int(outside.sum()))
 
 
 def accumulate(train: Iterator[Tensor]) -> Tensor:

@@ -33,7 +33,7 @@ class SpikingSoftmax(nn.Module):
             z: (..., keys); masked entries are -inf.
         """
         peak = z.amax(-1, keepdim=True).nan_to_num(neginf=0.0)
-        exponentials = self.exp(z - peak)
+        exponentials = self.exp(z - peak, hidden_entries(z))
         inverse = self.reciprocal(exponentials.value.sum(-1, keepdim=True))
         if current_tally() is not None:
             kept = torch.count_nonzero(torch.isfinite(z), dim=-1)[..., None]
@@ -75,9 +75,9 @@ class SpikingSoftmax(nn.Module):
         if current_tally() is not None:
             queries = scores.numel() // scores.shape[-1]
             exponentials, inverse, coded, (products, kept) = counted.sum(0).reshape(4, 2).tolist()
-            self.exp.count(scores.numel(), *exponentials)
+            self.exp.count(kept, *exponentials)
             self.reciprocal.count(queries, *inverse)
-            reader.count(scores.numel(), *coded)
+            reader.count(kept, *coded)
             self.count(2 * exponentials[0] + products, kept, queries)
             return coded[0]
         return 0
@@ -104,11 +104,17 @@ class SpikingSoftmax(nn.Module):
         Yields:
             The increments of the probabilities.
         """
-        exponentials = list(self.exp.steps(accumulate(subtract_running_max(z, allowed))))
+        corrected = accumulate(subtract_running_max(z, allowed))
+        exponentials = list(self.exp.steps(corrected, hidden_entries(corrected)))
         inverse = self.reciprocal.steps(
             accumulate(spikes.sum(-1, keepdim=True) for spikes in exponentials)
         )
         yield from multiply_steps(iter(exponentials), inverse, torch.mul)
+
+
+def hidden_entries(z: Tensor) -> int:
+    """How many scores a mask hides, i.e. has set to -inf; 0 where nobody counts."""
+    return 0 if current_tally() is None else int(torch.isneginf(z).sum())
 
 
 def subtract_running_max(z: Iterable[Tensor], allowed: Tensor | None) -> Iterator[Tensor]:

@@ -16,7 +16,7 @@ class SiteCount:
     Attributes:
         kind: "mt", "oat", or "hg:<function>".
         time_steps: T of the neurons at this site.
-        activations: scalar inputs coded.
+        activations: scalar inputs coded, those that a mask hides left out.
         spikes: spikes emitted, whatever their sign and level.
         out_of_range: inputs beyond the largest representable value or the calibrated range.
     """
