@@ -9,6 +9,7 @@ from typing import Literal, get_args
 from las.neurons.mt import Rounding, check_steps
 
 ThresholdRule = Literal["error", "paper", "released"]
+Vision = Literal["spiking", "analog"]
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,8 @@ class SpikeConfig:
         margin: the largest representable value over the largest one seen in calibration.
         budgets: error budgets [absolute, relative] of HG functions, where the defaults of
             `las.fitting.functions` do not suit.
+        vision: whether the vision tower of a vision-language model spikes; "analog" leaves it as
+            it is, as the paper leaves LLaVA's. Models without one do not care.
 
     Raises:
         ValueError: an option out of range.
@@ -39,6 +42,7 @@ class SpikeConfig:
     threshold_rule: ThresholdRule = "error"
     margin: float = 2.0
     budgets: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    vision: Vision = "spiking"
 
     def __post_init__(self) -> None:
         check_steps(self.time_steps, self.levels, self.rounding)
@@ -49,6 +53,8 @@ class SpikeConfig:
                 f"threshold_rule must be one of {get_args(ThresholdRule)}, "
                 f"got {self.threshold_rule!r}"
             )
+        if self.vision not in get_args(Vision):
+            raise ValueError(f"vision must be one of {get_args(Vision)}, got {self.vision!r}")
         if self.threshold_rule != "error" and self.bands != 2:
             raise ValueError(
                 f"threshold_rule {self.threshold_rule!r} knows 2 bands, got {self.bands}"

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import pytest
 import torch
 from torch import nn
 
 from las.calibration import fingerprint
 from las.conversion import prepare
+from tests.conversion.vision_families import FAMILIES
 
 
 def test_the_same_weights_have_the_same_fingerprint_in_any_precision(llama) -> None:
@@ -32,3 +34,14 @@ def test_other_weights_shapes_or_names_change_it() -> None:
     for linear in zeros:
         nn.init.zeros_(linear.weight)
     assert fingerprint(zeros[0]) != fingerprint(zeros[1])
+
+
+@pytest.mark.parametrize(
+    ("part", "field", "value"),
+    [("text_config", "num_attention_heads", 8), ("vision_config", "hidden_act", "gelu")],
+)
+def test_what_the_parts_of_a_model_compute_is_its_identity_too(part, field, value) -> None:
+    model = FAMILIES["llava"].build()
+    before = fingerprint(model)
+    setattr(getattr(model.config, part), field, value)
+    assert fingerprint(model) != before

@@ -5,7 +5,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from las.components.activation import SpikingActivation
-from las.components.feed_forward import SpikingGatedFeedForward
+from las.components.feed_forward import SpikingGatedFeedForward, SpikingJointFeedForward
 from las.components.linear import spiking_linear
 from las.neurons.tally import SpikeTally, counting
 
@@ -24,6 +24,16 @@ def test_both_paths_agree(spiking, assert_one_truth) -> None:
     y = assert_one_truth(lambda: network(x))
     hidden = F.silu(x @ network.gate_proj.weight.T) * (x @ network.up_proj.weight.T)
     assert torch.allclose(y, hidden @ network.down_proj.weight.T, atol=2e-2)
+
+
+def test_projections_in_one_layer_are_the_same_network(spiking, assert_one_truth) -> None:
+    two = spiking(gated())
+    joint = nn.Linear(12, 40, bias=False)
+    joint.weight = nn.Parameter(torch.cat([two.gate_proj.weight, two.up_proj.weight]))
+    one = spiking(SpikingJointFeedForward(spiking_linear(joint), two.down_proj, two.act_fn))
+    x = torch.randn(2, 5, 12, dtype=torch.float64) * 4
+    assert torch.allclose(assert_one_truth(lambda: one(x)), two(x), atol=1e-12)
+    assert set(one.state_dict()) == {"gate_up_proj.weight", "down_proj.weight"}
 
 
 def test_it_keeps_the_names_of_the_checkpoint() -> None:

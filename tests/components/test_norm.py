@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import Tensor, nn
+from transformers.models.gemma2.modeling_gemma2 import Gemma2RMSNorm
 from transformers.models.llama.modeling_llama import LlamaRMSNorm
 
 from las.components.modes import simulate
@@ -30,15 +31,24 @@ def rms_norm() -> tuple[nn.Module, SpikingNorm]:
     return norm, SpikingNorm(norm.weight, None, norm.variance_epsilon, centred=False)
 
 
+def gemma_norm() -> tuple[nn.Module, SpikingNorm]:
+    torch.manual_seed(0)
+    norm = Gemma2RMSNorm(WIDTH, eps=1e-6).double()
+    nn.init.normal_(norm.weight)
+    return norm, SpikingNorm(norm.weight, None, norm.eps, centred=False, offset=1.0)
+
+
 def reference(norm: nn.Module, x: Tensor) -> Tensor:
     """In float64 throughout, which transformers' RMSNorm is not."""
     if isinstance(norm, nn.LayerNorm):
         return norm(x)
+    if isinstance(norm, Gemma2RMSNorm):
+        return (1 + norm.weight) * (x * (x.square().mean(-1, keepdim=True) + norm.eps).rsqrt())
     scale = (x.square().mean(-1, keepdim=True) + norm.variance_epsilon).rsqrt()
     return norm.weight * (x * scale)
 
 
-KINDS = pytest.mark.parametrize("make", [layer_norm, rms_norm])
+KINDS = pytest.mark.parametrize("make", [layer_norm, rms_norm, gemma_norm])
 
 
 @KINDS

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import nn
-from transformers import GPT2Config, GPT2LMHeadModel
+from transformers import BloomConfig, BloomForCausalLM
 
 import las
 from las.errors import CalibrationError, LasError, UnsupportedModelError
@@ -133,8 +133,8 @@ def test_nan_in_the_batches_is_an_error_that_names_a_site(llama, make_batches):
 
 
 def test_an_architecture_without_support_is_named(make_batches):
-    model = GPT2LMHeadModel(GPT2Config(vocab_size=64, n_embd=16, n_layer=1, n_head=2))
-    with pytest.raises(UnsupportedModelError, match="GPT2Attention"):
+    model = BloomForCausalLM(BloomConfig(vocab_size=64, hidden_size=16, n_layer=1, n_head=2))
+    with pytest.raises(UnsupportedModelError, match="BloomGelu"):
         las.convert(model, make_batches())
 
 
@@ -165,6 +165,7 @@ def test_a_dense_model_has_nothing_to_simulate_or_count(verb, llama):
         {"bands": 0},
         {"rounding": "up"},
         {"threshold_rule": "best"},
+        {"vision": "blind"},
         {"threshold_rule": "paper", "bands": 3},
         {"margin": 0.5},
     ],

@@ -18,6 +18,7 @@ from las.calibration.survey import survey
 from las.components.modes import observing
 from las.components.site import HGSite, OATSite, version_of
 from las.errors import CalibrationError
+from las.towers import image_tokens, vision_towers
 
 FEWEST_TOKENS = 32
 
@@ -30,14 +31,15 @@ def collect(model: nn.Module, batches: Iterable[Mapping[str, Any]]) -> Statistic
 
     Arguments:
         model: a model prepared by `las.conversion.prepare`.
-        batches: forward keyword arguments; positions with attention_mask 0 are left out.
+        batches: forward keyword arguments; positions with attention_mask 0 are left out. Where
+            there are only pixel_values, a patch counts as a token.
 
     Raises:
         CalibrationError: no batches, fewer than 32 tokens, or NaN or infinite activations.
     """
     config: Any = getattr(model, "config", None)
     statistics = Statistics(fingerprint(model), getattr(config, "model_type", type(model).__name__))
-    recorder = Recorder(statistics)
+    recorder = Recorder(statistics, model)
     total = len(batches) if isinstance(batches, Sized) else None
     with torch.no_grad(), observing(recorder):
         for batch in tqdm(batches, total=total, desc="calibrating", unit="batch"):
@@ -73,8 +75,10 @@ def _excerpt(batch: Mapping[str, Any]) -> dict[str, Any]:
 class Recorder:
     """Observes neuron sites on behalf of `collect`."""
 
-    def __init__(self, statistics: Statistics) -> None:
+    def __init__(self, statistics: Statistics, model: nn.Module) -> None:
         self.statistics = statistics
+        self._model = model
+        self._unmasked = tuple(f"{path}." if path else "" for path in vision_towers(model))
         self.grouping = True
         self.tokens = 0
         self._keep: Tensor | None = None
@@ -84,14 +88,19 @@ class Recorder:
         """Note which tokens of the coming batch are not padding; False if it holds none."""
         mask = batch.get("attention_mask")
         ids = batch.get("input_ids", batch.get("inputs_embeds"))
+        pixels = batch.get("pixel_values")
+        self._seen.clear()
+        if ids is None and pixels is not None:
+            self.tokens, self._keep = image_tokens(self._model, pixels), None
+            return self.tokens > 0
         if ids is None:
             raise CalibrationError(
-                f"a calibration batch needs input_ids or inputs_embeds, got {sorted(batch)}"
+                "a calibration batch needs input_ids, inputs_embeds or pixel_values, got "
+                f"{sorted(batch)}"
             )
         keep = torch.ones(ids.shape[:2], dtype=torch.bool) if mask is None else mask.bool()
         self.tokens = int(keep.sum())
         self._keep = None if bool(keep.all()) else keep
-        self._seen.clear()
         return self.tokens > 0
 
     def observe(self, site: OATSite | HGSite, x: Tensor) -> None:
@@ -126,8 +135,10 @@ class Recorder:
     def _tokens(self, site: OATSite | HGSite, x: Tensor) -> Tensor:
         """Rows of the tokens that are not padding, (rows, channels), float32."""
         x = x.detach().float().cpu().movedim(site.token_dim, 1)
-        if self._keep is not None and x.shape[:2] == self._keep.shape:
-            x = x[self._keep]
+        keep = None if site.name.startswith(self._unmasked) else self._keep
+        if keep is not None:
+            keep = keep.flatten() if x.dim() == 2 else keep  # OPT puts all tokens in one row
+            x = x[keep] if x.shape[: keep.dim()] == keep.shape else x
         return x.reshape(-1, x.shape[-1]).contiguous()
 
 

@@ -24,6 +24,31 @@ _FIELDS = (
 )
 """What of a config changes the function that the same parameters compute."""
 
+_FAMILY_FIELDS = (
+    "activation",
+    "do_layer_norm_before",
+    "hidden_activation",
+    "layer_types",
+    "query_pre_attn_scalar",
+    "scale_attn_by_inverse_layer_idx",
+    "scale_attn_weights",
+    "use_parallel_residual",
+)
+"""The same, of some families; what a model has not is no part of its identity."""
+
+_MULTIMODAL_FIELDS = (
+    "fullatt_block_indexes",
+    "image_token_id",
+    "patch_size",
+    "projector_hidden_act",
+    "spatial_merge_size",
+    "video_token_id",
+    "vision_feature_layer",
+    "vision_feature_select_strategy",
+    "window_size",
+)
+"""The same, of models that read images; what a model has not is no part of its identity."""
+
 
 def fingerprint(model: nn.Module) -> str:
     """A digest of a model's parameters and of the config fields that change what they compute.
@@ -38,6 +63,11 @@ def fingerprint(model: nn.Module) -> str:
     config: Any = getattr(model, "config", None)
     for field in _FIELDS:
         digest.update(f"{field} {getattr(config, field, None)}".encode())
+    parts = {name: getattr(config, name) for name in sorted(getattr(config, "sub_configs", {}))}
+    for name, part in {"": config, **parts}.items():
+        for field in (*(_FIELDS if name else ()), *_FAMILY_FIELDS, *_MULTIMODAL_FIELDS):
+            if (value := getattr(part, field, None)) is not None:
+                digest.update(f"{name} {field} {value}".encode())
     for name, parameter in sorted(model.named_parameters()):
         digest.update(f"{name} {tuple(parameter.shape)}".encode())
         values = parameter.detach().to("cpu", torch.bfloat16).contiguous().view(torch.int16)

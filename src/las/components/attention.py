@@ -12,6 +12,7 @@ from las.components.cache import Operand
 from las.components.modes import observer, simulating
 from las.components.saa import multiply_steps
 from las.components.site import OATSite, accumulate
+from las.components.soft_cap import SpikingSoftCap
 from las.components.softmax import SpikingSoftmax, hidden_entries
 from las.components.visibility import Visibility
 from las.errors import UnsupportedModelError
@@ -30,14 +31,18 @@ class SpikingAttention(nn.Module):
     """phi(softmax(phi(Q) phi(K)^T / sqrt(d))) phi(V): SAA products, softmax (Eqs. 11-12 and 15-17).
 
     The scale 1/sqrt(d) is a fixed weight on the accumulated products.
+
+    Attributes:
+        soft_cap: the neurons that cap the scores, or None.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, cap: float | None = None) -> None:
         super().__init__()
         self.name = ""
         self.query = OATSite(token_dim=2)
         self.key = OATSite(token_dim=2)
         self.value = OATSite(token_dim=2)
+        self.soft_cap = None if cap is None else SpikingSoftCap(cap)
         self.softmax = SpikingSoftmax()
         self.probability = OATSite(token_dim=2)
         self.entered: tuple[Operand, Operand] | None = None
@@ -70,7 +75,8 @@ class SpikingAttention(nn.Module):
         if simulating():
             return self._simulate(query, k, v, allowed, bias, scale)
         q = self.query(query)
-        if bias is None and observer() is None and has_kernels(query):
+        plain = bias is None and self.soft_cap is None
+        if plain and observer() is None and has_kernels(query):
             context, spikes = self._fused(q.value, k.value, v.value, allowed, scale)
         else:
             context, spikes = self._composed(q.value, k.value, v.value, allowed, bias, scale)
@@ -128,6 +134,8 @@ class SpikingAttention(nn.Module):
         """Site by site: where no kernel runs, and where activations are observed."""
         groups = query.shape[1] // key.shape[1]
         scores = (query @ _expand(key, groups).mT).mul_(scale)
+        if self.soft_cap is not None:
+            scores = self.soft_cap(scores, allowed)
         if bias is not None:
             scores += bias
         if allowed is not None:
@@ -166,9 +174,14 @@ class SpikingAttention(nn.Module):
             transposed = (spikes.mT for spikes in arriving(key, part, end))
             asking = self.query.steps(query[part, :, block])
             products = multiply_steps(asking, transposed, torch.matmul)
-            scores = _weigh(products, scale, None if bias is None else bias[part, :, block, :end])
-            softened = self.softmax.simulate(scores, None if mask is None else mask[..., :end])
-            hidden = 0 if mask is None else int((~mask[..., :end]).sum())
+            mask = None if mask is None else mask[..., :end]
+            scores: Iterator[Tensor] = (increment * scale for increment in products)
+            if self.soft_cap is not None:
+                scores = self.soft_cap.simulate(scores, mask)
+            if bias is not None:
+                scores = _with_current(scores, bias[part, :, block, :end])
+            softened = self.softmax.simulate(scores, mask)
+            hidden = 0 if mask is None else int((~mask).sum())
             weighing = self.probability.steps(accumulate(softened), hidden=hidden)
             weighed = multiply_steps(weighing, arriving(value, part, end), torch.matmul)
             context[part, :, block] = accumulate(weighed)
@@ -232,11 +245,10 @@ def _last_seen(allowed: Tensor) -> int:
     return int(seen[-1]) + 1 if len(seen) else 1
 
 
-def _weigh(products: Iterator[Tensor], scale: float, bias: Tensor | None) -> Iterator[Tensor]:
-    """Scale each increment; a bias is a constant current of the first time step."""
-    for t, increment in enumerate(products):
-        scaled = increment * scale
-        yield scaled if bias is None or t > 0 else scaled + bias
+def _with_current(increments: Iterator[Tensor], bias: Tensor) -> Iterator[Tensor]:
+    """A bias is a constant current of the first time step."""
+    for t, increment in enumerate(increments):
+        yield increment if t else increment + bias
 
 
 def _expand(x: Tensor, groups: int) -> Tensor:
@@ -260,7 +272,7 @@ def attend(
         UnsupportedModelError: the attention module was not converted, or asks for something that
             spiking attention does not do.
     """
-    for name in ("softcap", "s_aux", "position_bias", "head_mask"):
+    for name in ("s_aux", "position_bias", "head_mask"):
         if kwargs.get(name) is not None:
             raise UnsupportedModelError(
                 f"{type(module).__name__} asks for {name}, which spiking attention does not do"
@@ -270,6 +282,12 @@ def attend(
         raise UnsupportedModelError(
             f"{type(module).__name__} has no spike-equivalent attention; register one with "
             "las.conversion.converts"
+        )
+    cap = None if attention.soft_cap is None else attention.soft_cap.cap
+    if kwargs.get("softcap") != cap:
+        raise UnsupportedModelError(
+            f"{type(module).__name__} caps its scores at {kwargs.get('softcap')}, its "
+            f"spike-equivalent at {cap}"
         )
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     return attention(query, key, value, attention_mask, scale).transpose(1, 2).contiguous(), None

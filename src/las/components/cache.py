@@ -68,11 +68,16 @@ class CodingCache:
 def code_on_entry(
     module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
-    """A forward pre-hook of attention modules that puts a `CodingCache` before their cache."""
+    """A forward pre-hook of attention modules that puts a `CodingCache` before their cache.
+
+    It is known by its class: GPT-NeoX calls it otherwise than the others.
+    """
     from transformers.cache_utils import Cache, EncoderDecoderCache
 
     attention: Any = module.spiking_attention
-    cache = kwargs.get("past_key_values")
-    if not isinstance(cache, Cache) or isinstance(cache, EncoderDecoderCache):
-        return None
-    return args, {**kwargs, "past_key_values": CodingCache(cache, attention)}
+    caches = {
+        name: CodingCache(value, attention)
+        for name, value in kwargs.items()
+        if isinstance(value, Cache) and not isinstance(value, EncoderDecoderCache)
+    }
+    return (args, {**kwargs, **caches}) if caches else None

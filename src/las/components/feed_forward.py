@@ -18,31 +18,27 @@ from las.neurons.fused import has_kernels, memory, totals
 from las.neurons.tally import current_tally
 
 
-class SpikingGatedFeedForward(nn.Module):
-    """f(x) = W_d phi(phi(u) o g), g = f_hat(W_g phi(x)), u = W_u phi(x).
+class SpikingGate(nn.Module):
+    """f(x) = W_d phi(phi(u) o g), g = f_hat(W_g phi(x)), u = W_u phi(x) (Eq. 21).
 
-    The names of the three linear layers are those of the module it replaces, which keeps the
+    The names of the linear layers are those of the module it replaces, which keeps the
     checkpoint's names.
     """
 
-    def __init__(
-        self,
-        gate_proj: SpikingLinear,
-        up_proj: SpikingLinear,
-        down_proj: SpikingLinear,
-        act_fn: SpikingActivation,
-    ) -> None:
+    def __init__(self, down_proj: SpikingLinear, act_fn: SpikingActivation) -> None:
         super().__init__()
         self.name = ""
-        self.gate_proj = gate_proj
-        self.up_proj = up_proj
         self.down_proj = down_proj
         self.act_fn = act_fn
         self.up_site = OATSite()
 
+    def currents(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """W_g phi(x) and W_u phi(x), (..., intermediate) each."""
+        raise NotImplementedError
+
     def forward(self, x: Tensor) -> Tensor:
         """x: (..., hidden) -> (..., hidden)."""
-        gate, up = self.gate_proj(x), self.up_proj(x)
+        gate, up = self.currents(x)
         if simulating():
             steps = multiply_steps(self.act_fn.site.steps(gate), self.up_site.steps(up), torch.mul)
             return self.down_proj(accumulate(steps))
@@ -82,3 +78,37 @@ class SpikingGatedFeedForward(nn.Module):
         self.act_fn.site.count(gate.numel(), functions, functions_out)
         self.up_site.count(up.numel(), neurons, neurons_out)
         return product, functions + neurons
+
+
+class SpikingGatedFeedForward(SpikingGate):
+    """Its two inner projections are two layers, as in Llama (Eq. 21)."""
+
+    def __init__(
+        self,
+        gate_proj: SpikingLinear,
+        up_proj: SpikingLinear,
+        down_proj: SpikingLinear,
+        act_fn: SpikingActivation,
+    ) -> None:
+        super().__init__(down_proj, act_fn)
+        self.gate_proj = gate_proj
+        self.up_proj = up_proj
+
+    def currents(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """See `SpikingGate`."""
+        return self.gate_proj(x), self.up_proj(x)
+
+
+class SpikingJointFeedForward(SpikingGate):
+    """Its two inner projections are the halves of one layer, as in Phi-3 (Eq. 21)."""
+
+    def __init__(
+        self, gate_up_proj: SpikingLinear, down_proj: SpikingLinear, act_fn: SpikingActivation
+    ) -> None:
+        super().__init__(down_proj, act_fn)
+        self.gate_up_proj = gate_up_proj
+
+    def currents(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """See `SpikingGate`."""
+        gate, up = self.gate_up_proj(x).chunk(2, dim=-1)
+        return gate, up

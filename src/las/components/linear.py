@@ -10,8 +10,62 @@ from las.components.site import OATSite
 from las.neurons.tally import current_tally
 
 
-class SpikingLinear(nn.Module):
-    """W x = sum over t of W theta(t) X_s(t), with an OAT population before it.
+class SpikingProjection(nn.Module):
+    """W x = sum over t of W theta(t) X_s(t) (Eq. 10), of a weight that its caller holds.
+
+    Attributes:
+        site: the neurons that code the input; shared by all layers that read the same tensor.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.name = ""
+        self.site = OATSite()
+
+    def project(self, x: Tensor, matrix: Tensor, bias: Tensor | None) -> Tensor:
+        """Read the spikes of x.
+
+        Arguments:
+            x: (..., in_features).
+            matrix: (out_features, in_features).
+            bias: (out_features,) or None.
+
+        Returns:
+            (..., out_features).
+        """
+        if simulating():
+            return self._simulate(x, matrix, bias)
+        if observer() is not None and self.site.channel_weights is None:
+            self.site.channel_weights = matrix.detach().float().square().sum(0)
+        spiked = self.site(x)
+        if (tally := current_tally()) is not None:
+            tally.add_operations(
+                self.name,
+                self.name,
+                "linear",
+                sops=spiked.spikes * len(matrix),
+                macs=x.numel() * len(matrix),
+            )
+        return F.linear(spiked.value, matrix, bias)
+
+    def _simulate(self, x: Tensor, matrix: Tensor, bias: Tensor | None) -> Tensor:
+        """The step simulator: one dense product for each time step.
+
+        At each of them about a quarter of the neurons fire, and nearly every column of the weight
+        has some token that fires, so that to gather the active columns takes longer than it saves.
+        """
+        owner = self.site.name.startswith(f"{self.name}.")
+        rows = x.reshape(-1, x.shape[-1])
+        current = x.new_zeros(len(rows), len(matrix))
+        for weighted in self.site.steps(rows, count=owner):
+            current.addmm_(weighted, matrix.T)
+        if bias is not None:
+            current += bias
+        return current.view(*x.shape[:-1], len(matrix))
+
+
+class SpikingLinear(SpikingProjection):
+    """A linear layer that reads spikes (Eq. 10), with an OAT population before it.
 
     The weight and the bias are the very parameters of the layer it replaces, so that tied weights
     stay tied.
@@ -19,7 +73,6 @@ class SpikingLinear(nn.Module):
     Attributes:
         weight: (out_features, in_features); transposed for GPT-2's Conv1D.
         bias: (out_features,) or None.
-        site: the neurons that code the input; shared by all layers that read the same tensor.
     """
 
     bias: nn.Parameter | None
@@ -31,8 +84,6 @@ class SpikingLinear(nn.Module):
         self.weight = weight
         self.register_parameter("bias", bias)
         self.transposed = transposed
-        self.name = ""
-        self.site = OATSite()
 
     @property
     def matrix(self) -> Tensor:
@@ -41,36 +92,7 @@ class SpikingLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """x: (..., in_features) -> (..., out_features)."""
-        if simulating():
-            return self._simulate(x)
-        if observer() is not None and self.site.channel_weights is None:
-            self.site.channel_weights = self.matrix.detach().float().square().sum(0)
-        spiked = self.site(x)
-        if (tally := current_tally()) is not None:
-            outputs = self.matrix.shape[0]
-            tally.add_operations(
-                self.name,
-                self.name,
-                "linear",
-                sops=spiked.spikes * outputs,
-                macs=x.numel() * outputs,
-            )
-        return F.linear(spiked.value, self.matrix, self.bias)
-
-    def _simulate(self, x: Tensor) -> Tensor:
-        """The step simulator: one dense product for each time step.
-
-        At each of them about a quarter of the neurons fire, and nearly every column of the weight
-        has some token that fires, so that to gather the active columns takes longer than it saves.
-        """
-        owner = self.site.name.startswith(f"{self.name}.")
-        rows = x.reshape(-1, x.shape[-1])
-        current = x.new_zeros(len(rows), self.matrix.shape[0])
-        for weighted in self.site.steps(rows, count=owner):
-            current.addmm_(weighted, self.matrix.T)
-        if self.bias is not None:
-            current += self.bias
-        return current.view(*x.shape[:-1], self.matrix.shape[0])
+        return self.project(x, self.matrix, self.bias)
 
     def extra_repr(self) -> str:
         """Shape, as torch prints it."""

@@ -19,8 +19,9 @@ class SpikingNorm(nn.Module):
     from HG neurons, their sum drives one HG neuron per token for the inverse square root.
 
     Attributes:
-        weight: gamma, (n,) or None.
+        weight: gamma - offset, (n,) or None.
         bias: beta, (n,) or None.
+        offset: what gamma exceeds the weight by: 1 in Gemma.
         eps: epsilon.
         centred: subtract the mean (LayerNorm) or not (RMSNorm).
     """
@@ -34,17 +35,24 @@ class SpikingNorm(nn.Module):
         bias: nn.Parameter | None,
         eps: float,
         centred: bool,
+        offset: float = 0.0,
     ) -> None:
         super().__init__()
         self.register_parameter("weight", weight)
         self.register_parameter("bias", bias)
         self.eps = eps
         self.centred = centred
+        self.offset = offset
         self.name = ""
         self.input = OATSite(scale_free=True)
         self.square = HGSite("square")
         self.inverse_sqrt = HGSite("inverse_sqrt")
         self.output = OATSite()
+
+    @property
+    def gamma(self) -> Tensor | None:
+        """The fixed weights on the output, (n,) or None."""
+        return self.weight + self.offset if self.weight is not None and self.offset else self.weight
 
     def forward(self, x: Tensor) -> Tensor:
         """x: (..., n) -> (..., n)."""
@@ -56,8 +64,8 @@ class SpikingNorm(nn.Module):
         if self.centred:
             x = x - x.mean(-1, keepdim=True)
         y = self._simulate(x) if simulating() else self._composed(x)
-        if self.weight is not None:
-            y = y * self.weight.to(y.dtype)
+        if (gamma := self.gamma) is not None:
+            y = y * gamma.to(y.dtype)
         if self.bias is not None:
             y = y + self.bias.to(y.dtype)
         return y.to(dtype)
@@ -72,7 +80,7 @@ class SpikingNorm(nn.Module):
         tokens = x.numel() // width
         affine = [
             (x.new_empty(0) if part is None else part.detach().to(x.dtype)).numpy()
-            for part in (self.weight, self.bias)
+            for part in (self.gamma, self.bias)
         ]
         counted = totals(x.numel(), 8)
         kernels.normalise.choose(x.numel())(
@@ -130,4 +138,5 @@ class SpikingNorm(nn.Module):
 
     def extra_repr(self) -> str:
         """What distinguishes it."""
-        return f"eps={self.eps}, centred={self.centred}"
+        offset = f", offset={self.offset}" if self.offset else ""
+        return f"eps={self.eps}, centred={self.centred}{offset}"

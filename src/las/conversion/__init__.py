@@ -1,5 +1,6 @@
 """From a pretrained model to a spiking one, and to disk and back."""
 
+from las.conversion import families
 from las.conversion.adapter import load, read_adapter, save, write_adapter
 from las.conversion.convert import convert
 from las.conversion.prepare import is_spiking, prepare
@@ -13,6 +14,7 @@ __all__ = [
     "assemble",
     "convert",
     "converts",
+    "families",
     "is_spiking",
     "load",
     "prepare",

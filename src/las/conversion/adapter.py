@@ -77,7 +77,7 @@ def load(base_model: Model, directory: str | Path) -> Model:
             f"{state.base}, this model has {found}: load the base it was made from"
         )
     with restored_on_error(base_model):
-        prepare(base_model)
+        prepare(base_model, state.config.vision)
         apply(base_model, state)
     attach(base_model, state)
     return base_model

@@ -27,6 +27,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from las.components.site import HGSite, OATSite
+from las.conversion.prepare import is_spiking
+from las.towers import vision_towers
 
 Verdict = Literal["spiking", "folded", "exception", "movement", "float"]
 
@@ -64,6 +66,8 @@ _MOVES = {
 
 _READS_SHAPE_ONLY = re.compile(r"_like$|^new_")
 """Operations whose result depends on the shape and the dtype of a tensor only."""
+
+_ANALOG_TOWER = "vision tower left analog, as in the paper"
 
 _EMBEDDING = 0
 """The origin of what was looked up in a table."""
@@ -178,7 +182,7 @@ def audit(model: nn.Module, batch: Mapping[str, Any] | None = None) -> AuditRepo
     """
     kwargs = dict(_dummy_batch(model) if batch is None else batch)
     kwargs.pop("labels", None)
-    if "use_cache" in inspect.signature(model.forward).parameters:
+    if _takes_use_cache(model):
         kwargs["use_cache"] = False
     watch = _Watch()
     for name, value in kwargs.items():
@@ -238,12 +242,16 @@ class _Watch(TorchDispatchMode):
     def following(self, model: nn.Module) -> Iterator[None]:
         """Follow which module runs, by hooks that are removed afterwards.
 
+        A spiking component is taken as one, and so is a vision tower that was left analog.
+
         The hooks around a component's own forward are the innermost ones: what other hooks of that
         component compute is outside of it.
         """
+        towers = set(vision_towers(model).values()) if is_spiking(model) else set()
+        analog = {tower for tower in towers if not is_spiking(tower)}
         with ExitStack() as stack:
             for path, module in model.named_modules():
-                component = _is_component(module)
+                component = module in analog or _is_component(module)
                 handles = [
                     module.register_forward_pre_hook(self._enter(path), prepend=True),
                     *(
@@ -274,7 +282,7 @@ class _Watch(TorchDispatchMode):
         if self._depth == 0 and all(self.origin(tensor) is None for tensor in tensors):
             self.add_row("untraced input", "float", "computed where PyTorch does not see it")
         path, kind = self._modules[-1]
-        row = self.ran.get(component, AuditRow(kind, path, kind, 0, "spiking"))
+        row = self.ran.get(component, AuditRow(kind, path, kind, 0, *_said_of(component)))
         self.ran[component] = replace(row, count=row.count + 1)
         self._depth += 1
 
@@ -359,6 +367,22 @@ def _classify(
     return "float", ""
 
 
+def _takes_use_cache(model: nn.Module) -> bool:
+    """Whether a forward pass fills a cache unless it is told otherwise."""
+    parameters = inspect.signature(model.forward).parameters
+    if "use_cache" in parameters:
+        return True
+    passes_on = any(one.kind is one.VAR_KEYWORD for one in parameters.values())
+    config: Any = getattr(model, "config", None)
+    decoder = getattr(config, "text_config", config)
+    return passes_on and getattr(decoder, "use_cache", None) is not None
+
+
+def _said_of(component: nn.Module) -> tuple[Verdict, str]:
+    """The verdict on what a module that is taken as one does inside, and a note."""
+    return ("spiking", "") if _is_component(component) else ("exception", _ANALOG_TOWER)
+
+
 def _is_component(module: nn.Module) -> bool:
     """Whether a module is a spiking component, which answers for all that happens inside of it."""
     known = any(kind.__module__.startswith("las.components.") for kind in type(module).__mro__)
@@ -392,6 +416,9 @@ def _pattern(path: str) -> str:
 def _component_rows(ran: Mapping[nn.Module, AuditRow]) -> Iterator[AuditRow]:
     """The components that ran, each with its equation and the neurons it holds itself."""
     for component, row in ran.items():
+        if row.verdict != "spiking":
+            yield row
+            continue
         neurons = [
             f"OAT {name}" if isinstance(site, OATSite) else f"HG {site.function}"
             for name, site in _own_sites(component, ran)

@@ -18,8 +18,7 @@ from transformers.quantizers import register_quantization_config, register_quant
 from transformers.quantizers.base import HfQuantizer
 from transformers.utils.quantization_config import QuantizationConfigMixin
 
-from las.components import attention
-from las.conversion.prepare import prepare
+from las.conversion.prepare import prepare, use_spiking_attention
 from las.conversion.state import SpikingState, apply
 from las.errors import AdapterError
 
@@ -63,11 +62,12 @@ class SpikingModelLoader(HfQuantizer):
     requires_calibration = True
 
     def _process_model_before_weight_loading(self, model: Any, **kwargs: Any) -> None:
-        prepare(model)
-        apply(model, self.quantization_config.state)
+        state = self.quantization_config.state
+        prepare(model, state.config.vision)
+        apply(model, state)
 
     def _process_model_after_weight_loading(self, model: Any, **kwargs: Any) -> Any:
-        model.set_attn_implementation(attention.NAME)
+        use_spiking_attention(model)
         return model
 
     def is_serializable(self, *args: Any, **kwargs: Any) -> bool:

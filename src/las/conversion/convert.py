@@ -46,7 +46,7 @@ def convert(
     """
     config = config or SpikeConfig()
     with restored_on_error(model):
-        prepare(model)
+        prepare(model, config.vision)
         with _first_tokens(model) as sample:
             statistics = collect(model, batches)
         thresholds = choose_thresholds(statistics, config)

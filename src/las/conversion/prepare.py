@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,10 +10,12 @@ from torch import nn
 
 from las.components import attention
 from las.components.attention import SpikingAttention
-from las.components.linear import SpikingLinear
+from las.components.linear import SpikingProjection
 from las.components.site import HGSite, OATSite
+from las.config import Vision
 from las.conversion.registry import PASSIVE, convert_module, converter_of
 from las.errors import UnsupportedModelError
+from las.towers import vision_towers
 
 
 def is_spiking(model: nn.Module) -> bool:
@@ -21,20 +23,21 @@ def is_spiking(model: nn.Module) -> bool:
     return any(isinstance(module, OATSite | HGSite) for module in model.modules())
 
 
-def prepare(model: nn.Module) -> nn.Module:
+def prepare(model: nn.Module, vision: Vision = "spiking") -> nn.Module:
     """Put spiking components in the place of every supported module, in place.
 
     The neurons have no thresholds yet: calibrate, or load them.
 
     Arguments:
         model: a transformers model.
+        vision: "analog" leaves vision towers as they are.
 
     Returns:
         The same model.
 
     Raises:
-        UnsupportedModelError: no transformers model, converted already, or a module or attention
-            without a spike-equivalent; the model is left as it was.
+        UnsupportedModelError: no transformers model, converted already, a module or attention
+            without a spike-equivalent, or nothing left to convert; the model is left as it was.
     """
     if not (hasattr(model, "set_attn_implementation") and hasattr(model, "config")):
         raise UnsupportedModelError(
@@ -42,15 +45,30 @@ def prepare(model: nn.Module) -> nn.Module:
         )
     if is_spiking(model):
         raise UnsupportedModelError("the model is a spiking one already")
-    check_supported(model)
-    transformers_model: Any = model
+    analog = vision_towers(model) if vision == "analog" else {}
+    if "" in analog:
+        raise UnsupportedModelError(
+            f"{type(model).__name__} is a vision tower: with vision='analog' nothing of it spikes"
+        )
+    check_supported(model, tuple(f"{path}." for path in analog))
     attention.register()
     with restored_on_error(model):
-        _swap_children(model)
-        transformers_model.set_attn_implementation(attention.NAME)
+        if converter_of(model) is not None:
+            convert_module(model)
+        _swap_children(model, set(analog.values()))
+        use_spiking_attention(model)
         model.eval()
         name_sites(model)
     return model
+
+
+def use_spiking_attention(model: Any) -> None:
+    """Let transformers call the spiking attention, but in vision towers that were left analog."""
+    left = [tower.config for tower in vision_towers(model).values() if not is_spiking(tower)]
+    before = [config._attn_implementation for config in left]
+    model.set_attn_implementation(attention.NAME)
+    for config, name in zip(left, before, strict=True):
+        config._attn_implementation = name
 
 
 @contextmanager
@@ -84,16 +102,22 @@ def restored_on_error(model: nn.Module) -> Iterator[None]:
         raise
 
 
-def check_supported(model: nn.Module) -> None:
+def check_supported(model: nn.Module, analog: tuple[str, ...] = ()) -> None:
     """Raise UnsupportedModelError, naming every module that cannot be replaced.
 
     What a module computes between its parts is not seen here, but by the audit of `convert`.
+
+    Arguments:
+        model: a transformers model.
+        analog: beginnings of the paths of modules that are to stay.
     """
     unknown: dict[str, list[str]] = {}
     for path, module in model.named_modules():
+        if path.startswith(analog):
+            continue
         kind = type(module).__name__
         converter = converter_of(module)
-        if converter is not None and (module._forward_hooks or module._forward_pre_hooks):
+        if converter is not None and _is_hooked(module):
             raise UnsupportedModelError(
                 f"{path} has forward hooks, which its spike-equivalent would lose: remove them, "
                 "convert, and register them again"
@@ -112,15 +136,26 @@ def check_supported(model: nn.Module) -> None:
         )
 
 
-def _swap_children(module: nn.Module) -> None:
+def _is_hooked(module: nn.Module) -> bool:
+    """Whether a module has forward hooks other than those with which transformers captures outputs.
+
+    It captures those of layers and attention modules, which stay.
+    """
+    hooks = [*module._forward_hooks.values(), *module._forward_pre_hooks.values()]
+    return any(hook.__module__ != "transformers.utils.output_capturing" for hook in hooks)
+
+
+def _swap_children(module: nn.Module, analog: Set[nn.Module]) -> None:
     for name, child in list(module.named_children()):
+        if child in analog:
+            continue
         if converter_of(child) is not None:
             converted = convert_module(child)
             if converted is not child:
                 setattr(module, name, converted)
                 continue
         if not isinstance(child, SpikingAttention):
-            _swap_children(child)
+            _swap_children(child, analog)
 
 
 def name_sites(model: nn.Module) -> None:
@@ -137,10 +172,12 @@ def share_sites(model: nn.Module, shared: dict[str, str]) -> None:
         model: a prepared model.
         shared: a site's name, to the name of the site that serves it.
     """
-    linears = {
-        module.site.name: module for module in model.modules() if isinstance(module, SpikingLinear)
+    readers = {
+        module.site.name: module
+        for module in model.modules()
+        if isinstance(module, SpikingProjection)
     }
     for name, owner in shared.items():
-        site = linears[owner].site
-        linears[name].site = site
+        site = readers[owner].site
+        readers[name].site = site
         site.fan_out += 1

@@ -10,6 +10,7 @@ from torch import nn
 
 from las.errors import LasError
 from las.neurons.tally import SpikeTally, counting, current_tally
+from las.towers import image_tokens
 
 
 @contextmanager
@@ -23,7 +24,8 @@ def count_spikes(model: nn.Module) -> Iterator[SpikeTally]:
 
     Yields:
         The tally, filled as the model runs: per site spikes, rates and out-of-range inputs, per
-        component synaptic operations. Padding computes like any token, and counts like one.
+        component synaptic operations. Padding computes like any token, and counts like one; of
+        images without text, patches count as tokens.
 
     Raises:
         LasError: the model has no spiking neurons.
@@ -35,9 +37,15 @@ def count_spikes(model: nn.Module) -> Iterator[SpikeTally]:
     tally = SpikeTally()
 
     def count_tokens(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        ids = kwargs.get("input_ids", kwargs.get("inputs_embeds", args[0] if args else None))
-        if ids is not None and current_tally() is tally:
+        named = {getattr(model, "main_input_name", "input_ids"): arg for arg in args[:1]} | kwargs
+        ids = named.get("input_ids", named.get("inputs_embeds"))
+        pixels = named.get("pixel_values")
+        if current_tally() is not tally:
+            return
+        if ids is not None:
             tally.tokens += ids.shape[0] * ids.shape[1]
+        elif pixels is not None:
+            tally.tokens += image_tokens(model, pixels)
 
     hook = model.register_forward_pre_hook(count_tokens, with_kwargs=True)
     try:

@@ -1,0 +1,80 @@
+"""Soft-capped attention scores (Gemma 2): HG neurons between two fixed weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import torch
+from torch import Tensor, nn
+
+from las.components.site import HGSite, accumulate
+from las.neurons.tally import current_tally
+
+
+class SpikingSoftCap(nn.Module):
+    """c f_tanh(z / c) (Section 4.3): no score exceeds the cap c. Masked scores emit no spike.
+
+    Attributes:
+        cap: c.
+        site: the neurons.
+    """
+
+    def __init__(self, cap: float) -> None:
+        super().__init__()
+        self.name = ""
+        self.cap = cap
+        self.site = HGSite("tanh")
+
+    def forward(self, z: Tensor, allowed: Tensor | None) -> Tensor:
+        """The fused path.
+
+        Arguments:
+            z: scores, (B, H, L, S).
+            allowed: which of them take part, broadcastable to them; None for all.
+
+        Returns:
+            (B, H, L, S), 0 where not allowed.
+        """
+        allowed = _everywhere(allowed, z)
+        spiked = self.site(self._potentials(z, allowed))
+        if (tally := current_tally()) is not None:
+            tally.add_operations(
+                self.name,
+                self.name,
+                "activation",
+                sops=spiked.spikes,
+                macs=0,
+                nonlinear={"tanh": spiked.value.numel()},
+            )
+        return self._placed(spiked.value, z, allowed)
+
+    def simulate(self, z: Iterable[Tensor], allowed: Tensor | None) -> Iterator[Tensor]:
+        """The step simulator.
+
+        Arguments:
+            z: increments of the scores, T tensors (B, H, L, S).
+            allowed: see `forward`.
+
+        Yields:
+            The increments of the capped scores.
+        """
+        scores = accumulate(iter(z))
+        allowed = _everywhere(allowed, scores)
+        for weighted in self.site.steps(self._potentials(scores, allowed)):
+            yield self._placed(weighted, scores, allowed)
+
+    def _potentials(self, z: Tensor, allowed: Tensor) -> Tensor:
+        """What drives the neurons, (1, allowed scores, 1): one token each to who observes them."""
+        return (z[allowed] / self.cap)[None, :, None]
+
+    def _placed(self, spiked: Tensor, z: Tensor, allowed: Tensor) -> Tensor:
+        placed = torch.zeros_like(z)
+        placed[allowed] = spiked.flatten() * self.cap
+        return placed
+
+
+def _everywhere(allowed: Tensor | None, z: Tensor) -> Tensor:
+    """A mask of the shape of z."""
+    if allowed is None:
+        return torch.ones_like(z, dtype=torch.bool)
+    return allowed.expand_as(z)
