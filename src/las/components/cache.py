@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from las.neurons.coded import Coded
-
-if TYPE_CHECKING:
-    from las.components.attention import SpikingAttention
 
 
 @dataclass(frozen=True)
@@ -40,10 +37,19 @@ class Operand:
             yield increment
 
 
+class Coder(Protocol):
+    """What codes keys and values: spiking attention."""
+
+    entered: tuple[Operand, Operand] | None
+
+    def code(self, key: Tensor, value: Tensor) -> tuple[Operand, Operand]:
+        """Code new keys and values."""
+
+
 class CodingCache:
     """Stands before a cache of transformers and codes what enters it, for one attention module."""
 
-    def __init__(self, cache: Any, attention: SpikingAttention) -> None:
+    def __init__(self, cache: Any, attention: Coder) -> None:
         self._cache = cache
         self._attention = attention
 
