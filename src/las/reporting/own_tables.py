@@ -20,7 +20,9 @@ def losslessness_of_text(results: Results) -> Table:
     rows = []
     for cell in _ordered(results):
         for score in cell.with_metric("perplexity"):
-            change = score.extra.get("relative_change_percent", 100 * (score.snn / score.ann - 1))
+            change = score.extra.get(
+                "relative_change_percent", 100 * (score.spiking / score.ann - 1)
+            )
             error = score.extra.get("relative_change_stderr_percent")
             rows.append(
                 Row(
@@ -30,7 +32,7 @@ def losslessness_of_text(results: Results) -> Table:
                         cell.time_steps,
                         cell.levels,
                         Number(score.ann, spec=".3f"),
-                        Number(score.snn, spec=".3f"),
+                        Number(score.spiking, spec=".3f"),
                         Number(change, error, "+.3f"),
                         None if score.kl is None else Number(score.kl, spec=".2e"),
                         _percent(score.agreement),
@@ -80,7 +82,10 @@ def losslessness_of_similarity(results: Results) -> Table:
                     cell.title,
                     cell.time_steps,
                     cell.levels,
-                    *[None if s is None else Number(s.snn - s.ann, spec="+.3f") for s in scores],
+                    *[
+                        None if s is None else Number(s.spiking - s.ann, spec="+.3f")
+                        for s in scores
+                    ],
                     _percent(min(order, default=None)),
                     Number(max(errors), spec=".1e") if errors else None,
                     *_spiking(cell),
@@ -127,7 +132,7 @@ def anytime(results: Results) -> Table:
                         cell.levels,
                         t,
                         Number(score.ann, spec=".3f"),
-                        Number(score.snn, spec=",.3f"),
+                        Number(score.spiking, spec=",.3f"),
                         Number(score.extra["relative_change_percent"], error, "+,.3f"),
                         None if score.kl is None else Number(score.kl, spec=".2e"),
                         _percent(score.agreement),
