@@ -8,26 +8,33 @@ from typing import Any
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from las.data.glue import read_glue
 from las.data.lee import read_lee
 from las.data.sts import read_stsb
 from las.data.wikipedia import articles, raw_pages
 from las.data.windows import Window, evenly_spaced, token_windows
 from las.data.word_pairs import read_word_pairs
 from las.evaluation.anytime import compare_after_each_step
+from las.evaluation.glue import compare_classifiers
 from las.evaluation.score import Score
 from las.evaluation.similarity import compare_encoders
 from las.evaluation.text import Metric, compare_language_models
 from las.evaluation.zero_shot import compare_zero_shot
 
+_ALONE = ("zero_shot", "glue")
+"""The suites that also score the original alone."""
+
 
 def evaluate(
     ann: PreTrainedModel,
-    snn: PreTrainedModel,
+    snn: PreTrainedModel | None,
     tokenizer: PreTrainedTokenizerBase,
     suite_config: Mapping[str, Any],
     data_root: Path,
 ) -> list[Score]:
     """Score both models on one suite; paths in the config are relative to `data_root`.
+
+    `snn` None scores the original alone, by the suites "zero_shot" and "glue".
 
     The fields of `suite_config`, by its `suite`:
 
@@ -40,9 +47,12 @@ def evaluate(
       after each of the T time steps.
     - "similarity": any of `wordsim353`, `simlex999`, `stsb` (files) and `lee` (the directory of
       its two files); `batch_size`; `max_length`.
+    - "glue": `tasks` (list, for which the models were fine-tuned); `directory` (with a folder for
+      each task); `part`, "all" of the validation split or its "train" or "held-out" part; `limit`
+      (items per task, None for all); `batch_size`; `max_length`.
 
     Raises:
-        ValueError: an unknown suite, or a field is missing or wrong.
+        ValueError: an unknown suite, a field is missing or wrong, or the suite needs both models.
         FileNotFoundError, AssetError: a data set is missing; the message says what to do.
     """
     suites = {
@@ -50,15 +60,20 @@ def evaluate(
         "text": _text,
         "anytime": _anytime,
         "similarity": _similarity,
+        "glue": _glue,
     }
-    return suites[_choice(suite_config, "suite", suites)](
-        ann, snn, tokenizer, suite_config, data_root
-    )
+    suite = _choice(suite_config, "suite", suites)
+    if snn is None and suite not in _ALONE:
+        raise ValueError(
+            f"the suite {suite} compares two models; the original alone is scored by"
+            f" {' and '.join(_ALONE)}"
+        )
+    return suites[suite](ann, snn, tokenizer, suite_config, data_root)
 
 
 def _zero_shot(
     ann: PreTrainedModel,
-    snn: PreTrainedModel,
+    snn: PreTrainedModel | None,
     tokenizer: PreTrainedTokenizerBase,
     config: Mapping[str, Any],
     data_root: Path,
@@ -152,6 +167,33 @@ def _similarity(
             max_length=_field(config, "max_length"),
         )
     ]
+
+
+def _glue(
+    ann: PreTrainedModel,
+    snn: PreTrainedModel | None,
+    tokenizer: PreTrainedTokenizerBase,
+    config: Mapping[str, Any],
+    data_root: Path,
+) -> list[Score]:
+    limit = _field(config, "limit")
+    if limit is not None and limit < 1:
+        raise ValueError(f"limit must be at least 1, not {limit}")
+    scores = []
+    for task in _field(config, "tasks"):
+        directory = data_root / _field(config, "directory")
+        items = read_glue(task, directory, _field(config, "part"))
+        scores += compare_classifiers(
+            ann,
+            snn,
+            tokenizer,
+            items[:limit],
+            task=task,
+            batch_size=_field(config, "batch_size"),
+            max_length=_field(config, "max_length"),
+            items_available=len(read_glue(task, directory)),
+        )
+    return scores
 
 
 def _field(config: Mapping[str, Any], name: str) -> Any:

@@ -69,7 +69,10 @@ def losslessness_of_similarity(results: Results) -> Table:
                     cell.title,
                     cell.time_steps,
                     cell.levels,
-                    *[None if s is None else Number(s.snn - s.ann, spec="+.3f") for s in scores],
+                    *[
+                        None if s is None else Number(s.spiking - s.ann, spec="+.3f")
+                        for s in scores
+                    ],
                     _percent(min(order, default=None)),
                     Number(max(errors), spec=".1e") if errors else None,
                     *_spiking(cell),
@@ -160,7 +163,7 @@ def _perplexities(score: Score) -> tuple[Cell, ...]:
     error = score.extra.get("relative_change_stderr_percent")
     return (
         Number(score.ann, spec=".3f"),
-        Number(score.snn, spec=",.3f"),
+        Number(score.spiking, spec=",.3f"),
         Number(change, error, "+,.3f"),
         None if score.kl is None else Number(score.kl, spec=".2e"),
         _percent(score.agreement),

@@ -76,7 +76,7 @@ def ann_number(score: Score) -> Number:
 
 def snn_number(score: Score) -> Number:
     """The spiking model's score; accuracies in per cent."""
-    return _number(score, score.snn, score.snn_stderr)
+    return _number(score, score.spiking, score.snn_stderr)
 
 
 def _key(score: Score) -> Key:

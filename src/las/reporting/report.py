@@ -198,7 +198,7 @@ def _steps(results: Results, directory: Path) -> list[Picture]:
                 Series(
                     task_title(first.task),
                     [t for t, _ in points],
-                    [score.snn for _, score in points],
+                    [score.spiking for _, score in points],
                     [score.snn_stderr or 0.0 for _, score in points],
                     reference=first.ann,
                 )
