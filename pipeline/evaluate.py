@@ -24,12 +24,13 @@ def run(cfg: DictConfig) -> None:
     cell.need(data_root / cfg.evaluation.dataset.name, "fetch")
 
     import las
+    from las.conversion import twin
     from las.evaluation.evaluate import evaluate
     from pipeline.loading import load_model, load_tokenizer
     from pipeline.neuron import spike_config
 
     ann = load_model(base, cfg.model.kind)
-    snn = las.load(load_model(base, cfg.model.kind), adapter)
+    snn = las.load(twin(ann), adapter)
     suite = OmegaConf.to_container(cfg.evaluation, resolve=True)
     with las.count_spikes(snn) as spikes:
         scores = evaluate(ann, snn, load_tokenizer(base), suite, data_root)  # type: ignore[arg-type]

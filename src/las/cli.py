@@ -154,6 +154,7 @@ def _audit(options: argparse.Namespace) -> None:
 
 def _evaluate(options: argparse.Namespace) -> None:
     from las.conversion.adapter import load
+    from las.conversion.twin import twin
     from las.evaluation.anytime import compare_after_each_step
     from las.evaluation.text import compare_language_models
 
@@ -164,7 +165,7 @@ def _evaluate(options: argparse.Namespace) -> None:
             f"{options.model} is a {type(ann).__name__}, which predicts no text: las evaluate "
             "scores causal language models; for encoders see las.evaluation.similarity"
         )
-    snn = load(_load_model(options.model), options.adapter)
+    snn = load(twin(ann), options.adapter)
     windows, task = _windows(ann, tokenizer, options), options.text.name
     if options.each_step:
         scores = compare_after_each_step(ann, snn, windows, task=task)

@@ -98,7 +98,7 @@ class Recorder:
                 "a calibration batch needs input_ids, inputs_embeds or pixel_values, got "
                 f"{sorted(batch)}"
             )
-        keep = torch.ones(ids.shape[:2], dtype=torch.bool) if mask is None else mask.bool()
+        keep = torch.ones(ids.shape[:2], dtype=torch.bool) if mask is None else mask.bool().cpu()
         self.tokens = int(keep.sum())
         self._keep = None if bool(keep.all()) else keep
         return self.tokens > 0
