@@ -79,7 +79,7 @@ def _excerpt(batch: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def first_text(batch: Mapping[str, Any]) -> dict[str, Any]:
-    """The first row of a batch for an encoder with a decoder: all tokens, as heads may read the end.
+    """The first row of a batch for an encoder with a decoder: whole, as heads may read its end.
 
     Arguments:
         batch: forward keyword arguments; tensors have one row for each text.
@@ -100,9 +100,9 @@ class Recorder:
         self.statistics = statistics
         self._model = model
         self._unmasked = tuple(f"{path}." if path else "" for path in vision_towers(model))
-        *_, decoder = stacks(model)
-        self._decoder = f"{decoder}."
+        encoder, *decoder = stacks(model)
         self.decodes = bool(decoder)
+        self._encoder = f"{encoder}."
         self.grouping = True
         self.tokens = 0
         self._keep: Tensor | None = None
@@ -166,8 +166,8 @@ class Recorder:
         if site.name.startswith(self._unmasked):
             return None
         of_encoder = isinstance(site, OATSite) and site.of_encoder
-        decoded = self.decodes and site.name.startswith(self._decoder) and not of_encoder
-        return self._decoded if decoded else self._keep
+        decoded = self.decodes and not of_encoder and not site.name.startswith(self._encoder)
+        return self._decoded if decoded else self._keep  # heads read what the decoder makes
 
     def _tokens(self, site: OATSite | HGSite, x: Tensor) -> Tensor:
         """Rows of the tokens that are not padding, (rows, channels), float32."""

@@ -28,7 +28,7 @@ BLOCK = 2**19
 
 
 class SpikingAttention(nn.Module):
-    """phi(softmax(phi(Q) phi(K)^T / sqrt(d) + b)) phi(V): SAA products, softmax (Eqs. 11-12, 15-17).
+    """phi(softmax(phi(Q) phi(K)^T / sqrt(d) + b)) phi(V) of SAA products (Eqs. 11-12 and 15-17).
 
     The scale 1/sqrt(d) is a fixed weight on the accumulated products. A bias b, where a model has
     one, depends on positions only: T5 looks it up by the distance of two tokens, as embeddings are
