@@ -16,7 +16,7 @@ TEXT_CELLS = [(16, 5), (16, 1), (12, 5), (10, 5), (8, 5)]
 SIMILARITY_CELLS = [(8, 5), (10, 5), (11, 5), (13, 5), (16, 5)] + [
     (16, h) for h in (1, 3, 7, 10, 12, 15)
 ]
-TITLES = {"tiny-lm": "Tiny-LM <b>", "tiny-encoder": "Tiny-Encoder"}
+TITLES = {"tiny-lm": "Tiny-LM <b>", "tiny-encoder": "Tiny-Encoder", "tuned": "Tuned"}
 
 
 def make_tally(levels: int, layers: int = 3) -> SpikeTally:
@@ -87,6 +87,16 @@ def similarity_scores(time_steps: int) -> list[Score]:
     ]  # fmt: skip
 
 
+def glue_scores() -> list[Score]:
+    """Of 100 items 84 are right, and one more of the spiking model's."""
+    majority = {"majority_share": 0.6}
+    return [
+        Score("glue_mrpc", "acc", True, 0.84, 0.85, 0.04, 0.04, 100, 408, 0.97, 1e-4, majority),
+        Score("glue_mrpc", "f1", True, 0.89, 0.90, 0.03, 0.03, 100, 408, 0.97, 1e-4, majority),
+        Score("glue_rte", "acc", True, 0.65, 0.65, 0.05, 0.05, 277, 277, 1.0, 1e-5),
+    ]
+
+
 def write_cell(
     results: Path, model: str, evaluation: str, time_steps: int, levels: int, scores: list[Score]
 ) -> dict[str, str]:
@@ -125,3 +135,10 @@ def grid(tmp_path: Path) -> tuple[Path, list[dict[str, str]]]:
     ]
     cells.append({"model": "tiny-lm", "neuron": "t6h5", "evaluation": "text"})
     return results, cells
+
+
+@pytest.fixture
+def tuned(tmp_path: Path) -> tuple[Path, list[dict[str, str]]]:
+    """A results tree of one fine-tuned encoder."""
+    results = tmp_path / "tuned"
+    return results, [write_cell(results, "tuned", "glue", 16, 5, glue_scores())]

@@ -68,6 +68,17 @@ def test_table_3_shows_the_cell_nearest_to_the_paper(results: Results) -> None:
     assert [row["T"] for row in computed(paper_tables.table_3(results))] == ["N/A", "16"]
 
 
+def test_two_metrics_of_a_task_share_a_cell_of_table_3(tuned: Grid) -> None:
+    ann, snn = computed(paper_tables.table_3(load_results(*tuned)))
+    assert (text(ann["MRPC"]), text(snn["MRPC"])) == ("84.00/89.00", "85.00/90.00")
+    assert text(ann["RTE"]) == "65.00 ± 5.00"
+    assert text(ann["QQP"]) == "–"
+
+
+def test_classes_of_a_sentence_pair_are_no_zero_shot_answers(tuned: Grid) -> None:
+    assert not computed(paper_tables.table_1(load_results(*tuned)))
+
+
 def test_table_5_has_one_column_for_every_level(results: Results) -> None:
     table = paper_tables.table_5(results)
     assert table.columns[3:] == ("H=1", "H=3", "H=5", "H=7", "H=10", "H=12", "H=15")
@@ -90,6 +101,7 @@ def test_table_6_sweeps_the_time_steps(results: Results) -> None:
         (paper_tables.table_1, 16),
         (paper_tables.table_2, 9),
         (paper_tables.table_3, 14),
+        (paper_tables.table_4, 4),
         (paper_tables.table_5, 2),
         (paper_tables.table_6, 5),
     ],

@@ -101,6 +101,65 @@ def losslessness_of_similarity(results: Results) -> Table:
     )
 
 
+def losslessness_of_answers(results: Results) -> Table:
+    """Questions and classes: what both models answer, for every (T, H)."""
+    rows = []
+    for cell in _ordered(results):
+        for score in cell.scores:
+            if score.metric in _OF_OTHER_TABLES or "after_steps" in score.extra:
+                continue
+            ann, snn = ann_number(score), snn_number(score)
+            majority = score.extra.get("majority_share")
+            rows.append(
+                Row(
+                    (
+                        cell.title,
+                        task_title(score.task),
+                        metric_title(score.metric),
+                        cell.time_steps,
+                        cell.levels,
+                        ann,
+                        snn,
+                        Number(snn.value - ann.value, spec="+.2f"),
+                        _percent(score.agreement),
+                        None if score.kl is None else Number(score.kl, spec=".2e"),
+                        _percent(majority),
+                        score.items,
+                        *_spiking(cell),
+                    )
+                )
+            )
+    return Table(
+        slug="losslessness_answers",
+        title="Losslessness: questions and classes",
+        columns=(
+            "Model",
+            "Task",
+            "Metric",
+            "T",
+            "H",
+            "ANN",
+            "SNN",
+            "Change",
+            "Same answer, %",
+            "KL(ANN || SNN), nats",
+            "Most frequent answer, %",
+            "Items",
+            *_SPIKING_COLUMNS,
+        ),
+        rows=tuple(rows),
+        notes=(
+            "Accuracies and F1 in %, ± standard error; change in points. Same answer: share of the "
+            "items that both models answer alike, whether rightly or not. Most frequent answer: "
+            "what a model would score that always gives it. " + _SPIKING_NOTE,
+        ),
+        text_columns=3,
+    )
+
+
+_OF_OTHER_TABLES = ("perplexity", "bits_per_byte", "spearman", "pearson")
+
+
 def anytime(results: Results) -> Table:
     """Language models read off after each of their T time steps."""
     rows = []

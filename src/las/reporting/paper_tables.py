@@ -1,4 +1,4 @@
-"""The paper's Tables 1, 2, 3, 5 and 6: its rows, and below them those computed here."""
+"""The paper's Tables 1 to 6: its rows, and below them those computed here."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from las.evaluation.anytime import AFTER
+from las.evaluation.glue import PREFIX
 from las.evaluation.score import Score
 from las.reporting.cited_rows import cited_table
 from las.reporting.results import CellResult, Results
@@ -30,6 +31,25 @@ TABLE_2_COLUMNS: Columns = {
     "En8": (("enwik8", "bits_per_byte"),),
     "WT": (("wikitext103", "perplexity"),),
 }
+TABLE_3_COLUMNS: Columns = {
+    "QQP": (("glue_qqp", "acc"),),
+    "MNLI-m": (("glue_mnli", "acc"),),
+    "SST-2": (("glue_sst2", "acc"),),
+    "QNLI": (("glue_qnli", "acc"),),
+    "RTE": (("glue_rte", "acc"),),
+    "MRPC": (("glue_mrpc", "acc"), ("glue_mrpc", "f1")),
+    "STS-B": (("glue_stsb", "pearson"), ("glue_stsb", "spearman")),
+}
+TABLE_4_COLUMNS: Columns = {
+    "ScienceQA": (("ScienceQA_TEST", "acc"),),
+    "RealWorldQA": (("RealWorldQA", "acc"),),
+    "BLINK": (("BLINK", "acc"),),
+    "POPE": (("POPE", "f1"),),
+    "HallusionBench": (("HallusionBench", "aAcc+fAcc+qAcc"),),
+    "MMStar": (("MMStar", "acc"),),
+    "MME": (("MME", "mme"),),
+}
+_EASY_VQA = ("easy_vqa", "EasyVQA_MCQ", "EasyVQA_YORN")
 _TASKS = {
     "wordsim353": "WordSim-353",
     "simlex999": "SimLex-999",
@@ -43,14 +63,28 @@ _TASKS = {
     "copa": "COPA",
     "rte": "RTE",
     "wsc273": "WSC",
+    "easy_vqa": "easy-VQA",
+    "EasyVQA_MCQ": "easy-VQA, multiple choice",
+    "EasyVQA_YORN": "easy-VQA, yes or no",
+    "glue_qqp": "QQP",
+    "glue_mnli": "MNLI-m",
+    "glue_sst2": "SST-2",
+    "glue_qnli": "QNLI",
+    "glue_rte": "RTE",
+    "glue_mrpc": "MRPC",
+    "glue_stsb": "STS-B",
 }
 _METRICS = {
     "acc": "accuracy",
+    "f1": "F1",
+    "mme": "points",
     "perplexity": "perplexity",
     "bits_per_byte": "bits per byte",
     "spearman": "Spearman",
     "pearson": "Pearson",
 }
+_SHARES = ("acc", "f1", "aAcc", "fAcc", "qAcc")
+"""Metrics from 0 to 1, shown in per cent."""
 _OWN_COLUMNS = (
     "Columns to the right of the paper's hold data of this project; they stand for no column of "
     "the paper, and no number of the paper belongs in them."
@@ -84,7 +118,7 @@ def _key(score: Score) -> Key:
 
 
 def _number(score: Score, value: float, stderr: float | None) -> Number:
-    scale = 100.0 if score.metric == "acc" else 1.0
+    scale = 100.0 if score.metric in _SHARES else 1.0
     digits = 3 if score.metric in ("perplexity", "bits_per_byte") else 2
     return Number(value * scale, None if stderr is None else stderr * scale, f".{digits}f")
 
@@ -101,7 +135,16 @@ def table_2(results: Results) -> Table:
 
 def table_3(results: Results) -> Table:
     """Language understanding of encoders."""
-    return _beside_the_paper(3, results, {}, _is_similarity)
+    return _beside_the_paper(3, results, TABLE_3_COLUMNS, _is_similarity)
+
+
+def table_4(results: Results) -> Table:
+    """Vision-language tasks."""
+    return _beside_the_paper(4, results, TABLE_4_COLUMNS, _is_vision_language)
+
+
+def _is_vision_language(score: Score) -> bool:
+    return score.task in _EASY_VQA
 
 
 def _is_text(score: Score) -> bool:
@@ -131,9 +174,9 @@ def table_6(results: Results) -> Table:
     """Scores of encoders against T."""
     groups: list[tuple[str, list[CellResult], list[CellResult]]] = []
     for sweep in results.sweep("time_steps"):
-        if any(_is_similarity(score) for score in sweep[0].scores):
+        if any(_is_similarity(s) or s.task.startswith(PREFIX) for s in sweep[0].scores):
             groups.append((sweep[0].title, sweep, sweep))
-    return _score_table(6, groups, {}, _is_similarity)
+    return _score_table(6, groups, TABLE_3_COLUMNS, _is_similarity)
 
 
 def _score_table(
