@@ -15,7 +15,7 @@ from pipeline.paths import Cell
 def run(cfg: DictConfig) -> None:
     """Write results/<model>/statistics.safetensors."""
     cell = Cell.of(cfg)
-    base = cell.need(cell.base_model, "fetch")
+    base = cell.need(cell.base_model, paths.model_stage(cfg))
     data_root = paths.assets(cell.root)
     cell.need(data_root / cfg.calibration.dataset.name, "fetch")
 

@@ -18,7 +18,7 @@ from pipeline.paths import Cell
 def run(cfg: DictConfig) -> None:
     """Write evaluation.json and spikes.json below results/<model>/<neuron>/<evaluation>/."""
     cell = Cell.of(cfg)
-    base = cell.need(cell.base_model, "fetch")
+    base = cell.need(cell.base_model, paths.model_stage(cfg))
     adapter = cell.need(cell.adapter, "convert")
     data_root = paths.assets(cell.root)
     cell.need(data_root / cfg.evaluation.dataset.name, "fetch")
