@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedModel, PreTrainedTokenizerBase, ProcessorMixin
 
 from las.data.lee import read_lee
 from las.data.sts import read_stsb
@@ -17,6 +17,8 @@ from las.evaluation.anytime import compare_after_each_step
 from las.evaluation.score import Score
 from las.evaluation.similarity import compare_encoders
 from las.evaluation.text import Metric, compare_language_models
+from las.evaluation.vlmeval.compare import compare_vision_language
+from las.evaluation.vlmeval.easy_vqa import export_easy_vqa
 from las.evaluation.zero_shot import compare_zero_shot
 
 
@@ -40,6 +42,9 @@ def evaluate(
       after each of the T time steps.
     - "similarity": any of `wordsim353`, `simlex999`, `stsb` (files) and `lee` (the directory of
       its two files); `batch_size`; `max_length`.
+    - "vlmeval": `sets` (names of image sets); `directory` (of their TSV files, which are downloaded
+      there if missing); `easy_vqa` (the directory of easy-VQA, exported there first; None for no
+      export); `prompt`, "instructed" or "question"; `limit`; `max_new_tokens`.
 
     Raises:
         ValueError: an unknown suite, or a field is missing or wrong.
@@ -50,6 +55,7 @@ def evaluate(
         "text": _text,
         "anytime": _anytime,
         "similarity": _similarity,
+        "vlmeval": _vlmeval,
     }
     return suites[_choice(suite_config, "suite", suites)](
         ann, snn, tokenizer, suite_config, data_root
@@ -153,6 +159,28 @@ def _similarity(
             max_length=_field(config, "max_length"),
         )
     ]
+
+
+def _vlmeval(
+    ann: PreTrainedModel,
+    snn: PreTrainedModel,
+    processor: ProcessorMixin,
+    config: Mapping[str, Any],
+    data_root: Path,
+) -> list[Score]:
+    folder = data_root / _field(config, "directory")
+    if (easy_vqa := _field(config, "easy_vqa")) is not None:
+        export_easy_vqa(data_root / easy_vqa, folder)
+    return compare_vision_language(
+        ann,
+        snn,
+        processor,
+        _field(config, "sets"),
+        folder=folder,
+        prompt=_field(config, "prompt"),
+        limit=_field(config, "limit"),
+        max_new_tokens=_field(config, "max_new_tokens"),
+    )
 
 
 def _field(config: Mapping[str, Any], name: str) -> Any:
