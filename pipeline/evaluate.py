@@ -11,29 +11,38 @@ from dataclasses import asdict
 import hydra
 from omegaconf import DictConfig, OmegaConf
 
-from pipeline import paths
+from pipeline import apart, paths
 from pipeline.paths import Cell
 
 
 def run(cfg: DictConfig) -> None:
     """Write evaluation.json and spikes.json below results/<model>/<neuron>/<evaluation>/."""
     cell = Cell.of(cfg)
-    base = cell.need(cell.base_model, paths.model_stage(cfg))
-    adapter = cell.need(cell.adapter, "convert")
-    data_root = paths.assets(cell.root)
-    cell.need(data_root / cfg.evaluation.dataset.name, "fetch")
+    cell.need(cell.base_model, paths.model_stage(cfg))
+    cell.need(cell.adapter, "convert")
+    if cfg.evaluation.get("dataset"):
+        cell.need(paths.assets(cell.root) / cfg.evaluation.dataset.name, "fetch")
+    if cfg.evaluation.suite == apart.SUITE:
+        apart.evaluate_apart(cfg)
+    else:
+        evaluate_here(cfg)
 
+
+def evaluate_here(cfg: DictConfig) -> None:
+    """Do it in this process."""
     import las
     from las.conversion import twin
     from las.evaluation.evaluate import evaluate
     from pipeline.loading import load_model, load_tokenizer
     from pipeline.neuron import spike_config
 
+    cell = Cell.of(cfg)
+    base = cell.base_model
     ann = load_model(base, cfg.model.kind)
-    snn = las.load(twin(ann), adapter)
+    snn = las.load(twin(ann), cell.adapter)
     suite = OmegaConf.to_container(cfg.evaluation, resolve=True)
     with las.count_spikes(snn) as spikes:
-        scores = evaluate(ann, snn, load_tokenizer(base), suite, data_root)  # type: ignore[arg-type]
+        scores = evaluate(ann, snn, load_tokenizer(base), suite, paths.assets(cell.root))  # type: ignore[arg-type]
     result = {
         "model": {"name": cfg.model.name, "title": cfg.model.title, "kind": cfg.model.kind},
         "neuron": asdict(spike_config(cfg)),

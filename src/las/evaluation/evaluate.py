@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedModel, PreTrainedTokenizerBase, ProcessorMixin
 
 from las.data.glue import read_glue
 from las.data.lee import read_lee
@@ -19,6 +19,8 @@ from las.evaluation.glue import compare_classifiers
 from las.evaluation.score import Score
 from las.evaluation.similarity import compare_encoders
 from las.evaluation.text import Metric, compare_language_models
+from las.evaluation.vlmeval.compare import compare_vision_language
+from las.evaluation.vlmeval.easy_vqa import export_easy_vqa
 from las.evaluation.zero_shot import compare_zero_shot
 
 _ALONE = ("zero_shot", "glue")
@@ -50,6 +52,9 @@ def evaluate(
     - "glue": `tasks` (list, for which the models were fine-tuned); `directory` (with a folder for
       each task); `part`, "all" of the validation split or its "train" or "held-out" part; `limit`
       (items per task, None for all); `batch_size`; `max_length`.
+    - "vlmeval": `sets` (names of image sets); `directory` (of their TSV files, which are downloaded
+      there if missing); `easy_vqa` (the directory of easy-VQA, exported there first; None for no
+      export); `prompt`, "instructed" or "question"; `limit`; `max_new_tokens`.
 
     Raises:
         ValueError: an unknown suite, a field is missing or wrong, or the suite needs both models.
@@ -61,6 +66,7 @@ def evaluate(
         "anytime": _anytime,
         "similarity": _similarity,
         "glue": _glue,
+        "vlmeval": _vlmeval,
     }
     suite = _choice(suite_config, "suite", suites)
     if snn is None and suite not in _ALONE:
@@ -194,6 +200,28 @@ def _glue(
             items_available=len(read_glue(task, directory)),
         )
     return scores
+
+
+def _vlmeval(
+    ann: PreTrainedModel,
+    snn: PreTrainedModel,
+    processor: ProcessorMixin,
+    config: Mapping[str, Any],
+    data_root: Path,
+) -> list[Score]:
+    folder = data_root / _field(config, "directory")
+    if (easy_vqa := _field(config, "easy_vqa")) is not None:
+        export_easy_vqa(data_root / easy_vqa, folder)
+    return compare_vision_language(
+        ann,
+        snn,
+        processor,
+        _field(config, "sets"),
+        folder=folder,
+        prompt=_field(config, "prompt"),
+        limit=_field(config, "limit"),
+        max_new_tokens=_field(config, "max_new_tokens"),
+    )
 
 
 def _field(config: Mapping[str, Any], name: str) -> Any:
