@@ -31,6 +31,7 @@ from las.errors import UnsupportedModelError
     "Qwen3Attention",
     "RobertaSelfAttention",
     "SiglipAttention",
+    "ViTAttention",
     "VisionAttention",
 )
 def spiking_attention(module: Any, cap: float | None = None) -> nn.Module:
