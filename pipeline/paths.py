@@ -105,6 +105,11 @@ def trained_here(cfg: DictConfig) -> bool:
     return "pretraining" in cfg.model
 
 
+def spiking(cfg: DictConfig) -> bool:
+    """Say whether the cell has a spiking model; conf/neuron/none.yaml has none."""
+    return cfg.neuron.time_steps is not None
+
+
 def model_stage(cfg: DictConfig) -> str:
     """Return the name of the stage that makes the model."""
     return "pretrain" if trained_here(cfg) else "fetch"

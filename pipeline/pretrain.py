@@ -28,6 +28,8 @@ def run(cfg: DictConfig) -> None:
     config = OmegaConf.to_container(cfg.model.pretraining, resolve=True, throw_on_missing=True)
     assert isinstance(config, dict)
     config.pop("dataset")
+    if base := config.pop("base", None):
+        config["encoder"] = cell.need(paths.models(cell.root) / base["name"], "fetch").resolve()
     pretrain(config, data_root, cell.base_model, cell.checkpoints)  # type: ignore[arg-type]
     print(f"{cell.model}: {cell.base_model}")
 

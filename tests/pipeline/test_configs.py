@@ -16,7 +16,7 @@ def names(group: str) -> list[str]:
     return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
 
 
-NEURONS = [name for name in names("neuron") if name != "default"]
+NEURONS = [name for name in names("neuron") if name not in ("default", "none")]
 
 
 @pytest.mark.parametrize("name", names("model"))
@@ -74,6 +74,13 @@ def test_an_encoder_brings_its_own_calibration_and_evaluation(composed):
 
 def test_the_command_line_has_the_last_word(composed):
     assert composed("model=minilm-l6", "calibration=windows").calibration.name == "windows"
+
+
+def test_without_neurons_there_is_no_spike_config(composed):
+    cfg = composed("neuron=none")
+    assert not paths.spiking(cfg)
+    with pytest.raises(ValueError, match=r"neuron=none has no spiking model; only pipeline\.fetch"):
+        spike_config(cfg)
 
 
 def test_a_neuron_can_be_made_up_on_the_command_line(composed):

@@ -16,7 +16,13 @@ TEXT_CELLS = [(16, 5), (16, 1), (12, 5), (10, 5), (8, 5)]
 SIMILARITY_CELLS = [(8, 5), (10, 5), (11, 5), (13, 5), (16, 5)] + [
     (16, h) for h in (1, 3, 7, 10, 12, 15)
 ]
-TITLES = {"tiny-lm": "Tiny-LM <b>", "tiny-encoder": "Tiny-Encoder", "tuned": "Tuned"}
+TITLES = {
+    "tiny-lm": "Tiny-LM <b>",
+    "tiny-encoder": "Tiny-Encoder",
+    "bert-sst2": "BERT, SST-2",
+    "bert-mrpc": "BERT, MRPC",
+    "big-lm": "Big-LM",
+}
 
 
 def make_tally(levels: int, layers: int = 3) -> SpikeTally:
@@ -98,7 +104,13 @@ def glue_scores() -> list[Score]:
 
 
 def write_cell(
-    results: Path, model: str, evaluation: str, time_steps: int, levels: int, scores: list[Score]
+    results: Path,
+    model: str,
+    evaluation: str,
+    time_steps: int,
+    levels: int,
+    scores: list[Score],
+    row: str | None = None,
 ) -> dict[str, str]:
     neuron = f"t{time_steps}h{levels}"
     directory = results / model / neuron / evaluation
@@ -106,7 +118,7 @@ def write_cell(
     tally = make_tally(levels)
     content: dict[str, Any] = {
         "evaluation.json": {
-            "model": {"name": model, "title": TITLES[model]},
+            "model": {"name": model, "title": TITLES[model], "row": row or TITLES[model]},
             "neuron": {"time_steps": time_steps, "levels": levels, "rounding": "nearest"},
             "evaluation": evaluation,
             "scores": [score.to_dict() for score in scores],
@@ -118,6 +130,23 @@ def write_cell(
     for name, data in content.items():
         (directory / name).write_text(json.dumps(data))
     return {"model": model, "neuron": neuron, "evaluation": evaluation}
+
+
+def write_original(
+    results: Path, model: str, evaluation: str, scores: list[Score]
+) -> dict[str, str]:
+    """The results of a model that was not converted."""
+    directory = results / model / "none" / evaluation
+    directory.mkdir(parents=True)
+    content = {
+        "model": {"name": model, "title": TITLES[model], "row": TITLES[model]},
+        "neuron": None,
+        "evaluation": evaluation,
+        "scores": [score.to_dict() for score in scores],
+        "seconds": {"ann": 1.0, "snn": 0.0},
+    }
+    (directory / "evaluation.json").write_text(json.dumps(content))
+    return {"model": model, "neuron": "none", "evaluation": evaluation}
 
 
 @pytest.fixture
@@ -141,4 +170,4 @@ def grid(tmp_path: Path) -> tuple[Path, list[dict[str, str]]]:
 def tuned(tmp_path: Path) -> tuple[Path, list[dict[str, str]]]:
     """A results tree of one fine-tuned encoder."""
     results = tmp_path / "tuned"
-    return results, [write_cell(results, "tuned", "glue", 16, 5, glue_scores())]
+    return results, [write_cell(results, "bert-mrpc", "glue", 16, 5, glue_scores())]

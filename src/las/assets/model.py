@@ -9,7 +9,12 @@ from las.assets.asset import RECORD, missing_files
 from las.assets.files import whole_directory
 from las.errors import AssetError
 
-MODEL_CLASSES = {"causal_lm": "AutoModelForCausalLM", "encoder": "AutoModel"}
+MODEL_CLASSES = {
+    "causal_lm": "AutoModelForCausalLM",
+    "seq2seq": "AutoModelForSeq2SeqLM",
+    "encoder": "AutoModel",
+    "classifier": "AutoModelForSequenceClassification",
+}
 """What a model is used as -> the transformers class that loads it."""
 
 
@@ -41,7 +46,12 @@ def materialise_model(source: Path, target: Path, kind: str, gguf_file: str | No
         how = {}
         lacking = missing_files(source, ["config.json", "*.safetensors"])
         if lacking:
-            raise AssetError(f"{source} lacks {', '.join(lacking)}")
+            raise AssetError(
+                f"{source} lacks {', '.join(lacking)}. Pickled weights (*.bin) are never read: if"
+                " the hub repository has no others on this branch, name one that has in"
+                " hub.revision of the model's config, such as refs/pr/7 (the pull request that"
+                " https://huggingface.co/spaces/safetensors/convert opens)"
+            )
 
     import torch
     import transformers

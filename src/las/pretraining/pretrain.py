@@ -11,6 +11,7 @@ from transformers import PreTrainedModel
 from transformers.utils import PushToHubMixin
 
 from las.assets.files import whole_directory
+from las.pretraining.classification import train_classifier
 from las.pretraining.language_model import train_language_model
 from las.pretraining.train import Recipe
 
@@ -26,6 +27,8 @@ def pretrain(config: Mapping[str, Any], data_root: Path, target: Path, checkpoin
 
     - "language_model": `dump` (a Wikipedia dump, of which the calibration pages are read),
       `vocabulary`, `window_tokens`, `architecture`: see `train_language_model`.
+    - "classification": `encoder` (directory of a pretrained BERT), `directory` (of the GLUE
+      tasks), `glue_task`, `max_length`: see `train_classifier`.
 
     Arguments:
         config: the fields; paths in it are relative to `data_root`.
@@ -39,7 +42,10 @@ def pretrain(config: Mapping[str, Any], data_root: Path, target: Path, checkpoin
         FileNotFoundError, AssetError: a data set is missing; the message says what to do.
         TrainingError: see `las.pretraining.train.train`.
     """
-    tasks: dict[str, Callable[..., Trained]] = {"language_model": _language_model}
+    tasks: dict[str, Callable[..., Trained]] = {
+        "language_model": _language_model,
+        "classification": _classification,
+    }
     fields = dict(config)
     task, recipe = fields.pop("task", None), Recipe(**fields.pop("recipe", {}))
     if task not in tasks:
@@ -55,3 +61,17 @@ def _language_model(
     data_root: Path, recipe: Recipe, checkpoints: Path, *, dump: str, **fields: Any
 ) -> Trained:
     return train_language_model(data_root / dump, recipe, checkpoints, **fields)
+
+
+def _classification(
+    data_root: Path,
+    recipe: Recipe,
+    checkpoints: Path,
+    *,
+    encoder: str,
+    directory: str,
+    **fields: Any,
+) -> Trained:
+    return train_classifier(
+        data_root / encoder, data_root / directory, recipe, checkpoints, **fields
+    )

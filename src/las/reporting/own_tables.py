@@ -271,6 +271,22 @@ def all_scores(results: Results) -> Table:
         for cell in _ordered(results)
         for score in cell.scores
     ]
+    rows += [
+        Row(
+            (
+                original.title,
+                task_title(score.task),
+                metric_title(score.metric),
+                *[None] * 2,
+                ann_number(score),
+                *[None] * 3,
+                score.items,
+                score.items_available,
+            )
+        )
+        for original in results.originals
+        for score in original.scores
+    ]
     return Table(
         slug="scores",
         title="All scores",
@@ -289,8 +305,9 @@ def all_scores(results: Results) -> Table:
         ),
         rows=tuple(rows),
         notes=(
-            "Accuracies in %, correlations x100, ± standard error. Agreement: share of items that "
-            "ANN and SNN answer alike, whether rightly or not.",
+            "Accuracies and F1 in %, correlations x100, ± standard error. Agreement: share of "
+            "items that ANN and SNN answer alike, whether rightly or not. Without T and H: an "
+            "original that was not converted.",
         ),
         text_columns=3,
     )
