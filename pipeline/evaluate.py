@@ -25,14 +25,15 @@ def run(cfg: DictConfig) -> None:
 
     import las
     from las.evaluation.evaluate import evaluate
-    from pipeline.loading import load_model, load_tokenizer
+    from pipeline.loading import load_model, load_reader
     from pipeline.neuron import spike_config
 
     ann = load_model(base, cfg.model.kind)
     snn = las.load(load_model(base, cfg.model.kind), adapter)
     suite = OmegaConf.to_container(cfg.evaluation, resolve=True)
     with las.count_spikes(snn) as spikes:
-        scores = evaluate(ann, snn, load_tokenizer(base), suite, data_root)  # type: ignore[arg-type]
+        reader = load_reader(base, cfg.model.kind)
+        scores = evaluate(ann, snn, reader, suite, data_root)  # type: ignore[arg-type]
     result = {
         "model": {"name": cfg.model.name, "title": cfg.model.title, "kind": cfg.model.kind},
         "neuron": asdict(spike_config(cfg)),

@@ -13,6 +13,7 @@ from transformers.utils import PushToHubMixin
 from las.assets.files import whole_directory
 from las.pretraining.language_model import train_language_model
 from las.pretraining.train import Recipe
+from las.pretraining.visual_questions import train_visual_questions
 
 Trained = tuple[PreTrainedModel, PushToHubMixin]
 """A model, and the tokenizer or processor that feeds it; both have `save_pretrained`."""
@@ -27,6 +28,9 @@ def pretrain(config: Mapping[str, Any], data_root: Path, target: Path, checkpoin
     - "language_model": `dump` (a Wikipedia dump, of which the calibration pages are read),
       `vocabulary`, `window_tokens`, `architecture`: see `train_language_model`.
 
+    - "visual_questions": `directory` (of easy-VQA, of which the split "train" is read),
+      `architecture`, `image_size`, `naming`, `turns`: see `train_visual_questions`.
+
     Arguments:
         config: the fields; paths in it are relative to `data_root`.
         data_root: where the data sets lie.
@@ -39,7 +43,10 @@ def pretrain(config: Mapping[str, Any], data_root: Path, target: Path, checkpoin
         FileNotFoundError, AssetError: a data set is missing; the message says what to do.
         TrainingError: see `las.pretraining.train.train`.
     """
-    tasks: dict[str, Callable[..., Trained]] = {"language_model": _language_model}
+    tasks: dict[str, Callable[..., Trained]] = {
+        "language_model": _language_model,
+        "visual_questions": _visual_questions,
+    }
     fields = dict(config)
     task, recipe = fields.pop("task", None), Recipe(**fields.pop("recipe", {}))
     if task not in tasks:
@@ -55,3 +62,16 @@ def _language_model(
     data_root: Path, recipe: Recipe, checkpoints: Path, *, dump: str, **fields: Any
 ) -> Trained:
     return train_language_model(data_root / dump, recipe, checkpoints, **fields)
+
+
+def _visual_questions(
+    data_root: Path,
+    recipe: Recipe,
+    checkpoints: Path,
+    *,
+    directory: str,
+    naming: Mapping[str, Any],
+    **fields: Any,
+) -> Trained:
+    folder = data_root / directory
+    return train_visual_questions(folder, recipe, checkpoints, naming=Recipe(**naming), **fields)
