@@ -10,14 +10,17 @@ from __future__ import annotations
 import hydra
 from omegaconf import DictConfig
 
-from pipeline import calibrate, collect, convert, energy, evaluate, fetch, fit, paths
+from pipeline import calibrate, collect, convert, energy, evaluate, fetch, fit, paths, pretrain
 from pipeline.paths import Cell
 
 
 def run(cfg: DictConfig) -> None:
     """Run the stages; assets and statistics that are there are not made again."""
+    cell = Cell.of(cfg)
     fetch.run(cfg)
-    if not Cell.of(cfg).statistics.exists():
+    if not cell.base_model.exists():
+        pretrain.run(cfg)
+    if not cell.statistics.exists():
         collect.run(cfg)
     for stage in (calibrate, fit, convert, evaluate, energy):
         stage.run(cfg)

@@ -18,7 +18,7 @@ from pipeline.paths import Cell
 def run(cfg: DictConfig) -> None:
     """Write evaluation.json and spikes.json below results/<model>/<neuron>/<evaluation>/."""
     cell = Cell.of(cfg)
-    cell.need(cell.base_model, "fetch")
+    cell.need(cell.base_model, paths.model_stage(cfg))
     cell.need(cell.adapter, "convert")
     if cfg.evaluation.get("dataset"):
         cell.need(paths.assets(cell.root) / cfg.evaluation.dataset.name, "fetch")
@@ -32,7 +32,7 @@ def evaluate_here(cfg: DictConfig) -> None:
     """Do it in this process."""
     import las
     from las.evaluation.evaluate import evaluate
-    from pipeline.loading import load_model, load_tokenizer
+    from pipeline.loading import load_model, load_reader
     from pipeline.neuron import spike_config
 
     cell = Cell.of(cfg)
@@ -41,7 +41,8 @@ def evaluate_here(cfg: DictConfig) -> None:
     snn = las.load(load_model(base, cfg.model.kind), cell.adapter)
     suite = OmegaConf.to_container(cfg.evaluation, resolve=True)
     with las.count_spikes(snn) as spikes:
-        scores = evaluate(ann, snn, load_tokenizer(base), suite, paths.assets(cell.root))  # type: ignore[arg-type]
+        reader = load_reader(base, cfg.model.kind)
+        scores = evaluate(ann, snn, reader, suite, paths.assets(cell.root))  # type: ignore[arg-type]
     result = {
         "model": {"name": cfg.model.name, "title": cfg.model.title, "kind": cfg.model.kind},
         "neuron": asdict(spike_config(cfg)),

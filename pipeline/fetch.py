@@ -48,9 +48,9 @@ def fetch(cfg: DictConfig, source: DictConfig, root: Path) -> Path:
 
 
 def run(cfg: DictConfig) -> None:
-    """Fetch what the configuration names."""
+    """Fetch what the configuration names; a model that is trained here only needs its data."""
     root = Path(cfg.root)
-    if cfg.only in (None, "model"):
+    if cfg.only in (None, "model") and not paths.trained_here(cfg):
         folder = fetch(cfg.model, cfg.source, root)
         target = paths.models(root) / cfg.model.name
         materialise_model(folder, target, cfg.model.kind, cfg.model.get("gguf_file"))
@@ -58,6 +58,8 @@ def run(cfg: DictConfig) -> None:
     if cfg.only == "dataset":
         fetch(cfg.dataset, cfg.source, root)
     if cfg.only is None:
+        if paths.trained_here(cfg):
+            fetch(cfg.model.pretraining.dataset, cfg.source, root)
         fetch(cfg.calibration.dataset, cfg.source, root)
         if cfg.evaluation.get("dataset"):  # otherwise the suite brings its own data
             fetch(cfg.evaluation.dataset, cfg.source, root)

@@ -8,6 +8,7 @@ from typing import Any
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, ProcessorMixin
 
+from las.data.easy_vqa import read_questions
 from las.data.lee import read_lee
 from las.data.sts import read_stsb
 from las.data.wikipedia import articles, raw_pages
@@ -17,6 +18,7 @@ from las.evaluation.anytime import compare_after_each_step
 from las.evaluation.score import Score
 from las.evaluation.similarity import compare_encoders
 from las.evaluation.text import Metric, compare_language_models
+from las.evaluation.visual_questions import compare_visual_questions
 from las.evaluation.vlmeval.compare import compare_vision_language
 from las.evaluation.vlmeval.easy_vqa import export_easy_vqa
 from las.evaluation.zero_shot import compare_zero_shot
@@ -25,11 +27,13 @@ from las.evaluation.zero_shot import compare_zero_shot
 def evaluate(
     ann: PreTrainedModel,
     snn: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
+    reader: PreTrainedTokenizerBase | ProcessorMixin,
     suite_config: Mapping[str, Any],
     data_root: Path,
 ) -> list[Score]:
     """Score both models on one suite; paths in the config are relative to `data_root`.
+
+    `reader` is the models' tokenizer, for the suites "vqa" and "vlmeval" their processor.
 
     The fields of `suite_config`, by its `suite`:
 
@@ -42,6 +46,8 @@ def evaluate(
       after each of the T time steps.
     - "similarity": any of `wordsim353`, `simlex999`, `stsb` (files) and `lee` (the directory of
       its two files); `batch_size`; `max_length`.
+    - "vqa": `directory` (of easy-VQA, of which the split "test" is read); `limit` (questions,
+      spread evenly over them, None for all); `batch_size`.
     - "vlmeval": `sets` (names of image sets); `directory` (of their TSV files, which are downloaded
       there if missing); `easy_vqa` (the directory of easy-VQA, exported there first; None for no
       export); `prompt`, "instructed" or "question"; `limit`; `max_new_tokens`.
@@ -55,11 +61,12 @@ def evaluate(
         "text": _text,
         "anytime": _anytime,
         "similarity": _similarity,
+        "vqa": _vqa,
         "vlmeval": _vlmeval,
     }
-    return suites[_choice(suite_config, "suite", suites)](
-        ann, snn, tokenizer, suite_config, data_root
-    )
+    score: Any = suites[_choice(suite_config, "suite", suites)]
+    scores: list[Score] = score(ann, snn, reader, suite_config, data_root)
+    return scores
 
 
 def _zero_shot(
@@ -159,6 +166,28 @@ def _similarity(
             max_length=_field(config, "max_length"),
         )
     ]
+
+
+def _vqa(
+    ann: PreTrainedModel,
+    snn: PreTrainedModel,
+    processor: ProcessorMixin,
+    config: Mapping[str, Any],
+    data_root: Path,
+) -> list[Score]:
+    directory, limit = data_root / _field(config, "directory"), _field(config, "limit")
+    questions = read_questions(directory, "test")
+    score = compare_visual_questions(
+        ann,
+        snn,
+        processor,
+        questions if limit is None else evenly_spaced(questions, limit),
+        read_questions(directory, "train"),
+        task=directory.name,
+        batch_size=_field(config, "batch_size"),
+        questions_available=len(questions),
+    )
+    return [score]
 
 
 def _vlmeval(

@@ -35,7 +35,7 @@ def test_every_test_question_is_in_one_of_the_sets_with_its_picture_and_answer(s
 
 def test_the_options_are_different_answers_of_one_kind(shapes, tmp_path):
     choice, _ = exported(shapes, tmp_path / "sets")
-    kinds = {"shape": {"circle", "rectangle"}, "colour": {"red", "blue"}}
+    kinds = {"shape": {"circle", "rectangle"}, "color": {"red", "blue"}}
     for _, row in choice.iterrows():
         options = [row[letter] for letter in LETTERS if not pd.isna(row[letter])]
         assert len(options) == len(set(options)) == 2
