@@ -40,7 +40,7 @@ def evaluate_here(cfg: DictConfig) -> None:
     import las
     from las.conversion import twin
     from las.evaluation.evaluate import evaluate
-    from pipeline.loading import load_model, load_tokenizer
+    from pipeline.loading import load_model, load_reader
     from pipeline.neuron import spike_config
 
     cell = Cell.of(cfg)
@@ -48,9 +48,9 @@ def evaluate_here(cfg: DictConfig) -> None:
     ann = load_model(base, cfg.model.kind)
     snn = las.load(twin(ann), cell.adapter) if paths.spiking(cfg) else None
     suite = OmegaConf.to_container(cfg.evaluation, resolve=True)
-    data_root = paths.assets(cell.root)
+    reader, data_root = load_reader(base, cfg.model.kind), paths.assets(cell.root)
     with nullcontext() if snn is None else las.count_spikes(snn) as spikes:
-        scores = evaluate(ann, snn, load_tokenizer(base), suite, data_root)  # type: ignore[arg-type]
+        scores = evaluate(ann, snn, reader, suite, data_root)  # type: ignore[arg-type]
     result = {
         "model": {
             "name": cfg.model.name,

@@ -8,6 +8,7 @@ from typing import Any
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, ProcessorMixin
 
+from las.data.easy_vqa import read_questions
 from las.data.glue import read_glue
 from las.data.lee import read_lee
 from las.data.sts import read_stsb
@@ -19,6 +20,7 @@ from las.evaluation.glue import compare_classifiers
 from las.evaluation.score import Score
 from las.evaluation.similarity import compare_encoders
 from las.evaluation.text import Metric, compare_language_models
+from las.evaluation.visual_questions import compare_visual_questions
 from las.evaluation.vlmeval.compare import compare_vision_language
 from las.evaluation.vlmeval.easy_vqa import export_easy_vqa
 from las.evaluation.zero_shot import compare_zero_shot
@@ -30,13 +32,14 @@ _ALONE = ("zero_shot", "glue")
 def evaluate(
     ann: PreTrainedModel,
     snn: PreTrainedModel | None,
-    tokenizer: PreTrainedTokenizerBase,
+    reader: PreTrainedTokenizerBase | ProcessorMixin,
     suite_config: Mapping[str, Any],
     data_root: Path,
 ) -> list[Score]:
     """Score both models on one suite; paths in the config are relative to `data_root`.
 
-    `snn` None scores the original alone, by the suites "zero_shot" and "glue".
+    `reader` is the models' tokenizer, for the suites "vqa" and "vlmeval" their processor. With
+    `snn` None the original is scored alone, by the suites "zero_shot" and "glue".
 
     The fields of `suite_config`, by its `suite`:
 
@@ -52,6 +55,8 @@ def evaluate(
     - "glue": `tasks` (list, for which the models were fine-tuned); `directory` (with a folder for
       each task); `part`, "all" of the validation split or its "train" or "held-out" part; `limit`
       (items per task, None for all); `batch_size`; `max_length`.
+    - "vqa": `directory` (of easy-VQA, of which the split "test" is read); `limit` (questions,
+      spread evenly over them, None for all); `batch_size`.
     - "vlmeval": `sets` (names of image sets); `directory` (of their TSV files, which are downloaded
       there if missing); `easy_vqa` (the directory of easy-VQA, exported there first; None for no
       export); `prompt`, "instructed" or "question"; `limit`; `max_new_tokens`.
@@ -66,6 +71,7 @@ def evaluate(
         "anytime": _anytime,
         "similarity": _similarity,
         "glue": _glue,
+        "vqa": _vqa,
         "vlmeval": _vlmeval,
     }
     suite = _choice(suite_config, "suite", suites)
@@ -74,7 +80,9 @@ def evaluate(
             f"the suite {suite} compares two models; the original alone is scored by"
             f" {' and '.join(_ALONE)}"
         )
-    return suites[suite](ann, snn, tokenizer, suite_config, data_root)
+    score: Any = suites[suite]
+    scores: list[Score] = score(ann, snn, reader, suite_config, data_root)
+    return scores
 
 
 def _zero_shot(
@@ -200,6 +208,28 @@ def _glue(
             items_available=len(read_glue(task, directory)),
         )
     return scores
+
+
+def _vqa(
+    ann: PreTrainedModel,
+    snn: PreTrainedModel,
+    processor: ProcessorMixin,
+    config: Mapping[str, Any],
+    data_root: Path,
+) -> list[Score]:
+    directory, limit = data_root / _field(config, "directory"), _field(config, "limit")
+    questions = read_questions(directory, "test")
+    score = compare_visual_questions(
+        ann,
+        snn,
+        processor,
+        questions if limit is None else evenly_spaced(questions, limit),
+        read_questions(directory, "train"),
+        task=directory.name,
+        batch_size=_field(config, "batch_size"),
+        questions_available=len(questions),
+    )
+    return [score]
 
 
 def _vlmeval(

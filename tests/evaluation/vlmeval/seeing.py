@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Callable, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -150,14 +151,13 @@ def mme(images: int) -> pd.DataFrame:
     """So many images in each of the 14 categories, with two questions on each."""
     rows = [
         {
-            "image": picture(image),
+            "image": picture(100 * number + image),
             "image_path": f"{category}/{image}.jpg",
             "question": f"is it {'red' if answer == 'Yes' else 'blue'}",
             "answer": answer,
             "category": category,
         }
-        for part in MME_PARTS.values()
-        for category in part
+        for number, category in enumerate(chain(*MME_PARTS.values()))
         for image in range(images)
         for answer in ("Yes", "No")
     ]

@@ -17,8 +17,6 @@ from las.data.easy_vqa import Question, read_questions
 MULTIPLE_CHOICE_SET, YES_OR_NO_SET = "EasyVQA_MCQ", "EasyVQA_YORN"
 
 OPTIONS = 4
-_YES_OR_NO = ("yes", "no")
-_SHAPES = ("circle", "rectangle", "triangle")
 
 
 def export_easy_vqa(directory: Path, folder: Path) -> None:
@@ -39,18 +37,18 @@ def export_easy_vqa(directory: Path, folder: Path) -> None:
     questions = read_questions(directory, "test")
     folder.mkdir(parents=True, exist_ok=True)
     images = {image: _base64(image) for image in {question.image for question in questions}}
-    closed = [question for question in questions if question.answer in _YES_OR_NO]
-    opened = [question for question in questions if question.answer not in _YES_OR_NO]
+    closed = [question for question in questions if question.kind == "yes_no"]
+    opened = [question for question in questions if question.kind != "yes_no"]
     letters = list(ascii_uppercase[:OPTIONS])
     rows = []
     for question, options in zip(opened, _options(opened), strict=True):
         answer = letters[options.index(question.answer)]
         padded = [*options, *[""] * (OPTIONS - len(options))]
-        rows.append([images[question.image], question.text, *padded, answer, _kind(question)])
+        rows.append([images[question.image], question.text, *padded, answer, question.kind])
     columns = ["image", "question", *letters, "answer", "category"]
     _write(folder / f"{MULTIPLE_CHOICE_SET}.tsv", columns, rows)
     rows = [
-        [images[question.image], question.text, question.answer.capitalize(), _kind(question)]
+        [images[question.image], question.text, question.answer.capitalize(), question.kind]
         for question in closed
     ]
     _write(folder / f"{YES_OR_NO_SET}.tsv", ["image", "question", "answer", "category"], rows)
@@ -60,21 +58,15 @@ def _options(questions: Sequence[Question]) -> list[list[str]]:
     """The options of each question, in the order in which they are shown."""
     answers: dict[str, set[str]] = {}
     for question in questions:
-        answers.setdefault(_kind(question), set()).add(question.answer)
+        answers.setdefault(question.kind, set()).add(question.answer)
     generator = np.random.default_rng(0)
     shown = []
     for question in questions:
-        others = sorted(answers[_kind(question)] - {question.answer})
+        others = sorted(answers[question.kind] - {question.answer})
         drawn = generator.permutation(len(others))[: OPTIONS - 1]
         options = [question.answer, *(others[i] for i in drawn)]
         shown.append([options[i] for i in generator.permutation(len(options))])
     return shown
-
-
-def _kind(question: Question) -> str:
-    if question.answer in _YES_OR_NO:
-        return "yes or no"
-    return "shape" if question.answer in _SHAPES else "colour"
 
 
 def _base64(image: Path) -> str:

@@ -81,6 +81,19 @@ def groups_of(name: str, items: pd.DataFrame) -> pd.Series:
     return pd.Series(items.index.astype(str), index=items.index)
 
 
+def require_scorable(name: str, items: pd.DataFrame) -> None:
+    """Raise a ValueError if a part of a set cannot be scored, which can only be with MME."""
+    if name != "MME":
+        return
+    categories = [category for part in MME_PARTS.values() for category in part]
+    missing = sorted(set(categories) - set(items["category"]))
+    if missing or (groups_of(name, items).value_counts() != 2).any():
+        raise ValueError(
+            "MME is scored by pairs of questions on an image, in 14 categories; without an image:"
+            f" {', '.join(missing) or 'none'}. Take more items"
+        )
+
+
 def sum_of_ratios(
     name: str, numerators: np.ndarray, denominators: np.ndarray, scale: float = 1.0
 ) -> Value:
@@ -142,19 +155,10 @@ def _hallusion_bench(judged: pd.DataFrame) -> list[Value]:
 
 
 def _mme(judged: pd.DataFrame) -> list[Value]:
-    """Per category the accuracy over questions plus that over images, x100; added up.
-
-    Raises:
-        ValueError: a category is missing, or an image has not two questions.
-    """
+    """Per category the accuracy over questions plus that over images, x100; added up."""
+    require_scorable("MME", judged)
     images = judged.groupby(["category", groups_of("MME", judged)])["right"]
     points = (images.mean() + images.all()).reset_index(level=1, drop=True)
-    missing = [c for part in MME_PARTS.values() for c in part if c not in points.index]
-    if missing or (images.count() != 2).any():
-        raise ValueError(
-            "MME is scored by pairs of questions on an image, in 14 categories; without an image:"
-            f" {', '.join(missing) or 'none'}. Take more items"
-        )
 
     def score(name: str, categories: tuple[str, ...]) -> Value:
         takes_part = np.stack([points.index == category for category in categories]).astype(float)

@@ -15,7 +15,7 @@ import pandas as pd
 
 from las.data.windows import evenly_spaced
 from las.errors import AssetError
-from las.evaluation.vlmeval.metrics import groups_of
+from las.evaluation.vlmeval.metrics import groups_of, require_scorable
 from las.evaluation.vlmeval.prompts import MULTIPLE_CHOICE, YES_OR_NO
 
 
@@ -62,7 +62,7 @@ def part_of(dataset: Any, limit: int | None) -> Any:
     more or less.
 
     Raises:
-        ValueError: `limit` is below 1.
+        ValueError: `limit` is below 1, or too low for MME's categories.
     """
     if limit is not None and limit < 1:
         raise ValueError(f"limit must be at least 1, not {limit}")
@@ -73,6 +73,7 @@ def part_of(dataset: Any, limit: int | None) -> Any:
         names = list(dict.fromkeys(groups))
         wanted = evenly_spaced(names, max(1, round(limit * len(names) / len(part.data))))
         part.data = part.data[groups.isin(wanted)]
+    require_scorable(dataset.dataset_name, part.data)
     return part
 
 
