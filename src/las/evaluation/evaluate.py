@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from las.data.lee import read_lee
 from las.data.sts import read_stsb
 from las.data.wikipedia import articles, raw_pages
-from las.data.windows import evenly_spaced, token_windows
+from las.data.windows import Window, evenly_spaced, token_windows
 from las.data.word_pairs import read_word_pairs
 from las.evaluation.anytime import compare_after_each_step
 from las.evaluation.score import Score
@@ -83,22 +83,15 @@ def _text(
     data_root: Path,
 ) -> list[Score]:
     dump = data_root / _field(config, "dump")
-    count, length = _field(config, "windows"), _field(config, "window_tokens")
 
     def score(texts: Iterator[str], task: str, metric: Metric) -> Score:
-        windows = list(token_windows(texts, tokenizer, length))
+        windows, available = _windows(texts, tokenizer, config)
         return compare_language_models(
-            ann,
-            snn,
-            evenly_spaced(windows, count),
-            task=task,
-            metric=metric,
-            tokens_available=sum(window.predicted_tokens for window in windows),
+            ann, snn, windows, task=task, metric=metric, tokens_available=available
         )
 
-    prose = (article.text for article in articles(dump, "held-out"))
     return [
-        score(prose, "wikipedia", "perplexity"),
+        score(_prose(dump), "wikipedia", "perplexity"),
         score(raw_pages(dump, "held-out"), "wikipedia_xml", "bits_per_byte"),
     ]
 
@@ -110,16 +103,22 @@ def _anytime(
     config: Mapping[str, Any],
     data_root: Path,
 ) -> list[Score]:
-    prose = (article.text for article in articles(data_root / _field(config, "dump"), "held-out"))
+    prose = _prose(data_root / _field(config, "dump"))
+    windows, available = _windows(prose, tokenizer, config)
+    return compare_after_each_step(ann, snn, windows, task="wikipedia", tokens_available=available)
+
+
+def _prose(dump: Path) -> Iterator[str]:
+    return (article.text for article in articles(dump, "held-out"))
+
+
+def _windows(
+    texts: Iterator[str], tokenizer: PreTrainedTokenizerBase, config: Mapping[str, Any]
+) -> tuple[Sequence[Window], int]:
+    """Windows spread evenly over some texts, and how many tokens there are to predict in all."""
     count, length = _field(config, "windows"), _field(config, "window_tokens")
-    windows = list(token_windows(prose, tokenizer, length))
-    return compare_after_each_step(
-        ann,
-        snn,
-        evenly_spaced(windows, count),
-        task="wikipedia",
-        tokens_available=sum(window.predicted_tokens for window in windows),
-    )
+    windows = list(token_windows(texts, tokenizer, length))
+    return evenly_spaced(windows, count), sum(window.predicted_tokens for window in windows)
 
 
 def _similarity(

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from las.energy import EnergyReport, EnergyRow
+from las.evaluation.score import Score
 from las.fitting.fit import Fit
 from las.neurons.tally import SiteCount, SpikeTally
 from las.reporting.paper_tables import ann_number, metric_title, snn_number, task_title
@@ -20,8 +21,6 @@ def losslessness_of_text(results: Results) -> Table:
     rows = []
     for cell in _ordered(results):
         for score in cell.with_metric("perplexity"):
-            change = score.extra.get("relative_change_percent", 100 * (score.snn / score.ann - 1))
-            error = score.extra.get("relative_change_stderr_percent")
             rows.append(
                 Row(
                     (
@@ -29,12 +28,7 @@ def losslessness_of_text(results: Results) -> Table:
                         task_title(score.task),
                         cell.time_steps,
                         cell.levels,
-                        Number(score.ann, spec=".3f"),
-                        Number(score.snn, spec=".3f"),
-                        Number(change, error, "+.3f"),
-                        None if score.kl is None else Number(score.kl, spec=".2e"),
-                        _percent(score.agreement),
-                        score.items,
+                        *_perplexities(score),
                         *_spiking(cell),
                     )
                 )
@@ -47,12 +41,7 @@ def losslessness_of_text(results: Results) -> Table:
             "Text",
             "T",
             "H",
-            "Perplexity ANN",
-            "Perplexity SNN",
-            "Change, %",
-            "KL(ANN || SNN), nats",
-            "Same top-1 token, %",
-            "Tokens",
+            *_PERPLEXITY_COLUMNS,
             *_SPIKING_COLUMNS,
         ),
         rows=tuple(rows),
@@ -117,7 +106,6 @@ def anytime(results: Results) -> Table:
         for t, score in cell.after_steps:
             _, whole = cell.after_steps[-1]
             share = score.extra["sops_per_token"] / whole.extra["sops_per_token"]
-            error = score.extra.get("relative_change_stderr_percent")
             rows.append(
                 Row(
                     (
@@ -126,12 +114,7 @@ def anytime(results: Results) -> Table:
                         cell.time_steps,
                         cell.levels,
                         t,
-                        Number(score.ann, spec=".3f"),
-                        Number(score.snn, spec=",.3f"),
-                        Number(score.extra["relative_change_percent"], error, "+,.3f"),
-                        None if score.kl is None else Number(score.kl, spec=".2e"),
-                        _percent(score.agreement),
-                        score.items,
+                        *_perplexities(score),
                         Number(score.extra["spikes_per_token"], spec=",.0f"),
                         None if ratio is None else Number(ratio * share, spec=".3f"),
                     )
@@ -146,12 +129,7 @@ def anytime(results: Results) -> Table:
             "T",
             "H",
             "t",
-            "Perplexity ANN",
-            "Perplexity SNN",
-            "Change, %",
-            "KL(ANN || SNN), nats",
-            "Same top-1 token, %",
-            "Tokens",
+            *_PERPLEXITY_COLUMNS,
             "Spikes per token",
             "E_snn/E_ann",
         ),
@@ -163,6 +141,30 @@ def anytime(results: Results) -> Table:
             "operations up to step t.",
         ),
         text_columns=2,
+    )
+
+
+_PERPLEXITY_COLUMNS = (
+    "Perplexity ANN",
+    "Perplexity SNN",
+    "Change, %",
+    "KL(ANN || SNN), nats",
+    "Same top-1 token, %",
+    "Tokens",
+)
+
+
+def _perplexities(score: Score) -> tuple[Cell, ...]:
+    """Both perplexities, and how far the models stray from each other."""
+    change = score.extra["relative_change_percent"]
+    error = score.extra.get("relative_change_stderr_percent")
+    return (
+        Number(score.ann, spec=".3f"),
+        Number(score.snn, spec=",.3f"),
+        Number(change, error, "+,.3f"),
+        None if score.kl is None else Number(score.kl, spec=".2e"),
+        _percent(score.agreement),
+        score.items,
     )
 
 

@@ -11,18 +11,24 @@ from las.reporting.cited_rows import cited_table
 from las.reporting.results import CellResult, Results
 from las.reporting.table import Cell, Number, Row, Table
 
-TABLE_1_COLUMNS: Mapping[tuple[str, str], str] = {
-    ("piqa", "acc"): "PIQA",
-    ("arc_easy", "acc"): "ARC",
-    ("openbookqa", "acc"): "OpenbookQA",
-    ("winogrande", "acc"): "Winogrande",
-    ("copa", "acc"): "COPA",
-    ("wsc273", "acc"): "WSC",
-    ("rte", "acc"): "RTE",
+Key = tuple[str, str]
+"""A task and a metric."""
+
+Columns = Mapping[str, tuple[Key, ...]]
+"""Columns of the paper, and the scores that each shows."""
+
+TABLE_1_COLUMNS: Columns = {
+    "PIQA": (("piqa", "acc"),),
+    "ARC": (("arc_easy", "acc"),),
+    "OpenbookQA": (("openbookqa", "acc"),),
+    "Winogrande": (("winogrande", "acc"),),
+    "COPA": (("copa", "acc"),),
+    "WSC": (("wsc273", "acc"),),
+    "RTE": (("rte", "acc"),),
 }
-TABLE_2_COLUMNS: Mapping[tuple[str, str], str] = {
-    ("enwik8", "bits_per_byte"): "En8",
-    ("wikitext103", "perplexity"): "WT",
+TABLE_2_COLUMNS: Columns = {
+    "En8": (("enwik8", "bits_per_byte"),),
+    "WT": (("wikitext103", "perplexity"),),
 }
 _TASKS = {
     "wordsim353": "WordSim-353",
@@ -73,6 +79,10 @@ def snn_number(score: Score) -> Number:
     return _number(score, score.snn, score.snn_stderr)
 
 
+def _key(score: Score) -> Key:
+    return score.task, score.metric
+
+
 def _number(score: Score, value: float, stderr: float | None) -> Number:
     scale = 100.0 if score.metric == "acc" else 1.0
     digits = 3 if score.metric in ("perplexity", "bits_per_byte") else 2
@@ -81,73 +91,82 @@ def _number(score: Score, value: float, stderr: float | None) -> Number:
 
 def table_1(results: Results) -> Table:
     """Zero-shot accuracy."""
-    return _beside_the_paper(1, results, TABLE_1_COLUMNS, ("acc",))
+    return _beside_the_paper(1, results, TABLE_1_COLUMNS)
 
 
 def table_2(results: Results) -> Table:
     """Perplexity and bits per byte."""
-    return _beside_the_paper(2, results, TABLE_2_COLUMNS, ("bits_per_byte", "perplexity"))
+    return _beside_the_paper(2, results, TABLE_2_COLUMNS, _is_text)
 
 
 def table_3(results: Results) -> Table:
     """Language understanding of encoders."""
-    return _beside_the_paper(3, results, {}, ("spearman",))
+    return _beside_the_paper(3, results, {}, _is_similarity)
+
+
+def _is_text(score: Score) -> bool:
+    return score.metric in ("bits_per_byte", "perplexity")
+
+
+def _is_similarity(score: Score) -> bool:
+    return score.metric == "spearman"
 
 
 def _beside_the_paper(
     number: int,
     results: Results,
-    paper_columns: Mapping[tuple[str, str], str],
-    metrics: Sequence[str],
+    paper_columns: Columns,
+    own: Callable[[Score], bool] = lambda score: False,
 ) -> Table:
     """Cited rows, then for each model its ANN and its SNN nearest to the paper's T and H."""
-    cells = {id(c): c for metric in metrics for c in results.headline(metric)}.values()
+    shown = {key for keys in paper_columns.values() for key in keys}
     by_model: dict[str, list[CellResult]] = {}
-    for cell in cells:
+    for cell in results.headline(lambda score: _key(score) in shown or own(score)):
         by_model.setdefault(cell.model, []).append(cell)
     groups = [(group[0].title, None, group) for group in by_model.values()]
-    return _score_table(number, groups, paper_columns, metrics)
+    return _score_table(number, groups, paper_columns, own)
 
 
 def table_6(results: Results) -> Table:
     """Scores of encoders against T."""
     groups: list[tuple[str, list[CellResult], list[CellResult]]] = []
     for sweep in results.sweep("time_steps"):
-        if sweep[0].with_metric("spearman"):
+        if any(_is_similarity(score) for score in sweep[0].scores):
             groups.append((sweep[0].title, sweep, sweep))
-    return _score_table(6, groups, {}, ("spearman",))
+    return _score_table(6, groups, {}, _is_similarity)
 
 
 def _score_table(
     number: int,
     groups: Sequence[tuple[str, list[CellResult] | None, list[CellResult]]],
-    paper_columns: Mapping[tuple[str, str], str],
-    metrics: Sequence[str],
+    paper_columns: Columns,
+    own: Callable[[Score], bool],
 ) -> Table:
     """One ANN row per group, then one SNN row: for all cells together, or for each of a sweep."""
     cited = cited_table(number)
     all_cells = [cell for _, _, group in groups for cell in group]
-    keys = list(
-        dict.fromkeys(
-            (score.task, score.metric)
-            for cell in all_cells
-            for score in cell.scores
-            if score.metric in metrics
-        )
+    in_paper = {key for keys in paper_columns.values() for key in keys}
+    own_keys = dict.fromkeys(
+        _key(score)
+        for cell in all_cells
+        for score in cell.scores
+        if own(score) and _key(score) not in in_paper
     )
-    own = [key for key in keys if key not in paper_columns]
-    columns = [*cited.columns, *[f"{task_title(t)}, {metric_title(m)}" for t, m in own]]
-    at = {key: columns.index(name) for key, name in paper_columns.items()}
-    at |= {key: len(cited.columns) + i for i, key in enumerate(own)}
+    own_columns: dict[str, tuple[Key, ...]] = {
+        f"{task_title(t)}, {metric_title(m)}": ((t, m),) for t, m in own_keys
+    }
+    columns = (*cited.columns, *own_columns)
+    keys = [{**paper_columns, **own_columns}.get(name, ()) for name in columns[3:]]
 
     rows = list(cited.padded(len(columns)))
     for title, sweep, group in groups:
-        rows.append(_row([title, "✗", "N/A"], group, keys, at, len(columns), ann_number))
+        scores = [_combined(group, column, ann_number) for column in keys]
+        rows.append(Row((title, "✗", "N/A", *scores)))
         for part in [group] if sweep is None else [[cell] for cell in sweep]:
-            head: list[Cell] = [part[0].snn_title, "✓", str(part[0].time_steps)]
-            rows.append(_row(head, part, keys, at, len(columns), snn_number))
+            scores = [_combined(part, column, snn_number) for column in keys]
+            rows.append(Row((part[0].snn_title, "✓", str(part[0].time_steps), *scores)))
     notes = list(cited.footnotes)
-    if own:
+    if own_columns:
         notes.append(_OWN_COLUMNS)
     if any(cell.scores for cell in all_cells):
         notes.append("Computed scores: value ± standard error.")
@@ -155,11 +174,22 @@ def _score_table(
     return Table(
         slug=f"table{number}",
         title=f"Table {number}. {cited.title}",
-        columns=tuple(columns),
+        columns=columns,
         rows=tuple(rows),
         notes=tuple(notes),
         text_columns=3,
     )
+
+
+def _combined(
+    cells: Sequence[CellResult], keys: Sequence[Key], number: Callable[[Score], Number]
+) -> Cell:
+    """The scores of one column; two metrics of a task stand as the paper prints them, a/b."""
+    scores = [[cell.score(*key) for cell in cells] for key in keys]
+    found = [number(known[0]) for key in scores if (known := [s for s in key if s is not None])]
+    if len(found) < 2:
+        return found[0] if found else None
+    return "/".join(str(replace(score, stderr=None)) for score in found)
 
 
 def _parts(cells: Sequence[CellResult]) -> list[str]:
@@ -172,23 +202,6 @@ def _parts(cells: Sequence[CellResult]) -> list[str]:
     }
     listed = "; ".join(f"{name}: {part}" for name, part in parts.items())
     return [f"Scored on a part of the items only: {listed}."] if parts else []
-
-
-def _row(
-    head: list[Cell],
-    cells: Sequence[CellResult],
-    keys: Sequence[tuple[str, str]],
-    at: Mapping[tuple[str, str], int],
-    width: int,
-    number: Callable[[Score], Number],
-) -> Row:
-    row: list[Cell] = [*head, *[None] * (width - len(head))]
-    for cell in cells:
-        for key in keys:
-            score = cell.score(*key)
-            if score is not None:
-                row[at[key]] = number(score)
-    return Row(tuple(row))
 
 
 def table_5(results: Results) -> Table:

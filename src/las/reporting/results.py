@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,11 +82,11 @@ class Results:
         cells = [cell for cell in self.cells if cell.model == model]
         return sorted(cells, key=lambda cell: (-cell.time_steps, -cell.levels))
 
-    def headline(self, metric: str) -> list[CellResult]:
-        """Per model and evaluation with `metric`, its cell nearest to the paper's T=16 and H=5."""
+    def headline(self, wanted: Callable[[Score], bool]) -> list[CellResult]:
+        """Per model and evaluation with a score that is wanted, its cell nearest to T=16, H=5."""
         best: dict[tuple[str, str], CellResult] = {}
         for cell in self.cells:
-            if not cell.with_metric(metric):
+            if not any(wanted(score) for score in cell.scores):
                 continue
             key = (cell.model, cell.evaluation)
             if key not in best or _distance(cell) < _distance(best[key]):
