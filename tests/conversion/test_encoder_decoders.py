@@ -14,8 +14,10 @@ from torch import Tensor
 import las
 from las.calibration.collect import collect
 from las.calibration.fingerprint import fingerprint
+from las.components import attention, feed_forward, norm
 from las.conversion import prepare
 from las.errors import CalibrationError
+from las.neurons import fused
 from tests.conversion import encoder_decoders as families
 
 GENERATION: Any = dict(do_sample=False, eos_token_id=None, pad_token_id=families.PAD)
@@ -162,6 +164,23 @@ def test_the_simulator_agrees_with_a_cache_too(writer: Pair) -> None:
     assert figures(fused_spikes) == figures(simulated_spikes)
 
 
+def test_where_no_kernel_runs_outputs_and_counts_are_the_same(
+    writer: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = writer.in_float64()
+    batch = writer.batch(rows=2, length=7, written=5, padding=2, seed=7)
+    outputs, tallies = [], []
+    for kernels in (True, False):
+        if not kernels:
+            for module in (attention, feed_forward, norm, fused):
+                monkeypatch.setattr(module, "has_kernels", lambda x: False)
+        with las.count_spikes(model) as tally:
+            outputs.append(in_parts(model, batch, [3, 1, 1]))
+        tallies.append(tally)
+    assert relative(*outputs) < 1e-11
+    assert tallies[0] == tallies[1]
+
+
 def test_what_the_encoder_made_is_coded_once_for_all_layers_of_the_decoder(writer: Pair) -> None:
     model = prepare(families.build(writer.family))
     shared = collect(model, families.batches(writer.family)).shared
@@ -188,6 +207,20 @@ def test_a_checkpoint_gives_the_same_bits(pair: Pair, tmp_path: Any) -> None:
     batch = pair.batch(seed=8)
     assert torch.equal(families.read(again, batch), families.read(pair.spiking, batch))
     assert set(again.state_dict()) == set(pair.dense.state_dict())
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_a_checkpoint_in_half_precision_is_as_good_as_the_original_in_it(
+    writer: Pair, dtype: torch.dtype, tmp_path: Any
+) -> None:
+    """In float16, transformers keeps one layer of each feed-forward network in float32."""
+    read = []
+    for name, model in (("dense", writer.dense), ("spiking", writer.spiking)):
+        model.save_pretrained(tmp_path / name)
+        half = type(writer.dense).from_pretrained(tmp_path / name, dtype=dtype)
+        read.append(families.read(half, writer.batch(rows=2)).float())
+    exact = families.read(writer.dense, writer.batch(rows=2))
+    assert relative(read[1], exact) < 2 * relative(read[0], exact) + 1e-3
 
 
 def test_no_operation_is_float(pair: Pair) -> None:
