@@ -12,6 +12,7 @@ from las.conversion import convert, converts, load, save, simulate, stop_after
 from las.conversion.audit import audit
 from las.energy.counting import count_spikes
 from las.energy.model_energy import energy
+from las.planning import plan
 
 __all__ = [
     "SpikeConfig",
@@ -22,6 +23,7 @@ __all__ = [
     "energy",
     "errors",
     "load",
+    "plan",
     "save",
     "simulate",
     "stop_after",
