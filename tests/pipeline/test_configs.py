@@ -25,7 +25,8 @@ def test_every_model_can_be_had_and_calibrated(composed, name):
     assert cfg.model.name == name
     asset = asset_of(cfg.model.pretraining.dataset if paths.trained_here(cfg) else cfg.model)
     assert asset.wheel or asset.hub
-    assert cfg.calibration.form == ("windows" if cfg.model.kind == "causal_lm" else "texts")
+    forms = {"causal_lm": "windows", "encoder": "texts", "vision_language": "questions"}
+    assert cfg.calibration.form == forms[cfg.model.kind]
 
 
 @pytest.mark.parametrize("name", names("dataset"))
@@ -41,7 +42,8 @@ def test_every_neuron_is_a_valid_spike_config(composed, name):
     cfg = composed(f"neuron={name}")
     assert cfg.neuron.name == name
     config = spike_config(cfg)
-    assert f"t{config.time_steps}h{config.levels}" == name
+    left = "" if config.vision == "spiking" else f"-{config.vision}-vision"
+    assert f"t{config.time_steps}h{config.levels}{left}" == name
 
 
 @pytest.mark.parametrize("name", names("evaluation"))
