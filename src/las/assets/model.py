@@ -14,6 +14,7 @@ MODEL_CLASSES = {
     "seq2seq": "AutoModelForSeq2SeqLM",
     "encoder": "AutoModel",
     "classifier": "AutoModelForSequenceClassification",
+    "vision_language": "AutoModelForImageTextToText",
 }
 """What a model is used as -> the transformers class that loads it."""
 
