@@ -13,7 +13,7 @@ from dataclasses import asdict
 import hydra
 from omegaconf import DictConfig, OmegaConf
 
-from pipeline import paths
+from pipeline import apart, paths
 from pipeline.paths import Cell
 from pipeline.tracking import tracked_cell
 
@@ -24,21 +24,33 @@ def run(cfg: DictConfig) -> None:
     Without neurons the original is scored alone, and logged: the cell ends here.
     """
     cell = Cell.of(cfg)
-    base = cell.need(cell.base_model, paths.model_stage(cfg))
-    adapter = cell.need(cell.adapter, "convert") if paths.spiking(cfg) else None
-    data_root = paths.assets(cell.root)
-    cell.need(data_root / cfg.evaluation.dataset.name, "fetch")
+    cell.need(cell.base_model, paths.model_stage(cfg))
+    if paths.spiking(cfg):
+        cell.need(cell.adapter, "convert")
+    if cfg.evaluation.get("dataset"):
+        cell.need(paths.assets(cell.root) / cfg.evaluation.dataset.name, "fetch")
+    if cfg.evaluation.suite == apart.SUITE:
+        apart.evaluate_apart(cfg)
+    else:
+        evaluate_here(cfg)
 
+
+def evaluate_here(cfg: DictConfig) -> None:
+    """Do it in this process."""
     import las
+    from las.conversion import twin
     from las.evaluation.evaluate import evaluate
-    from pipeline.loading import load_model, load_tokenizer
+    from pipeline.loading import load_model, load_reader
     from pipeline.neuron import spike_config
 
+    cell = Cell.of(cfg)
+    base = cell.base_model
     ann = load_model(base, cfg.model.kind)
-    snn = None if adapter is None else las.load(load_model(base, cfg.model.kind), adapter)
+    snn = las.load(twin(ann), cell.adapter) if paths.spiking(cfg) else None
     suite = OmegaConf.to_container(cfg.evaluation, resolve=True)
+    reader, data_root = load_reader(base, cfg.model.kind), paths.assets(cell.root)
     with nullcontext() if snn is None else las.count_spikes(snn) as spikes:
-        scores = evaluate(ann, snn, load_tokenizer(base), suite, data_root)  # type: ignore[arg-type]
+        scores = evaluate(ann, snn, reader, suite, data_root)  # type: ignore[arg-type]
     result = {
         "model": {
             "name": cfg.model.name,

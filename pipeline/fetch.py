@@ -69,7 +69,8 @@ def run(cfg: DictConfig) -> None:
                 fetch_model(cfg.model.pretraining.base, cfg.source, root)
         if paths.spiking(cfg):
             fetch(cfg.calibration.dataset, cfg.source, root)
-        fetch(cfg.evaluation.dataset, cfg.source, root)
+        if cfg.evaluation.get("dataset"):  # otherwise the suite brings its own data
+            fetch(cfg.evaluation.dataset, cfg.source, root)
 
 
 @hydra.main(version_base="1.3", config_path=paths.CONF, config_name="config")

@@ -1,4 +1,4 @@
-"""The command line: convert, audit, evaluate and energy, for people who write no Python."""
+"""The command line: plan, convert, audit, evaluate, energy, for people who write no Python."""
 
 from __future__ import annotations
 
@@ -69,6 +69,23 @@ def _parser() -> argparse.ArgumentParser:
         help="write the whole model with its weights and tokenizer, not only an adapter",
     )
 
+    plan = _command(commands, "plan", _plan, "say what a model will need, from its config alone")
+    plan.add_argument("--batch", metavar="B", type=int, default=1, help="sequences in a pass")
+    plan.add_argument("--length", metavar="L", type=int, default=LENGTH, help="tokens of each")
+    plan.add_argument("--dtype", choices=("float32", "float16", "bfloat16"), default="float32")
+    plan.add_argument("--time-steps", metavar="T", type=int, default=defaults.time_steps)
+    plan.add_argument("--levels", metavar="H", type=int, default=defaults.levels)
+    plan.add_argument("--gpus", metavar="NxGB", help="e.g. 8x24: eight GPUs of 24 GB (1e9 bytes)")
+    plan.add_argument(
+        "--cpu-memory", metavar="GB", type=float, help="what is free here, if not given"
+    )
+    plan.add_argument("--disk", metavar="GB", type=float, help="free space, to be compared")
+    plan.add_argument(
+        "--flops", metavar="F", type=float, help="per second, of that machine, e.g. 150e12"
+    )
+    plan.add_argument("--neurons", metavar="N", type=float, help="values coded per second")
+    plan.add_argument("--json", action="store_true", help="everything, as JSON")
+
     audit = _command(commands, "audit", _audit, "list what spikes, and what is still float")
     audit.add_argument("--adapter", metavar="DIR", type=Path, help="what `las convert` wrote")
     audit.add_argument(
@@ -103,6 +120,32 @@ def _command(commands: Any, name: str, run: Any, summary: str) -> argparse.Argum
         "model", metavar="MODEL", help="a model's directory, or its name on the hub"
     )
     return parser
+
+
+def _plan(options: argparse.Namespace) -> None:
+    import json
+
+    import psutil
+
+    from las.planning import GB, Devices, parse_gpus, plan
+
+    memory = options.cpu_memory
+    devices = Devices(
+        parse_gpus(options.gpus) if options.gpus else (),
+        psutil.virtual_memory().available if memory is None else memory * GB,
+        None if options.disk is None else options.disk * GB,
+    )
+    made = plan(
+        options.model,
+        batch=options.batch,
+        length=options.length,
+        dtype=options.dtype,
+        config=SpikeConfig(options.time_steps, options.levels),
+        devices=devices,
+        flops=options.flops,
+        neurons=options.neurons,
+    )
+    print(json.dumps(made.to_dict(), indent=1) if options.json else made)
 
 
 def _add_sizes(parser: argparse.ArgumentParser, windows: int) -> None:
@@ -154,6 +197,7 @@ def _audit(options: argparse.Namespace) -> None:
 
 def _evaluate(options: argparse.Namespace) -> None:
     from las.conversion.adapter import load
+    from las.conversion.twin import twin
     from las.evaluation.anytime import compare_after_each_step
     from las.evaluation.text import compare_language_models
 
@@ -161,10 +205,10 @@ def _evaluate(options: argparse.Namespace) -> None:
     ann, tokenizer = _load_model(options.model), _load_tokenizer(options.model)
     if not _is_language_model(ann):
         raise ValueError(
-            f"{options.model} is a {type(ann).__name__}, which predicts no text: las evaluate "
-            "scores causal language models; for encoders see las.evaluation.similarity"
+            f"{options.model} is a {type(ann).__name__}: las evaluate scores causal language "
+            "models; for encoders see las.evaluation.similarity"
         )
-    snn = load(_load_model(options.model), options.adapter)
+    snn = load(twin(ann), options.adapter)
     windows, task = _windows(ann, tokenizer, options), options.text.name
     if options.each_step:
         scores = compare_after_each_step(ann, snn, windows, task=task)
@@ -230,13 +274,25 @@ def _need_file(path: Path) -> None:
 def _load_model(name: str) -> PreTrainedModel:
     """Load a model in float32, of the class its config calls for; no code of others is run."""
     import torch
-    from transformers import AutoConfig, AutoModel, AutoModelForCausalLM
+    from transformers import (
+        AutoConfig,
+        AutoModel,
+        AutoModelForCausalLM,
+        AutoModelForSeq2SeqLM,
+        AutoModelForTextEncoding,
+    )
 
     if name.startswith((".", "/", "~")) and not Path(name).is_dir():
         raise FileNotFoundError(f"no such model directory: {name}")
     config = AutoConfig.from_pretrained(name, trust_remote_code=False)
-    architectures = config.architectures or [""]
-    model_class = AutoModelForCausalLM if _is_causal(architectures[0]) else AutoModel
+    architecture = (config.architectures or [""])[0]
+    model_class: Any = AutoModel
+    if _is_causal(architecture):
+        model_class = AutoModelForCausalLM
+    elif config.is_encoder_decoder:
+        model_class = AutoModelForSeq2SeqLM
+    elif architecture.endswith("EncoderModel"):  # half of an encoder-decoder model
+        model_class = AutoModelForTextEncoding
     model: PreTrainedModel = model_class.from_pretrained(
         name, dtype=torch.float32, trust_remote_code=False
     )
@@ -263,9 +319,18 @@ def _is_language_model(model: PreTrainedModel) -> bool:
 def _batches(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, options: argparse.Namespace
 ) -> Iterator[dict[str, Tensor]]:
-    """Forward kwargs from a text file: windows for a language model, lines for an encoder."""
+    """Forward kwargs from a text file: windows for a language model, lines for an encoder.
+
+    Raises:
+        ValueError: the model is an encoder with a decoder.
+    """
     from las.data.windows import evenly_spaced, padded_batches, window_batches
 
+    if model.config.is_encoder_decoder:
+        raise ValueError(
+            f"a {type(model).__name__} reads one text and writes another, and a text file has no "
+            "such pairs: use it in Python, with batches of input_ids, attention_mask and labels"
+        )
     if _is_language_model(model):
         return window_batches(_windows(model, tokenizer, options), BATCH_SIZE)
     lines = [line.strip() for line in _lines(options.text) if line.strip()]

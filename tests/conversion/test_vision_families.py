@@ -147,7 +147,7 @@ def test_the_patch_embedding_keeps_its_weights(name):
     assert dict(model.named_parameters()).keys() == weights.keys()
 
 
-@pytest.mark.parametrize("name", ["clip-vision", "siglip-vision"])
+@pytest.mark.parametrize("name", ["clip-vision", "siglip-vision", "vit-classification"])
 def test_patches_are_the_tokens_of_a_vision_tower(name):
     model = converted(name)
     (batch,) = FAMILIES[name].batches(count=1, rows=2)

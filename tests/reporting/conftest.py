@@ -93,6 +93,16 @@ def similarity_scores(time_steps: int) -> list[Score]:
     ]  # fmt: skip
 
 
+def glue_scores() -> list[Score]:
+    """Of 100 items 84 are right, and one more of the spiking model's."""
+    majority = {"majority_share": 0.6}
+    return [
+        Score("glue_mrpc", "acc", True, 0.84, 0.85, 0.04, 0.04, 100, 408, 0.97, 1e-4, majority),
+        Score("glue_mrpc", "f1", True, 0.89, 0.90, 0.03, 0.03, 100, 408, 0.97, 1e-4, majority),
+        Score("glue_rte", "acc", True, 0.65, 0.65, 0.05, 0.05, 277, 277, 1.0, 1e-5),
+    ]
+
+
 def write_cell(
     results: Path,
     model: str,
@@ -154,3 +164,10 @@ def grid(tmp_path: Path) -> tuple[Path, list[dict[str, str]]]:
     ]
     cells.append({"model": "tiny-lm", "neuron": "t6h5", "evaluation": "text"})
     return results, cells
+
+
+@pytest.fixture
+def tuned(tmp_path: Path) -> tuple[Path, list[dict[str, str]]]:
+    """A results tree of one fine-tuned encoder."""
+    results = tmp_path / "tuned"
+    return results, [write_cell(results, "bert-mrpc", "glue", 16, 5, glue_scores())]

@@ -94,6 +94,7 @@ def test_table_6_sweeps_the_time_steps(results: Results) -> None:
         (paper_tables.table_1, 16),
         (paper_tables.table_2, 9),
         (paper_tables.table_3, 14),
+        (paper_tables.table_4, 4),
         (paper_tables.table_5, 2),
         (paper_tables.table_6, 5),
     ],

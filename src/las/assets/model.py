@@ -9,6 +9,9 @@ from las.assets.asset import RECORD, missing_files
 from las.assets.files import whole_directory
 from las.errors import AssetError
 
+PROCESSOR_FILES = ("*processor_config.json", "chat_template*")
+"""The files of a processor beside those of its tokenizer, as glob patterns."""
+
 MODEL_CLASSES = {
     "causal_lm": "AutoModelForCausalLM",
     "seq2seq": "AutoModelForSeq2SeqLM",
@@ -21,6 +24,8 @@ MODEL_CLASSES = {
 
 def materialise_model(source: Path, target: Path, kind: str, gguf_file: str | None = None) -> Path:
     """Write config, tokenizer and one float32 `model.safetensors` into `target`.
+
+    The processor of a vision-language model comes along as it is.
 
     Arguments:
         source: Folder of a fetched asset: a Hugging Face directory with safetensors, or a folder
@@ -67,6 +72,10 @@ def materialise_model(source: Path, target: Path, kind: str, gguf_file: str | No
     with whole_directory(target) as partial:
         model.save_pretrained(partial, max_shard_size="1TB")
         tokenizer.save_pretrained(partial)
+        if kind == "vision_language":
+            for pattern in PROCESSOR_FILES:
+                for file in source.glob(pattern):
+                    shutil.copyfile(file, partial / file.name)
         if record.is_file():
             shutil.copyfile(record, partial / RECORD)
     return target

@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from las.offload import named_weights
+
 _FIELDS = (
     "activation_function",
     "attn_logit_softcapping",
@@ -26,12 +28,15 @@ _FIELDS = (
 
 _FAMILY_FIELDS = (
     "activation",
+    "dense_act_fn",
     "do_layer_norm_before",
     "hidden_activation",
     "layer_types",
     "query_pre_attn_scalar",
+    "relative_attention_max_distance",
     "scale_attn_by_inverse_layer_idx",
     "scale_attn_weights",
+    "scale_decoder_outputs",
     "use_parallel_residual",
 )
 """The same, of some families; what a model has not is no part of its identity."""
@@ -68,7 +73,7 @@ def fingerprint(model: nn.Module) -> str:
         for field in (*(_FIELDS if name else ()), *_FAMILY_FIELDS, *_MULTIMODAL_FIELDS):
             if (value := getattr(part, field, None)) is not None:
                 digest.update(f"{name} {field} {value}".encode())
-    for name, parameter in sorted(model.named_parameters()):
+    for name, parameter in named_weights(model):
         digest.update(f"{name} {tuple(parameter.shape)}".encode())
         values = parameter.detach().to("cpu", torch.bfloat16).contiguous().view(torch.int16)
         digest.update(values.numpy().tobytes())

@@ -19,6 +19,7 @@ from las.evaluation.batches import batches_of_like_length
 from las.evaluation.checks import refuse_dense_checkpoint, require_finite
 from las.evaluation.score import Score
 from las.evaluation.standard_errors import correlation_stderr, mean_stderr, ratio_stderr
+from las.offload import input_device
 
 PREFIX = "glue_"
 """Before a task's name in a Score: lm-eval's zero-shot tasks have an "rte" of their own."""
@@ -147,7 +148,8 @@ def _outputs(
     for indices, inputs in batches_of_like_length(tokenizer, texts, batch_size, max_length, task):
         order += indices
         for which, model in models.items():
-            on_device = {name: tensor.to(model.device) for name, tensor in inputs.items()}
+            device = input_device(model)
+            on_device = {name: tensor.to(device) for name, tensor in inputs.items()}
             began = time.perf_counter()
             logits = model(**on_device).logits.cpu()  # (B, classes)
             seconds[which] += time.perf_counter() - began

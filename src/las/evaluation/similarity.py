@@ -17,6 +17,7 @@ from las.evaluation.batches import batches_of_like_length
 from las.evaluation.checks import refuse_dense_checkpoint, require_finite
 from las.evaluation.score import Score
 from las.evaluation.standard_errors import correlation_stderr
+from las.offload import input_device
 
 
 @dataclass(frozen=True)
@@ -139,7 +140,8 @@ def _embed(
         mask = inputs["attention_mask"].bool()  # (B, L)
         hidden: dict[str, Tensor] = {}
         for which, model in (("ann", ann), ("snn", snn)):
-            on_device = {name: tensor.to(model.device) for name, tensor in inputs.items()}
+            device = input_device(model)
+            on_device = {name: tensor.to(device) for name, tensor in inputs.items()}
             began = time.perf_counter()
             states = model(**on_device).last_hidden_state.cpu()  # (B, L, d)
             seconds[which] += time.perf_counter() - began

@@ -18,6 +18,7 @@ from las.data.windows import Window
 from las.evaluation.checks import refuse_dense_checkpoint, require_finite
 from las.evaluation.score import Score
 from las.evaluation.standard_errors import ratio_stderr
+from las.offload import input_device
 
 Metric = Literal["perplexity", "bits_per_byte"]
 
@@ -164,7 +165,7 @@ def logits_of(
     model: PreTrainedModel, which: str, window: Window, where: str, seconds: dict[str, float]
 ) -> Tensor:
     """Logits (L - 1, V) that predict the tokens after the first; adds the time they took."""
-    input_ids = window.input_ids[None].to(model.device)
+    input_ids = window.input_ids[None].to(input_device(model))
     start = time.perf_counter()
     logits = model(
         input_ids=input_ids, attention_mask=torch.ones_like(input_ids), use_cache=False

@@ -14,6 +14,7 @@ from las.assets.files import whole_directory
 from las.pretraining.classification import train_classifier
 from las.pretraining.language_model import train_language_model
 from las.pretraining.train import Recipe
+from las.pretraining.visual_questions import train_visual_questions
 
 Trained = tuple[PreTrainedModel, PushToHubMixin]
 """A model, and the tokenizer or processor that feeds it; both have `save_pretrained`."""
@@ -29,6 +30,8 @@ def pretrain(config: Mapping[str, Any], data_root: Path, target: Path, checkpoin
       `vocabulary`, `window_tokens`, `architecture`: see `train_language_model`.
     - "classification": `encoder` (directory of a pretrained BERT), `directory` (of the GLUE
       tasks), `glue_task`, `max_length`: see `train_classifier`.
+    - "visual_questions": `directory` (of easy-VQA, of which the split "train" is read),
+      `architecture`, `image_size`, `naming`, `turns`: see `train_visual_questions`.
 
     Arguments:
         config: the fields; paths in it are relative to `data_root`.
@@ -45,6 +48,7 @@ def pretrain(config: Mapping[str, Any], data_root: Path, target: Path, checkpoin
     tasks: dict[str, Callable[..., Trained]] = {
         "language_model": _language_model,
         "classification": _classification,
+        "visual_questions": _visual_questions,
     }
     fields = dict(config)
     task, recipe = fields.pop("task", None), Recipe(**fields.pop("recipe", {}))
@@ -75,3 +79,16 @@ def _classification(
     return train_classifier(
         data_root / encoder, data_root / directory, recipe, checkpoints, **fields
     )
+
+
+def _visual_questions(
+    data_root: Path,
+    recipe: Recipe,
+    checkpoints: Path,
+    *,
+    directory: str,
+    naming: Mapping[str, Any],
+    **fields: Any,
+) -> Trained:
+    folder = data_root / directory
+    return train_visual_questions(folder, recipe, checkpoints, naming=Recipe(**naming), **fields)

@@ -1,4 +1,4 @@
-"""The paper's Tables 1, 2, 3, 5 and 6: its rows, and below them those computed here."""
+"""The paper's Tables 1 to 6: its rows, and below them those computed here."""
 
 from __future__ import annotations
 
@@ -38,8 +38,21 @@ TABLE_3_COLUMNS: Columns = {
     "MRPC": (("glue_mrpc", "acc"), ("glue_mrpc", "f1")),
     "STS-B": (("glue_stsb", "pearson"), ("glue_stsb", "spearman")),
 }
+TABLE_4_COLUMNS: Columns = {
+    "ScienceQA": (("ScienceQA_TEST", "acc"),),
+    "RealWorldQA": (("RealWorldQA", "acc"),),
+    "BLINK": (("BLINK", "acc"),),
+    "POPE": (("POPE", "f1"),),
+    "HallusionBench": (("HallusionBench", "aAcc+fAcc+qAcc"),),
+    "MMStar": (("MMStar", "acc"),),
+    "MME": (("MME", "mme"),),
+}
 _IN_TABLE_1 = {key for keys in TABLE_1_COLUMNS.values() for key in keys}
 _IN_TABLE_3 = {key for keys in TABLE_3_COLUMNS.values() for key in keys}
+_IN_TABLE_4 = {key for keys in TABLE_4_COLUMNS.values() for key in keys}
+_EASY_VQA = ("easy_vqa", "EasyVQA_MCQ", "EasyVQA_YORN")
+_SHARES = ("acc", "f1", "aAcc", "fAcc", "qAcc")
+"""Metrics from 0 to 1, shown in per cent."""
 _TASKS = {
     "wordsim353": "WordSim-353",
     "simlex999": "SimLex-999",
@@ -53,6 +66,9 @@ _TASKS = {
     "copa": "COPA",
     "rte": "RTE",
     "wsc273": "WSC",
+    "easy_vqa": "easy-VQA",
+    "EasyVQA_MCQ": "easy-VQA, multiple choice",
+    "EasyVQA_YORN": "easy-VQA, yes or no",
     "glue_qqp": "QQP",
     "glue_mnli": "MNLI-m",
     "glue_sst2": "SST-2",
@@ -64,6 +80,7 @@ _TASKS = {
 _METRICS = {
     "acc": "accuracy",
     "f1": "F1",
+    "mme": "points",
     "perplexity": "perplexity",
     "bits_per_byte": "bits per byte",
     "spearman": "Spearman",
@@ -98,7 +115,7 @@ def snn_number(score: Score) -> Number:
 
 
 def _number(score: Score, value: float, stderr: float | None) -> Number:
-    scale = 100.0 if score.metric in ("acc", "f1") else 1.0
+    scale = 100.0 if score.metric in _SHARES else 1.0
     digits = 3 if score.metric in ("perplexity", "bits_per_byte") else 2
     return Number(value * scale, None if stderr is None else stderr * scale, f".{digits}f")
 
@@ -118,6 +135,15 @@ def table_2(results: Results) -> Table:
 def table_3(results: Results) -> Table:
     """Language understanding of encoders."""
     return _beside_the_paper(3, results, TABLE_3_COLUMNS, _of_encoders)
+
+
+def table_4(results: Results) -> Table:
+    """Vision-language tasks."""
+    return _beside_the_paper(4, results, TABLE_4_COLUMNS, _of_vision_language)
+
+
+def _of_vision_language(score: Score) -> bool:
+    return _key(score) in _IN_TABLE_4 or score.task in _EASY_VQA
 
 
 def _key(score: Score) -> Key:
