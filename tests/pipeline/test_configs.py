@@ -84,7 +84,8 @@ def test_every_neuron_is_a_valid_spike_config(composed, name):
     cfg = composed(f"neuron={name}")
     assert cfg.neuron.name == name
     config = spike_config(cfg)
-    assert f"t{config.time_steps}h{config.levels}" == name
+    vision = "-analog-vision" if config.vision == "analog" else ""
+    assert f"t{config.time_steps}h{config.levels}{vision}" == name
 
 
 @pytest.mark.parametrize("name", names("evaluation"))
