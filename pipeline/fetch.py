@@ -67,7 +67,8 @@ def run(cfg: DictConfig) -> None:
             fetch(cfg.model.pretraining.dataset, cfg.source, root)
             if "base" in cfg.model.pretraining:
                 fetch_model(cfg.model.pretraining.base, cfg.source, root)
-        fetch(cfg.calibration.dataset, cfg.source, root)
+        if paths.spiking(cfg):
+            fetch(cfg.calibration.dataset, cfg.source, root)
         if cfg.evaluation.get("dataset"):  # otherwise the suite brings its own data
             fetch(cfg.evaluation.dataset, cfg.source, root)
 

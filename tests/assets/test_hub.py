@@ -85,6 +85,19 @@ def test_files_land_under_their_base_names_and_pickles_are_refused(tmp_path, mon
     assert asked["ignore_patterns"] == list(PICKLED)
 
 
+def test_what_the_cache_holds_besides_is_not_taken(tmp_path, monkeypatch):
+    snapshot = tmp_path / "snapshot"
+    for name in ("sst2", "mrpc"):
+        (snapshot / name).mkdir(parents=True)
+        (snapshot / name / "validation-0.parquet").write_text(name)
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda *_, **__: str(snapshot))
+    for name in ("sst2", "mrpc"):
+        folder = HubFolder("owner/set", [f"{name}/validation-*"], "dataset", folder=name)
+        folder.extract_to(tmp_path / "out")
+        there = [path.read_text() for path in (tmp_path / "out" / name).iterdir()]
+        assert there == [name]
+
+
 def test_a_repository_without_such_files_is_an_error(tmp_path, monkeypatch):
     monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda *_, **__: str(tmp_path))
     with pytest.raises(AssetError, match="owner/set holds no file that matches"):

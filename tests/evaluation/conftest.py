@@ -8,6 +8,8 @@ from transformers import (
     LlamaConfig,
     LlamaForCausalLM,
     PreTrainedTokenizerFast,
+    T5Config,
+    T5ForConditionalGeneration,
 )
 
 import las
@@ -52,3 +54,19 @@ def tiny_bert(tokenizer: PreTrainedTokenizerFast, seed: int = 0) -> BertModel:
         initializer_range=0.5,
     )
     return BertModel(config).eval()
+
+
+def tiny_t5(tokenizer: PreTrainedTokenizerFast) -> T5ForConditionalGeneration:
+    torch.manual_seed(0)
+    config = T5Config(
+        vocab_size=len(tokenizer),
+        d_model=16,
+        d_kv=8,
+        d_ff=32,
+        num_layers=2,
+        num_heads=2,
+        initializer_factor=2.0,
+        pad_token_id=tokenizer.pad_token_id,
+        decoder_start_token_id=tokenizer.pad_token_id,
+    )
+    return T5ForConditionalGeneration(config).eval()

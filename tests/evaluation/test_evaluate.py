@@ -85,3 +85,11 @@ def test_a_missing_dump_says_what_to_do(tokenizer: PreTrainedTokenizerFast, tmp_
     model = tiny_llama(tokenizer)
     with pytest.raises(FileNotFoundError, match="fetch"):
         evaluate(model, model, tokenizer, TEXT, tmp_path)
+
+
+@pytest.mark.parametrize("suite", ["text", "anytime", "similarity"])
+def test_suites_that_compare_need_both_models(
+    tokenizer: PreTrainedTokenizerFast, data_root: Path, suite: str
+) -> None:
+    with pytest.raises(ValueError, match=f"{suite} compares two models; .* zero_shot and glue"):
+        evaluate(tiny_llama(tokenizer), None, tokenizer, TEXT | {"suite": suite}, data_root)

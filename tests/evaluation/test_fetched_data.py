@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from las.data.glue import GLUE, read_glue
 from las.data.lee import read_lee
 from las.data.wikipedia import articles, raw_pages
 from las.data.word_pairs import read_word_pairs
+from las.evaluation.glue import compare_classifiers
 from las.evaluation.similarity import compare_encoders
 from las.evaluation.tasks import load_tasks
 
@@ -60,3 +62,29 @@ def test_the_six_tasks_are_whole() -> None:
     tasks = load_tasks(["piqa", "winogrande", "copa", "rte"], fetched(ASSETS / "zero-shot"))
     sizes = {name: len(task.eval_docs) for name, task in tasks.items()}
     assert sizes == {"piqa": 1838, "winogrande": 1267, "copa": 100, "rte": 277}
+
+
+@pytest.mark.slow
+def test_the_glue_sets_are_whole() -> None:
+    folder = fetched(ASSETS / "glue")
+    sizes = {"qqp": 40430, "mnli": 9815, "sst2": 872, "qnli": 5463, "rte": 277, "mrpc": 408}
+    sizes["stsb"] = 1500
+    there = [task for task in sizes if (folder / task).is_dir()]
+    assert {"sst2", "mrpc", "rte"} <= set(there)
+    for task in there:
+        items = read_glue(task, folder)
+        assert len(items) == sizes[task]
+        assert {item.label for item in items} >= set(range(len(GLUE[task].labels)))
+
+
+@pytest.mark.slow
+def test_the_head_trained_here_knows_sentences_that_it_never_read() -> None:
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    directory = fetched(DATA / "models" / "minilm-sst2")
+    items = read_glue("sst2", fetched(ASSETS / "glue"), "held-out")
+    model = AutoModelForSequenceClassification.from_pretrained(directory).eval()
+    tokenizer = AutoTokenizer.from_pretrained(directory)
+    (score,) = compare_classifiers(model, None, tokenizer, items, task="sst2")
+    assert score.ann_stderr is not None
+    assert score.ann > score.extra["majority_share"] + 5 * score.ann_stderr

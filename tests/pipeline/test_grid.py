@@ -20,11 +20,11 @@ def config(group: str, name: str) -> Path:
     return Path(paths.CONF) / group / f"{name}.yaml"
 
 
-@pytest.mark.parametrize("section", ["trained", "models", "spiking", "cells"])
+@pytest.mark.parametrize("section", ["trained", "fine_tuned", "models", "spiking", "cells"])
 def test_every_name_in_the_grid_is_a_config(section):
     for key, cell in GRID[section].items():
         for field, name in cell.items():
-            group = {"text": "dataset"}.get(field, field)
+            group = {"text": "dataset", "base": "model"}.get(field, field)
             assert config(group, name).is_file(), f"{section}.{key}: no {group} {name}"
     assert all(config("dataset", name).is_file() for name in GRID["datasets"])
 
@@ -32,6 +32,7 @@ def test_every_name_in_the_grid_is_a_config(section):
 def test_a_key_of_the_grid_spells_out_its_cell():
     for section, fields in (
         ("trained", ["model"]),
+        ("fine_tuned", ["model"]),
         ("models", ["model"]),
         ("spiking", ["model", "neuron"]),
         ("cells", ["model", "neuron", "evaluation"]),
@@ -46,8 +47,10 @@ def test_what_a_cell_builds_on_is_in_the_grid():
         assert cell["dataset"] in GRID["datasets"]
     for cell in GRID["spiking"].values():
         assert cell["model"] in GRID["models"]
-    assert sorted([*GRID["fetched"], *GRID["trained"]]) == sorted(GRID["models"])
-    assert {cell["dataset"] for cell in GRID["trained"].values()} <= set(GRID["datasets"])
+    made = {**GRID["trained"], **GRID["fine_tuned"]}
+    assert sorted([*GRID["fetched"], *made]) == sorted(GRID["models"])
+    assert {cell["dataset"] for cell in made.values()} <= set(GRID["datasets"])
+    assert {cell["base"] for cell in GRID["fine_tuned"].values()} <= set(GRID["fetched"])
 
 
 def test_the_grid_names_the_data_that_the_configs_read(composed):
@@ -60,10 +63,13 @@ def test_the_grid_names_the_data_that_the_configs_read(composed):
         cfg = composed(f"model={cell['model']}")
         assert cfg.calibration.name == cell["calibration"]
         assert cfg.calibration.dataset.name == cell["text"]
-        assert paths.trained_here(cfg) == (cell["model"] in GRID["trained"])
-    for cell in GRID["trained"].values():
-        cfg = composed(f"model={cell['model']}")
-        assert cfg.model.pretraining.dataset.name == cell["dataset"]
+        made = cell["model"] in {**GRID["trained"], **GRID["fine_tuned"]}
+        assert paths.trained_here(cfg) == made
+    for cell in (*GRID["trained"].values(), *GRID["fine_tuned"].values()):
+        training = composed(f"model={cell['model']}").model.pretraining
+        assert training.dataset.name == cell["dataset"]
+        assert ("base" in training) == ("base" in cell)
+        assert "base" not in cell or training.base.name == cell["base"]
 
 
 def test_the_published_grid_is_whole():
@@ -75,6 +81,7 @@ def test_the_published_grid_is_whole():
     assert ("llava-easy-vqa", "t16h5", "vqa") in cells
     assert ("llava-easy-vqa", "t16h5-analog-vision", "vqa") in cells
     assert ("qwen2-vl-easy-vqa", "t16h5", "vqa") in cells
+    assert ("minilm-sst2", "t16h5", "glue") in cells
     for neuron in ("t16h5", "t16h1", "t12h5", "t10h5", "t8h5"):
         assert ("smollm2-135m", neuron, "text") in cells
     for steps in (8, 10, 11, 13, 16):
@@ -112,6 +119,7 @@ def test_dvc_reads_the_stages_with_and_without_git(tmp_path, with_git):
     listed = do("dvc", "stage", "list", "--name-only").split()
     assert "report" in listed
     assert {f"pretrain@{key}" for key in GRID["trained"]} <= set(listed)
+    assert {f"fine_tune@{key}" for key in GRID["fine_tuned"]} <= set(listed)
     for key in GRID["cells"]:
         assert {f"evaluate@{key}", f"energy@{key}"} <= set(listed)
     do("dvc", "dag", "report")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -81,3 +82,39 @@ def test_a_report_without_results_says_how_to_get_some(composed, tmp_path):
 
     with pytest.raises(MissingStageError, match="make repro"):
         report.run(composed(f"root={tmp_path}", "tracking=none"))
+
+
+def test_a_cell_without_neurons_scores_the_original_alone(composed, tmp_path, byte_tokenizer):
+    from transformers import BloomConfig, BloomForCausalLM
+
+    from pipeline import cell
+
+    mine = tmp_path / "mine"
+    config = BloomConfig(vocab_size=len(byte_tokenizer), hidden_size=16, n_layer=1, n_head=2)
+    BloomForCausalLM(config).save_pretrained(mine / "bloom-176b")
+    byte_tokenizer.save_pretrained(mine / "bloom-176b")
+    piqa = mine / "zero-shot" / "piqa" / "plain_text" / "validation.jsonl"
+    piqa.parent.mkdir(parents=True)
+    rows = [{"goal": f"Do {i}", "sol1": "Yes.", "sol2": "No.", "label": i % 2} for i in range(4)]
+    piqa.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    cell.run(
+        composed(
+            f"root={tmp_path}",
+            "model=bloom-176b",
+            "evaluation=zero_shot",
+            "evaluation.tasks=[piqa]",
+            "evaluation.dataset.needs=[piqa/**/*.*]",
+            "source=directory",
+            f"source.directory={mine}",
+            "tracking=none",
+        )
+    )
+    (written,) = (path for path in (tmp_path / "results").rglob("*") if path.is_file())
+    assert (
+        written.relative_to(tmp_path / "results").parent.as_posix() == "bloom-176b/none/zero_shot"
+    )
+    result = json.loads(written.read_text())
+    assert result["neuron"] is None
+    (score,) = result["scores"]
+    assert (score["items"], score["snn"], score["kl"]) == (4, None, None)
+    assert 0 <= score["ann"] <= 1

@@ -15,6 +15,8 @@ from las.evaluation.checks import require_finite
 from las.offload import input_device
 
 Request = tuple[Any, list[int], list[int]]
+Input = tuple[tuple[int, ...], ...]
+"""Tokens of one forward pass: of a causal model, or of an encoder and of its decoder."""
 
 
 class ChoiceModel(HFLM):
@@ -22,7 +24,8 @@ class ChoiceModel(HFLM):
 
     HFLM pads without an attention mask: a causal model's figures do not change by that, but a
     spiking model would emit, and count, spikes for padding. Log-softmax is in float64, and over
-    the continuation only. Requests that need the same forward pass share it.
+    the continuation only. Requests that need the same forward pass share it. An encoder-decoder
+    model reads the context with its encoder and predicts the continuation with its decoder.
 
     Attributes:
         seconds: time spent in the model's forward passes.
@@ -49,11 +52,10 @@ class ChoiceModel(HFLM):
         disable_tqdm: bool = False,
         override_bs: int | None = None,
     ) -> list[tuple[float, bool]]:
-        users: dict[tuple[int, ...], list[int]] = {}  # model input -> indices of its requests
+        users: dict[Input, list[int]] = {}  # model input -> indices of its requests
         for index, (_, context, continuation) in enumerate(requests):
-            whole = (context + continuation)[-(self.max_length + 1) :]
-            users.setdefault(tuple(whole[:-1]), []).append(index)
-        inputs = sorted(users, key=len, reverse=True)
+            users.setdefault(self._input(context, continuation), []).append(index)
+        inputs = sorted(users, key=lambda tokens: [len(part) for part in tokens], reverse=True)
         answers: dict[int, tuple[float, bool]] = {}
         size = override_bs or self.batch_size
         with tqdm(
@@ -64,22 +66,34 @@ class ChoiceModel(HFLM):
                 for tokens, logits in zip(batch, self._masked_logits(batch), strict=True):
                     for index in users[tokens]:
                         continuation = requests[index][2]
-                        # logits at position i predict token i + 1, so the last ones are wanted
+                        # the last position that was read predicts the continuation's last token
+                        end = len(tokens[-1])
                         answers[index] = self._answer(
-                            logits[len(tokens) - len(continuation) : len(tokens)], continuation
+                            logits[end - len(continuation) : end], continuation
                         )
                 progress.update(len(batch))
         return [answers[index] for index in range(len(requests))]
 
-    def _masked_logits(self, batch: list[tuple[int, ...]]) -> torch.Tensor:
-        """Logits (B, L, V) of right-padded sequences."""
-        rows = [torch.tensor(tokens) for tokens in batch]
-        input_ids = pad_sequence(rows, batch_first=True).to(self.device)
-        mask = pad_sequence([torch.ones_like(row) for row in rows], batch_first=True)
+    def _input(self, context: list[int], continuation: list[int]) -> Input:
+        if self.backend == "seq2seq":
+            return tuple(context[-self.max_length :]), tuple(continuation)
+        # position i predicts token i + 1, so the last token is not read
+        return (tuple((context + continuation)[-(self.max_length + 1) : -1]),)
+
+    def _masked_logits(self, batch: list[Input]) -> torch.Tensor:
+        """Logits (B, L, V) of right-padded sequences; L is the decoder's if there are two."""
+        padded = []
+        for part in zip(*batch, strict=True):
+            rows = [torch.tensor(tokens, device=self.device) for tokens in part]
+            mask = pad_sequence([torch.ones_like(row) for row in rows], batch_first=True)
+            padded.append((pad_sequence(rows, batch_first=True), mask))
+        kwargs = {"input_ids": padded[0][0], "attention_mask": padded[0][1]}
+        if self.backend == "seq2seq":
+            labels, mask = padded[1]
+            shifted = self.model.prepare_decoder_input_ids_from_labels(labels=labels)
+            kwargs |= {"decoder_input_ids": shifted, "decoder_attention_mask": mask}
         start = time.perf_counter()
-        logits = self.model(
-            input_ids=input_ids, attention_mask=mask.to(self.device), use_cache=False
-        ).logits
+        logits = self.model(**kwargs, use_cache=False).logits
         if logits.device.type == "cuda":
             torch.cuda.synchronize(logits.device)
         self.seconds += time.perf_counter() - start
