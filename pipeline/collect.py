@@ -32,7 +32,7 @@ def run(cfg: DictConfig) -> None:
         length=cfg.calibration.length,
         batch_size=cfg.calibration.batch_size,
     )
-    statistics = collect(prepare(load_model(base, cfg.model.kind)), list(batches))
+    statistics = collect(prepare(load_model(base, cfg)), list(batches))
     with paths.written_whole(cell.statistics) as file:
         statistics.save(file)
 

@@ -29,7 +29,7 @@ def run(cfg: DictConfig) -> None:
     from pipeline.loading import load_model, load_tokenizer
     from pipeline.neuron import spike_config
 
-    ann = load_model(base, cfg.model.kind)
+    ann = load_model(base, cfg)
     snn = las.load(twin(ann), adapter)
     suite = OmegaConf.to_container(cfg.evaluation, resolve=True)
     with las.count_spikes(snn) as spikes:

@@ -53,7 +53,13 @@ def run(cfg: DictConfig) -> None:
     if cfg.only in (None, "model"):
         folder = fetch(cfg.model, cfg.source, root)
         target = paths.models(root) / cfg.model.name
-        materialise_model(folder, target, cfg.model.kind, cfg.model.get("gguf_file"))
+        materialise_model(
+            folder,
+            target,
+            cfg.model.kind,
+            cfg.model.get("gguf_file"),
+            cfg.model.get("dtype", "float32"),
+        )
         print(f"{cfg.model.name}: {target}")
     if cfg.only == "dataset":
         fetch(cfg.dataset, cfg.source, root)
