@@ -11,7 +11,6 @@ from las.components.site import HGSite, OATSite, accumulate
 from las.neurons.fused import has_kernels, memory, totals
 from las.neurons.tally import current_tally
 
-
 _HALF = (torch.float16, torch.bfloat16)
 
 
