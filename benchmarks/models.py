@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 import torch
 import transformers
-from torch import Tensor, nn
+from torch import Tensor
 
 import las
 from benchmarks.settings import Settings
@@ -27,11 +26,6 @@ def load_original(settings: Settings, name: str) -> Any:
 def load_spiking(settings: Settings, name: str) -> Any:
     """The spiking model of the stored adapter, with weights of its own."""
     return las.load(load_original(settings, name), settings.adapter(name))
-
-
-def copy_sharing_weights(model: nn.Module) -> Any:
-    """A second model on the same parameters: conversion never changes them."""
-    return copy.deepcopy(model, {id(parameter): parameter for parameter in model.parameters()})
 
 
 def random_model(

@@ -9,11 +9,12 @@ import torch
 from transformers import OPTConfig, PretrainedConfig
 
 import las
-from benchmarks.models import copy_sharing_weights, random_model, random_tokens
+from benchmarks.models import random_model, random_tokens
 from benchmarks.passes import compare_passes
 from benchmarks.quiet import quiet
 from benchmarks.records import COUNTING, SNN, Case
 from benchmarks.settings import Settings
+from las.conversion.twin import twin
 
 CONFIG = OPTConfig(
     hidden_size=4096,
@@ -57,7 +58,7 @@ def make_models(config: PretrainedConfig, device: str, dtype: torch.dtype) -> tu
     ann = random_model(config, device, dtype)
     batch = {"input_ids": random_tokens(ann, 1, _CALIBRATION_TOKENS, seed=1)}
     with quiet():
-        return ann, las.convert(copy_sharing_weights(ann), [batch])
+        return ann, las.convert(twin(ann), [batch])
 
 
 def _peak(model: Any, inputs: Mapping[str, Any]) -> float:

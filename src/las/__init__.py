@@ -1,4 +1,9 @@
 """las: pretrained transformers as fully spike-driven networks, without loss."""
+# ruff: noqa: E402  what follows imports transformers, which needs a torchvision that imports
+
+from las.torchvision_operators import define_missing_operators
+
+define_missing_operators()
 
 import las.energy  # noqa: F401  the package, before the function of that name below
 from las import errors
@@ -7,6 +12,7 @@ from las.conversion import convert, converts, load, save, simulate, stop_after
 from las.conversion.audit import audit
 from las.energy.counting import count_spikes
 from las.energy.model_energy import energy
+from las.planning import plan
 
 __all__ = [
     "SpikeConfig",
@@ -17,6 +23,7 @@ __all__ = [
     "energy",
     "errors",
     "load",
+    "plan",
     "save",
     "simulate",
     "stop_after",

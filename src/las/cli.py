@@ -1,4 +1,4 @@
-"""The command line: convert, audit, evaluate and energy, for people who write no Python."""
+"""The command line: plan, convert, audit, evaluate, energy, for people who write no Python."""
 
 from __future__ import annotations
 
@@ -69,6 +69,23 @@ def _parser() -> argparse.ArgumentParser:
         help="write the whole model with its weights and tokenizer, not only an adapter",
     )
 
+    plan = _command(commands, "plan", _plan, "say what a model will need, from its config alone")
+    plan.add_argument("--batch", metavar="B", type=int, default=1, help="sequences in a pass")
+    plan.add_argument("--length", metavar="L", type=int, default=LENGTH, help="tokens of each")
+    plan.add_argument("--dtype", choices=("float32", "float16", "bfloat16"), default="float32")
+    plan.add_argument("--time-steps", metavar="T", type=int, default=defaults.time_steps)
+    plan.add_argument("--levels", metavar="H", type=int, default=defaults.levels)
+    plan.add_argument("--gpus", metavar="NxGB", help="e.g. 8x24: eight GPUs of 24 GB (1e9 bytes)")
+    plan.add_argument(
+        "--cpu-memory", metavar="GB", type=float, help="what is free here, if not given"
+    )
+    plan.add_argument("--disk", metavar="GB", type=float, help="free space, to be compared")
+    plan.add_argument(
+        "--flops", metavar="F", type=float, help="per second, of that machine, e.g. 150e12"
+    )
+    plan.add_argument("--neurons", metavar="N", type=float, help="values coded per second")
+    plan.add_argument("--json", action="store_true", help="everything, as JSON")
+
     audit = _command(commands, "audit", _audit, "list what spikes, and what is still float")
     audit.add_argument("--adapter", metavar="DIR", type=Path, help="what `las convert` wrote")
     audit.add_argument(
@@ -103,6 +120,32 @@ def _command(commands: Any, name: str, run: Any, summary: str) -> argparse.Argum
         "model", metavar="MODEL", help="a model's directory, or its name on the hub"
     )
     return parser
+
+
+def _plan(options: argparse.Namespace) -> None:
+    import json
+
+    import psutil
+
+    from las.planning import GB, Devices, parse_gpus, plan
+
+    memory = options.cpu_memory
+    devices = Devices(
+        parse_gpus(options.gpus) if options.gpus else (),
+        psutil.virtual_memory().available if memory is None else memory * GB,
+        None if options.disk is None else options.disk * GB,
+    )
+    made = plan(
+        options.model,
+        batch=options.batch,
+        length=options.length,
+        dtype=options.dtype,
+        config=SpikeConfig(options.time_steps, options.levels),
+        devices=devices,
+        flops=options.flops,
+        neurons=options.neurons,
+    )
+    print(json.dumps(made.to_dict(), indent=1) if options.json else made)
 
 
 def _add_sizes(parser: argparse.ArgumentParser, windows: int) -> None:
@@ -154,6 +197,7 @@ def _audit(options: argparse.Namespace) -> None:
 
 def _evaluate(options: argparse.Namespace) -> None:
     from las.conversion.adapter import load
+    from las.conversion.twin import twin
     from las.evaluation.anytime import compare_after_each_step
     from las.evaluation.text import compare_language_models
 
@@ -164,7 +208,7 @@ def _evaluate(options: argparse.Namespace) -> None:
             f"{options.model} is a {type(ann).__name__}: las evaluate scores causal language "
             "models; for encoders see las.evaluation.similarity"
         )
-    snn = load(_load_model(options.model), options.adapter)
+    snn = load(twin(ann), options.adapter)
     windows, task = _windows(ann, tokenizer, options), options.text.name
     if options.each_step:
         scores = compare_after_each_step(ann, snn, windows, task=task)

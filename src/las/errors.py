@@ -25,3 +25,7 @@ class AssetError(LasError):
 
 class TrainingError(LasError):
     """A training run came upon a loss that is no number."""
+
+
+class MissingExtraError(LasError, ImportError):
+    """An optional package is not installed."""

@@ -9,12 +9,23 @@ from las.assets.asset import RECORD, missing_files
 from las.assets.files import whole_directory
 from las.errors import AssetError
 
-MODEL_CLASSES = {"causal_lm": "AutoModelForCausalLM", "encoder": "AutoModel"}
+PROCESSOR_FILES = ("*processor_config.json", "chat_template*")
+"""The files of a processor beside those of its tokenizer, as glob patterns."""
+
+MODEL_CLASSES = {
+    "causal_lm": "AutoModelForCausalLM",
+    "seq2seq": "AutoModelForSeq2SeqLM",
+    "encoder": "AutoModel",
+    "classifier": "AutoModelForSequenceClassification",
+    "vision_language": "AutoModelForImageTextToText",
+}
 """What a model is used as -> the transformers class that loads it."""
 
 
 def materialise_model(source: Path, target: Path, kind: str, gguf_file: str | None = None) -> Path:
     """Write config, tokenizer and one float32 `model.safetensors` into `target`.
+
+    The processor of a vision-language model comes along as it is.
 
     Arguments:
         source: Folder of a fetched asset: a Hugging Face directory with safetensors, or a folder
@@ -41,7 +52,12 @@ def materialise_model(source: Path, target: Path, kind: str, gguf_file: str | No
         how = {}
         lacking = missing_files(source, ["config.json", "*.safetensors"])
         if lacking:
-            raise AssetError(f"{source} lacks {', '.join(lacking)}")
+            raise AssetError(
+                f"{source} lacks {', '.join(lacking)}. Pickled weights (*.bin) are never read: if"
+                " the hub repository has no others on this branch, name one that has in"
+                " hub.revision of the model's config, such as refs/pr/7 (the pull request that"
+                " https://huggingface.co/spaces/safetensors/convert opens)"
+            )
 
     import torch
     import transformers
@@ -56,6 +72,10 @@ def materialise_model(source: Path, target: Path, kind: str, gguf_file: str | No
     with whole_directory(target) as partial:
         model.save_pretrained(partial, max_shard_size="1TB")
         tokenizer.save_pretrained(partial)
+        if kind == "vision_language":
+            for pattern in PROCESSOR_FILES:
+                for file in source.glob(pattern):
+                    shutil.copyfile(file, partial / file.name)
         if record.is_file():
             shutil.copyfile(record, partial / RECORD)
     return target

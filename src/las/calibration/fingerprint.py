@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from las.offload import named_weights
+
 _FIELDS = (
     "activation_function",
     "attn_logit_softcapping",
@@ -71,7 +73,7 @@ def fingerprint(model: nn.Module) -> str:
         for field in (*(_FIELDS if name else ()), *_FAMILY_FIELDS, *_MULTIMODAL_FIELDS):
             if (value := getattr(part, field, None)) is not None:
                 digest.update(f"{name} {field} {value}".encode())
-    for name, parameter in sorted(model.named_parameters()):
+    for name, parameter in named_weights(model):
         digest.update(f"{name} {tuple(parameter.shape)}".encode())
         values = parameter.detach().to("cpu", torch.bfloat16).contiguous().view(torch.int16)
         digest.update(values.numpy().tobytes())

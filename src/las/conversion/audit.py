@@ -28,6 +28,7 @@ from torch.utils._pytree import tree_leaves
 
 from las.components.site import HGSite, OATSite
 from las.conversion.prepare import is_spiking
+from las.offload import input_device
 from las.stacks import stacks
 from las.towers import vision_towers
 
@@ -461,7 +462,7 @@ def _dummy_batch(model: nn.Module) -> dict[str, Tensor]:
         raise ValueError(
             f"{type(model).__name__} does not tell the size of its vocabulary: give audit a batch"
         )
-    device = next(model.parameters()).device
+    device = input_device(model)
     mask = torch.ones(2, 8, dtype=torch.int64, device=device)
     mask[1, 6:] = 0
     input_ids = torch.arange(16, device=device).view(2, 8) % vocabulary

@@ -15,6 +15,7 @@ from las.components.site import HGSite, OATSite
 from las.config import Vision
 from las.conversion.registry import PASSIVE, convert_module, converter_of
 from las.errors import UnsupportedModelError
+from las.offload import hand_hooks_over, hooked_modules
 from las.towers import vision_towers
 
 
@@ -53,9 +54,11 @@ def prepare(model: nn.Module, vision: Vision = "spiking") -> nn.Module:
     check_supported(model, tuple(f"{path}." for path in analog))
     attention.register()
     with restored_on_error(model):
+        hooked = hooked_modules(model)
         if converter_of(model) is not None:
             convert_module(model)
         _swap_children(model, set(analog.values()))
+        hand_hooks_over(model, hooked)
         use_spiking_attention(model)
         model.eval()
         name_sites(model)
@@ -139,7 +142,8 @@ def check_supported(model: nn.Module, analog: tuple[str, ...] = ()) -> None:
 def _is_hooked(module: nn.Module) -> bool:
     """Whether a module has forward hooks other than those with which transformers captures outputs.
 
-    It captures those of layers and attention modules, which stay.
+    It captures those of layers and attention modules, which stay. Hooks of accelerate are of
+    another kind: the spike-equivalent takes them over.
     """
     hooks = [*module._forward_hooks.values(), *module._forward_pre_hooks.values()]
     return any(hook.__module__ != "transformers.utils.output_capturing" for hook in hooks)

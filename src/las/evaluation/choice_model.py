@@ -12,6 +12,7 @@ from tqdm.auto import tqdm
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from las.evaluation.checks import require_finite
+from las.offload import input_device
 
 Request = tuple[Any, list[int], list[int]]
 
@@ -37,6 +38,7 @@ class ChoiceModel(HFLM):
     ) -> None:
         """Wrap `model`; `which` ("ANN" or "SNN") names it in progress bars and errors."""
         super().__init__(pretrained=model, tokenizer=tokenizer, batch_size=batch_size)
+        self._device = input_device(model)
         self.which = which
         self.seconds = 0.0
 

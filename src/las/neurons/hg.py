@@ -25,7 +25,7 @@ from torch import Tensor
 
 from las.neurons import fs
 from las.neurons.fs import FS
-from las.neurons.mt import MAX_TIME_STEPS
+from las.neurons.mt import MAX_TIME_STEPS, wide
 
 Array = NDArray[np.float64]
 
@@ -170,13 +170,14 @@ def spike_train(x: Tensor, neuron: HG) -> Iterator[Tensor]:
     """The step simulator: Eqs. 1, 2, 8 and 9 over t = 1 .. T.
 
     Arguments:
-        x: input v(1), any shape, float32 or float64.
+        x: input v(1), any shape; neurons compute in float32 at least.
         neuron: its parameters.
 
     Yields:
         The weighted spikes d(t) s(t) of each time step, the shape of x; zero where a neuron is
         silent, and where the weight d(t) itself is zero, which is the same.
     """
+    dtype, x = x.dtype, wide(x)
     index, active = gate(x, neuron)
     sub = neuron.sub_neurons
     parameters = [part.to(x).T.contiguous() for part in (sub.theta, sub.h, sub.d)]  # (T, N)
@@ -184,4 +185,4 @@ def spike_train(x: Tensor, neuron: HG) -> Iterator[Tensor]:
     for t in range(neuron.time_steps):  # the chosen sub-neurons' parameters of one step at a time
         chosen = FS(*(part[t][index][..., None] for part in parameters))
         spikes, v = fs.step(v, 1, chosen)
-        yield chosen.d[..., 0] * spikes * active
+        yield (chosen.d[..., 0] * spikes * active).to(dtype)

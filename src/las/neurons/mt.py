@@ -83,6 +83,11 @@ class Thresholds(NamedTuple):
     silent_below: float
 
 
+def wide(x: Tensor) -> Tensor:
+    """Neuron arithmetic is float32 at least, whatever the dtype of the weights."""
+    return x if x.dtype in (torch.float32, torch.float64) else x.float()
+
+
 def initial_raise(levels: int, rounding: Rounding) -> float:
     """What is added to |v(1)|: theta(T)/2 for "half_step", in units of delta."""
     return levels / 2 if rounding == "half_step" else 0.0

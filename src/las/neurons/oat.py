@@ -78,13 +78,14 @@ def spike_train(x: Tensor, neuron: OAT) -> Iterator[Tensor]:
     each input is enough: in units of its band's delta the thresholds of all bands are the same.
 
     Arguments:
-        x: input membrane potential v(1), any shape, float32 or float64.
+        x: input membrane potential v(1), any shape; neurons compute in float32 at least.
         neuron: its parameters.
 
     Yields:
         For each time step the weighted spikes theta(t) X_s(t), the shape of x: zero where a
         neuron is silent, else +-(1 + k/H) theta(t) of its band.
     """
+    dtype, x = x.dtype, mt.wide(x)
     sign = torch.where(x.isnan(), x, torch.sign(x))  # NaN stays NaN
     band = band_of(x, neuron)
     sub = neuron.bands[0]  # in these units it stands for all of them
@@ -93,4 +94,4 @@ def spike_train(x: Tensor, neuron: OAT) -> Iterator[Tensor]:
     signed_delta = sign * x.new_tensor([each.delta for each in neuron.bands])[band]
     for t in range(1, neuron.time_steps + 1):
         level, v = mt.step(v, t, sub)
-        yield level * 2.0 ** (neuron.time_steps - t) * signed_delta
+        yield (level * 2.0 ** (neuron.time_steps - t) * signed_delta).to(dtype)

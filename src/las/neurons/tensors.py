@@ -17,6 +17,7 @@ from torch import Tensor
 from las.neurons.coded import Coded
 from las.neurons.hg import HG
 from las.neurons.hg import out_of_range as beyond_range
+from las.neurons.mt import wide
 from las.neurons.oat import OAT
 from las.neurons.oat import out_of_range as beyond_largest
 from las.neurons.tables import hg_table, oat_table
@@ -26,27 +27,22 @@ Function = Callable[..., tuple[Tensor, Tensor | None]]
 
 def code_oat(x: Tensor, neuron: OAT, count: bool, stop: int | None) -> Coded:
     """See `las.neurons.fused.code_oat`."""
-    wide = _wide(x)
+    inputs = wide(x)
     function, units = _oat_of(neuron, stop, count)
-    bands = _tensors(x.device, wide.dtype, neuron.gates, units)
-    value, counts = _run(function, x.device, wide.reshape(-1), *bands)
+    bands = _tensors(x.device, inputs.dtype, neuron.gates, units)
+    value, counts = _run(function, x.device, inputs.reshape(-1), *bands)
     outside = beyond_largest(x, neuron) if count else None
     return _coded(x, value, counts, outside)
 
 
 def code_hg(x: Tensor, neuron: HG, count: bool, stop: int | None) -> Coded:
     """See `las.neurons.fused.code_hg`."""
-    wide = _wide(x)
+    inputs = wide(x)
     function = _hg(neuron.time_steps if stop is None else stop, count)
-    tables = _hg_tensors(neuron, wide.dtype, stop, x.device)
-    value, counts = _run(function, x.device, wide.reshape(-1), *tables)
-    outside = beyond_range(wide, neuron) if count else None
+    tables = _hg_tensors(neuron, inputs.dtype, stop, x.device)
+    value, counts = _run(function, x.device, inputs.reshape(-1), *tables)
+    outside = beyond_range(inputs, neuron) if count else None
     return _coded(x, value, counts, outside)
-
-
-def _wide(x: Tensor) -> Tensor:
-    """Neuron arithmetic is float32 at least, whatever the dtype of the weights."""
-    return x if x.dtype in (torch.float32, torch.float64) else x.float()
 
 
 def _coded(x: Tensor, value: Tensor, counts: Tensor | None, outside: Tensor | None) -> Coded:

@@ -69,7 +69,10 @@ def losslessness_of_similarity(results: Results) -> Table:
                     cell.title,
                     cell.time_steps,
                     cell.levels,
-                    *[None if s is None else Number(s.snn - s.ann, spec="+.3f") for s in scores],
+                    *[
+                        None if s is None else Number(s.spiking - s.ann, spec="+.3f")
+                        for s in scores
+                    ],
                     _percent(min(order, default=None)),
                     Number(max(errors), spec=".1e") if errors else None,
                     *_spiking(cell),
@@ -96,6 +99,65 @@ def losslessness_of_similarity(results: Results) -> Table:
             "tokens. Of several data sets the worst is shown. " + _SPIKING_NOTE,
         ),
     )
+
+
+def losslessness_of_answers(results: Results) -> Table:
+    """Questions and classes: what both models answer, for every (T, H)."""
+    rows = []
+    for cell in _ordered(results):
+        for score in cell.scores:
+            if score.metric in _OF_OTHER_TABLES or "after_steps" in score.extra:
+                continue
+            ann, snn = ann_number(score), snn_number(score)
+            majority = score.extra.get("majority_share")
+            rows.append(
+                Row(
+                    (
+                        cell.title,
+                        task_title(score.task),
+                        metric_title(score.metric),
+                        cell.time_steps,
+                        cell.levels,
+                        ann,
+                        snn,
+                        Number(snn.value - ann.value, spec="+.2f"),
+                        _percent(score.agreement),
+                        None if score.kl is None else Number(score.kl, spec=".2e"),
+                        _percent(majority),
+                        score.items,
+                        *_spiking(cell),
+                    )
+                )
+            )
+    return Table(
+        slug="losslessness_answers",
+        title="Losslessness: questions and classes",
+        columns=(
+            "Model",
+            "Task",
+            "Metric",
+            "T",
+            "H",
+            "ANN",
+            "SNN",
+            "Change",
+            "Same answer, %",
+            "KL(ANN || SNN), nats",
+            "Most frequent answer, %",
+            "Items",
+            *_SPIKING_COLUMNS,
+        ),
+        rows=tuple(rows),
+        notes=(
+            "Accuracies and F1 in %, ± standard error; change in points. Same answer: share of the "
+            "items that both models answer alike, whether rightly or not. Most frequent answer: "
+            "what a model would score that always gives it. " + _SPIKING_NOTE,
+        ),
+        text_columns=3,
+    )
+
+
+_OF_OTHER_TABLES = ("perplexity", "bits_per_byte", "spearman", "pearson")
 
 
 def anytime(results: Results) -> Table:
@@ -160,7 +222,7 @@ def _perplexities(score: Score) -> tuple[Cell, ...]:
     error = score.extra.get("relative_change_stderr_percent")
     return (
         Number(score.ann, spec=".3f"),
-        Number(score.snn, spec=",.3f"),
+        Number(score.spiking, spec=",.3f"),
         Number(change, error, "+,.3f"),
         None if score.kl is None else Number(score.kl, spec=".2e"),
         _percent(score.agreement),
@@ -209,6 +271,22 @@ def all_scores(results: Results) -> Table:
         for cell in _ordered(results)
         for score in cell.scores
     ]
+    rows += [
+        Row(
+            (
+                original.title,
+                task_title(score.task),
+                metric_title(score.metric),
+                *[None] * 2,
+                ann_number(score),
+                *[None] * 3,
+                score.items,
+                score.items_available,
+            )
+        )
+        for original in results.originals
+        for score in original.scores
+    ]
     return Table(
         slug="scores",
         title="All scores",
@@ -227,8 +305,9 @@ def all_scores(results: Results) -> Table:
         ),
         rows=tuple(rows),
         notes=(
-            "Accuracies in %, correlations x100, ± standard error. Agreement: share of items that "
-            "ANN and SNN answer alike, whether rightly or not.",
+            "Accuracies and F1 in %, correlations x100, ± standard error. Agreement: share of "
+            "items that ANN and SNN answer alike, whether rightly or not. Without T and H: an "
+            "original that was not converted.",
         ),
         text_columns=3,
     )

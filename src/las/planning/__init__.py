@@ -1,0 +1,6 @@
+"""What a conversion will need, from a model's config alone."""
+
+from las.planning.placement import GB, Devices, parse_gpus
+from las.planning.plan import Plan, plan
+
+__all__ = ["GB", "Devices", "Plan", "parse_gpus", "plan"]

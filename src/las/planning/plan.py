@@ -1,0 +1,261 @@
+"""What a conversion and a run of its result will need: memory, time, disk, spikes, energy."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import torch
+
+from las.calibration.statistics import SiteStatistics, Statistics
+from las.calibration.thresholds import Thresholds
+from las.config import SpikeConfig
+from las.conversion.adapter import write_adapter
+from las.conversion.state import SpikingState
+from las.energy.cost_model import PAPER
+from las.planning import machine
+from las.planning.machine import Speed
+from las.planning.placement import Devices, Placement, place
+from las.planning.rates import Rates, measured, role
+from las.planning.skeleton import read_config, skeleton
+from las.planning.walk import Walk, walk
+
+DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+
+
+@dataclass(frozen=True)
+class Firing:
+    """What neurons will do, by the rates that were measured in other models.
+
+    Attributes:
+        spikes: per token.
+        sops: synaptic operations per token.
+        energy_ratio: E_SNN / E_ANN (Eq. 25), with the paper's constants.
+        sources: what was measured.
+        assumed: kinds of sites that none of it has; they get the mean of their kind.
+    """
+
+    spikes: float
+    sops: float
+    energy_ratio: float
+    sources: tuple[str, ...]
+    assumed: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run will need. Sizes are in bytes, times in seconds, the rest is per token.
+
+    Attributes:
+        model: class of the model.
+        dtype: of its weights.
+        batch, length: what a forward pass reads.
+        parameters: tied ones once.
+        weights: bytes of the weights by dtype.
+        activations_ann: the most that activations of the ANN take at once, with the cache.
+        activations_calibration: the same while the model is calibrated. Converted, a model takes
+            about as much; less on the CPU, whose kernels work on blocks of scores.
+        cache: keys and values of the batch.
+        statistics: what calibration keeps, in memory and on disk.
+        conversion: the most that a conversion takes where all of the weights are in one place.
+        program: memory of Python and its libraries, as this process has it.
+        sites: populations of neurons.
+        neurons: scalars that they code, per token.
+        macs: the ANN's multiply-accumulates by kind of operation, per token.
+        firing: spikes, where rates of neurons with this T and H were measured.
+        seconds_ann: per 1,000 tokens; None for a machine whose speed is not known.
+        seconds_snn: likewise.
+        seconds_moving: the part of both that weights from elsewhere take to come in.
+        speed: what the times are made of.
+        download: the checkpoint in the dtype that its config names.
+        materialised: what the pipeline writes: nothing, where the checkpoint is used as it is.
+        adapter: what `las.save` writes, where rates were measured.
+        placement: which device holds what.
+        disk_short: bytes that the disk lacks, if it was given.
+    """
+
+    model: str
+    dtype: str
+    batch: int
+    length: int
+    parameters: int
+    weights: dict[str, int]
+    activations_ann: int
+    activations_calibration: int
+    cache: int
+    statistics: int
+    conversion: int
+    program: int
+    sites: int
+    neurons: float
+    macs: dict[str, float]
+    firing: Firing | None
+    seconds_ann: float | None
+    seconds_snn: float | None
+    seconds_moving: float
+    speed: Speed
+    download: int
+    materialised: int
+    adapter: int
+    placement: Placement
+    disk_short: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain data for JSON."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        from las.planning.text import describe
+
+        return describe(self)
+
+
+def plan(
+    source: str | Path,
+    *,
+    batch: int = 1,
+    length: int = 512,
+    dtype: str = "float32",
+    config: SpikeConfig | None = None,
+    devices: Devices | None = None,
+    flops: float | None = None,
+    neurons: float | None = None,
+    rates: Rates | None = None,
+) -> Plan:
+    """Say what a conversion and a run will need, from a model's config alone.
+
+    Nothing is downloaded but the config; the model is run on the meta device, which computes
+    shapes only. Times are those of this machine, unless GPUs are planned for that it has not.
+
+    Arguments:
+        source: a name on the hub, a model's directory, or a config.json.
+        batch: sequences in a forward pass.
+        length: tokens of each.
+        dtype: "float32", "float16" or "bfloat16".
+        config: T and H; 16 and 5 by default.
+        devices: GPUs, memory and disk; this machine's free memory by default.
+        flops: per second, of the machine that is planned for.
+        neurons: values that it codes per second.
+        rates: firing rates; those shipped by default.
+
+    Raises:
+        ValueError: an unknown dtype, a length beyond the model's positions, or a device that is
+            too small for a single pass.
+        UnsupportedModelError: the model cannot be converted.
+        OSError: there is no config.
+    """
+    if dtype not in DTYPES:
+        raise ValueError(f"dtype is one of {', '.join(DTYPES)}, not {dtype!r}")
+    config = config or SpikeConfig()
+    base = read_config(source)
+    longest = getattr(base, "max_position_embeddings", None)
+    if longest is not None and length > longest:
+        raise ValueError(f"a length of {length} is more than the model's {longest} positions")
+    devices = devices or Devices((), psutil.virtual_memory().available)
+    passed = walk(base, DTYPES[dtype], batch, length)
+    item = DTYPES[dtype].itemsize
+    model = skeleton(base, DTYPES[dtype])
+    rates = rates or measured(config.time_steps, config.levels)
+    statistics = _statistics_size(passed)
+    cache = passed.cached * item
+    spread = cache - cache // max(1, len(devices.gpus))  # each GPU keeps that of its own layers
+    reserved = max(passed.peak_ann, passed.peak_observed) - spread
+    placement = place(model, devices, reserved)
+    here = not devices.gpus or torch.cuda.is_available()
+    speed = machine.speed(config, DTYPES[dtype], here, flops, neurons)
+    moving = placement.moved / machine.LINK + placement.read / machine.DISK
+    coded = Counter[bool]()
+    for one in passed.populations.values():
+        coded[one.kind == "oat"] += one.activations
+    ann = snn = None
+    if speed.flops is not None:
+        ann = 2 * sum(passed.macs.values()) / speed.flops + moving
+    if ann is not None and speed.oat is not None and speed.hg is not None:
+        snn = ann + coded[True] * speed.oat + coded[False] * speed.hg
+    thousand = 1000 / passed.tokens
+    stored = DTYPES.get(str(base.dtype).removeprefix("torch."), torch.float32).itemsize
+    weights = {name: passed.parameters * kind.itemsize for name, kind in DTYPES.items()}
+    download = passed.parameters * stored
+    materialised = weights["float32"] if dtype == "float32" else 0
+    adapter = _adapter_size(passed, config, rates)
+    needed = download + materialised + statistics + adapter + placement.read
+    copies = 2 * torch.bfloat16.itemsize * passed.largest  # as a fingerprint reads a parameter
+    return Plan(
+        model=type(model).__name__,
+        dtype=dtype,
+        batch=batch,
+        length=length,
+        parameters=passed.parameters,
+        weights=weights,
+        activations_ann=passed.peak_ann,
+        activations_calibration=passed.peak_observed,
+        cache=cache,
+        statistics=statistics,
+        conversion=weights[dtype] + statistics + max(passed.peak_observed, copies),
+        program=psutil.Process().memory_info().rss,
+        sites=len(passed.populations),
+        neurons=coded.total() / passed.tokens,
+        macs={kind: macs / passed.tokens for kind, macs in passed.macs.items()},
+        firing=None if rates is None else _firing(passed, rates),
+        seconds_ann=None if ann is None else ann * thousand,
+        seconds_snn=None if snn is None else snn * thousand,
+        seconds_moving=moving * thousand,
+        speed=speed,
+        download=download,
+        materialised=materialised,
+        adapter=adapter,
+        placement=placement,
+        disk_short=0.0 if devices.disk is None else max(0.0, needed - devices.disk),
+    )
+
+
+def _firing(passed: Walk, rates: Rates) -> Firing:
+    roles = {name: role(name, one.kind) for name, one in passed.populations.items()}
+    spikes = sum(
+        rates.of(roles[name]) * one.activations for name, one in passed.populations.items()
+    )
+    functions = {"gelu", "gelu_tanh", "quick_gelu", "silu", "tanh", "sigmoid"}
+    scalars = sum(count for name, count in passed.nonlinear.items() if name in functions)
+    gated = passed.macs.get("hadamard", 0)  # their functions are part of that operation
+    sops = sum(rates.work(kind) * macs for kind, macs in passed.macs.items() if macs)
+    sops += rates.work("activation") * (scalars - gated)
+    flops = sum(passed.macs.values()) + PAPER.nonlinear_flops(passed.nonlinear)
+    return Firing(
+        spikes / passed.tokens,
+        sops / passed.tokens,
+        sops * PAPER.ac_pj / (flops * PAPER.mac_pj),
+        rates.sources,
+        tuple(sorted(set(roles.values()) - set(rates.spikes))),
+    )
+
+
+def _statistics_size(passed: Walk) -> int:
+    """Bytes of the file that calibration writes: empty bins take as much as full ones."""
+    sites = {
+        name: SiteStatistics(one.kind.removeprefix("hg:"), channel_peak=np.zeros(one.channels))
+        for name, one in passed.populations.items()
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "statistics.safetensors"
+        Statistics("", "", sites, passed.shared).save(file)
+        return file.stat().st_size
+
+
+def _adapter_size(passed: Walk, config: SpikeConfig, rates: Rates | None) -> int:
+    """Bytes of an adapter: its sites, and as many sub-neurons of a function as were measured."""
+    bands = (0.0,) * config.bands
+    names = [name for name, one in passed.populations.items() if one.kind == "oat"]
+    thresholds = Thresholds({name: (bands, bands[1:]) for name in names})
+    state = SpikingState(config, "", "", thresholds, passed.shared, {})
+    with tempfile.TemporaryDirectory() as folder:
+        size = write_adapter(Path(folder), state).stat().st_size
+    functions = {one.kind.removeprefix("hg:") for one in passed.populations.values()} - {"oat"}
+    known = {} if rates is None else rates.functions
+    usual = sum(known.values()) / len(known) if known else 0.0
+    arrays = 2 * np.dtype(np.float64).itemsize  # an offset and a slope
+    return size + int(sum(known.get(name, usual) * arrays for name in functions))

@@ -1,0 +1,212 @@
+"""What a forward pass does: multiply-accumulates, neurons and memory, from shapes alone."""
+
+from __future__ import annotations
+
+import copy
+import weakref
+from collections import Counter
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+from transformers import PreTrainedModel
+
+from las.components.attention import SpikingAttention
+from las.components.modes import observing
+from las.components.norm import SpikingNorm
+from las.components.site import HGSite, OATSite, version_of
+from las.conversion.prepare import prepare
+from las.errors import UnsupportedModelError
+from las.planning.peak import PeakMemory
+from las.planning.skeleton import skeleton
+from las.towers import image_tokens
+
+
+@dataclass(frozen=True)
+class Population:
+    """The neurons of one site.
+
+    Attributes:
+        kind: "oat" or "hg:<function>", as spikes are counted.
+        activations: scalars coded in the pass, those that a mask hides left out.
+        channels: width of its input, where calibration keeps a peak for each channel; else 0.
+    """
+
+    kind: str
+    activations: int
+    channels: int
+
+
+@dataclass(frozen=True)
+class Walk:
+    """One forward pass of batch x length tokens.
+
+    Attributes:
+        tokens: tokens that go in; patches, where a model reads images alone.
+        parameters: tied ones once.
+        largest: elements of the largest parameter.
+        populations: by site name; a site that serves several layers once.
+        shared: a site that another one serves, to that other one.
+        macs: multiply-accumulates by kind of operation, as spikes are counted.
+        nonlinear: scalar evaluations of the ANN's functions, likewise.
+        cached: scalars that a key-value cache keeps.
+        peak_ann: bytes of activations of the ANN, where all of them are in one place.
+        peak_observed: the same of the prepared model while it is calibrated.
+    """
+
+    tokens: int
+    parameters: int
+    largest: int
+    populations: dict[str, Population]
+    shared: dict[str, str]
+    macs: dict[str, int]
+    nonlinear: dict[str, int]
+    cached: int
+    peak_ann: int
+    peak_observed: int
+
+
+def walk(config: Any, dtype: torch.dtype, batch: int, length: int) -> Walk:
+    """Run a model of a config on the meta device, dense and prepared.
+
+    Arguments:
+        config: of transformers.
+        dtype: of weights and activations.
+        batch: sequences, or images.
+        length: tokens of each sequence; images have the size that the config names.
+
+    Raises:
+        UnsupportedModelError: a module has no spike-equivalent, or the model's forward asks for
+            values.
+    """
+    model = skeleton(copy.deepcopy(config), dtype)
+    if hasattr(model.config, "pad_token_id"):
+        model.config.pad_token_id = None  # a warning would look for it among the inputs
+    inputs = _inputs(model, batch, length)
+    peak_ann = _run(model, inputs)
+    prepare(model)
+    attentions = [module for module in model.modules() if isinstance(module, SpikingAttention)]
+    causal: set[Any] = set()
+    for attention in attentions:
+        attention.register_forward_pre_hook(
+            lambda module, args: causal.add(module) if args[3] is not None else None
+        )  # there is no padding: what is masked is the future
+        if attention.soft_cap is not None:  # it picks scores by their mask, which has no values
+            attention.soft_cap.forward = lambda z, allowed: z  # type: ignore[method-assign]
+    shapes = _Shapes()
+    counter = FlopCounterMode(display=False)
+    with observing(shapes), counter:
+        peak_observed = _run(model, inputs)
+    flops = counter.get_flop_counts()["Global"]
+    linear = sum(count for op, count in flops.items() if "bmm" not in str(op)) // 2
+    modules = dict(model.named_modules())
+    populations, macs, nonlinear = {}, Counter(linear=linear), Counter[str]()
+    for name, shape in shapes.seen.items():
+        site: Any = modules[name]
+        kind = "oat" if isinstance(site, OATSite) else f"hg:{site.function}"
+        channels = shape[-1] if kind == "oat" and site.token_dim == 1 else 0
+        populations[name] = Population(kind, prod(shape), channels)
+        if isinstance(site, HGSite) and name.endswith(".site"):
+            nonlinear[site.function] += prod(shape)
+        if name.endswith(".up_site"):
+            macs["hadamard"] += prod(shape)
+    for name, module in modules.items():
+        if isinstance(module, SpikingNorm) and f"{name}.square" in shapes.seen:
+            shape = shapes.seen[f"{name}.square"]
+            macs["norm"] += 3 * prod(shape)
+            nonlinear["sqrt"] += prod(shape[:-1])
+    cached = 0
+    for attention in attentions:
+        if f"{attention.name}.query" not in shapes.seen:
+            continue
+        query = shapes.seen[f"{attention.name}.query"]
+        keys = shapes.seen[f"{attention.name}.key"]
+        seen = prod(query[:2]) * query[2] * keys[2]
+        if attention in causal:
+            window = _window(modules[attention.name.rpartition(".")[0]], keys[2])
+            seen = prod(query[:2]) * (window * (window + 1) // 2 + (keys[2] - window) * window)
+        cached += 2 * prod(keys)
+        macs["matmul"] += 2 * seen * query[3]
+        macs["softmax"] += seen
+        nonlinear["exp"] += seen
+        nonlinear["reciprocal"] += prod(query[:3])
+        for name, kind in (("softmax.exp", "hg:exp"), ("probability", "oat")):
+            populations[f"{attention.name}.{name}"] = Population(kind, seen, 0)
+        if attention.soft_cap is not None:
+            populations[f"{attention.name}.soft_cap.site"] = Population("hg:tanh", seen, 0)
+            nonlinear["tanh"] += seen
+    return Walk(
+        tokens=_tokens(model, inputs),
+        parameters=sum(parameter.numel() for parameter in model.parameters()),
+        largest=max(parameter.numel() for parameter in model.parameters()),
+        populations=populations,
+        shared=shapes.shared,
+        macs=dict(macs),
+        nonlinear=dict(nonlinear),
+        cached=cached if _writes(model) else 0,
+        peak_ann=peak_ann,
+        peak_observed=peak_observed,
+    )
+
+
+class _Shapes:
+    """Observes what the sites of a model are called with."""
+
+    def __init__(self) -> None:
+        self.seen: dict[str, tuple[int, ...]] = {}
+        self.shared: dict[str, str] = {}
+        self._readers: dict[int, tuple[weakref.ref[Tensor], Any, str]] = {}
+
+    def observe(self, site: OATSite | HGSite, x: Tensor) -> None:
+        """Note a shape; a tensor that several linear layers read is coded at the first one."""
+        if isinstance(site, OATSite) and site.channel_weights is not None:
+            known = self._readers.get(id(x))
+            if known is not None and known[0]() is x and known[1] == version_of(x):
+                self.shared[site.name] = known[2]
+                return
+            self._readers[id(x)] = (weakref.ref(x), version_of(x), site.name)
+        self.seen[site.name] = tuple(x.shape)
+
+
+def _run(model: PreTrainedModel, inputs: dict[str, Tensor]) -> int:
+    """The peak of a forward pass in bytes."""
+    try:
+        with torch.no_grad(), PeakMemory() as memory:
+            model(**inputs)
+    except (NotImplementedError, RuntimeError) as error:
+        raise UnsupportedModelError(
+            f"{type(model).__name__} cannot be planned from shapes alone: {error}"
+        ) from error
+    return memory.peak
+
+
+def _inputs(model: PreTrainedModel, batch: int, length: int) -> dict[str, Tensor]:
+    config: Any = model.config
+    if model.main_input_name == "pixel_values":
+        size = config.image_size
+        shape = (batch, config.num_channels, size, size)
+        return {"pixel_values": torch.zeros(shape, dtype=model.dtype, device="meta")}
+    ids = torch.zeros(batch, length, dtype=torch.int64, device="meta")
+    names = ["input_ids", *(["decoder_input_ids"] if config.is_encoder_decoder else [])]
+    return dict.fromkeys(names, ids)
+
+
+def _tokens(model: PreTrainedModel, inputs: dict[str, Tensor]) -> int:
+    if "pixel_values" in inputs:
+        return image_tokens(model, inputs["pixel_values"])
+    return inputs["input_ids"].numel()
+
+
+def _window(module: Any, keys: int) -> int:
+    """How many keys a token of a causal attention module sees at most."""
+    config = getattr(module, "config", None)
+    window = getattr(module, "sliding_window", getattr(config, "sliding_window", None))
+    return min(window or keys, keys)
+
+
+def _writes(model: PreTrainedModel) -> bool:
+    """Whether it generates, and so keeps keys and values."""
+    return bool(model.can_generate())
