@@ -18,9 +18,9 @@ from las.conversion.adapter import write_adapter
 from las.conversion.state import assemble
 from las.errors import CalibrationError, UnsupportedModelError
 from las.fitting import fit_functions
-from tests.conversion.vision_families import FAMILIES, PATCH
+from tests.conversion.vision_families import FAMILIES, PATCH, clip
 
-SEES = [name for name in FAMILIES if name != "clip-text"]
+SEES = [name for name in FAMILIES if not name.startswith("clip-text")]
 WRITES = [name for name, family in FAMILIES.items() if family.writes]
 TOWERS = {"llava": "model.vision_tower", "qwen2-vl": "model.visual", "qwen2.5-vl": "model.visual"}
 WAYS = [*((name, "spiking") for name in FAMILIES), *((name, "analog") for name in TOWERS)]
@@ -190,6 +190,16 @@ def test_a_model_that_has_run_before_converts_as_well(name):
             family.read(model, batch), family.read(converted(name), batch), strict=True
         ):
             assert torch.equal(a, b)
+
+
+def test_the_cosine_similarity_of_two_towers_is_refused():
+    """Each tower converts, with its projection; what the model does with both is float."""
+    from transformers import CLIPModel
+
+    (images,) = FAMILIES["clip-vision"].batches(count=1)
+    (texts,) = FAMILIES["clip-text"].batches(count=1)
+    with pytest.raises(UnsupportedModelError, match=r"pow in .*div in .*mm in "):
+        las.convert(clip(CLIPModel), [images | texts])
 
 
 def test_a_tower_alone_cannot_be_left_analog():
