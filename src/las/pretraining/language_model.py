@@ -70,6 +70,7 @@ def train_language_model(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
         model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+    model.loss_type = "ForCausalLM"  # not all classes, GPT-2's for one, say which loss is theirs
     train(model, TensorDataset(torch.stack(windows)), _collate, recipe, checkpoints)
     return model, tokenizer
 
