@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from las.evaluation.visual_questions import compare_visual_questions
 from las.pretraining.vision_language import untrained
 from tests.pretraining.seeing import ARCHITECTURES, IMAGE_SIZE
 
+RESULTS = Path(__file__).parents[2] / "results"
 SUITE: dict[str, Any] = {"suite": "vqa", "directory": "shapes", "limit": 10, "batch_size": 4}
 
 
@@ -120,3 +122,24 @@ def test_what_cannot_be_scored_is_refused(sees: tuple[Any, Any, Any], shapes: Pa
         ann.lm_head.weight[:] = torch.nan
     with pytest.raises(ValueError, match="ANN gives NaN"):
         compare((ann, snn, processor), read_questions(shapes, "test")[:2])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "llava-easy-vqa/t16h5",
+        "llava-easy-vqa/t16h5-analog-vision",
+        "qwen2-vl-easy-vqa/t16h5",
+    ],
+)
+def test_the_trained_models_see_and_go_on_seeing_when_they_spike(cell: str) -> None:
+    path = RESULTS / cell / "vqa" / "evaluation.json"
+    if not path.exists():
+        pytest.skip(f"{path.relative_to(RESULTS.parent)} is not there: make repro")
+    (score,) = json.loads(path.read_text())["scores"]
+    assert score["ann"] >= 0.95
+    assert score["ann"] > score["extra"]["blind"] + 10 * score["ann_stderr"]
+    assert score["extra"]["blind"] > score["extra"]["majority"]
+    assert abs(score["snn"] - score["ann"]) <= 0.002
+    assert score["agreement"] >= 0.998
