@@ -1,5 +1,6 @@
 # make repro   everything from nothing: environment, models, data, conversion, scores, report
 # make test    lint, types, and all tests
+# make vlm     VLMEvalKit in an environment beside the first; part of repro
 # make quick   the quick tests alone
 # make bench   time and memory as ratios to the original models, after make repro
 # make clean   remove all that these commands made
@@ -7,6 +8,8 @@
 PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
+VLM_VENV := .venv-vlm
+VLM_READY := $(VLM_VENV)/.ready
 
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
@@ -18,9 +21,9 @@ export WANDB_SILENT := true
 export MALLOC_MMAP_MAX_ := 0
 export MALLOC_TRIM_THRESHOLD_ := -1
 
-.PHONY: repro test quick bench clean dvc
+.PHONY: repro test quick bench vlm clean dvc
 
-repro: $(READY) dvc
+repro: $(READY) $(VLM_READY) dvc
 	dvc repro
 	@echo "The report: $(CURDIR)/reports/index.html"
 
@@ -43,11 +46,25 @@ $(READY): pyproject.toml constraints.txt
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[pipeline,dev]'
 	@touch $@
 
+vlm: $(VLM_READY)
+
+# It sees all that is in the first environment. Its torchvision must not get into that one: beside a
+# CPU build of torch no transformers model could be imported there without las.
+$(VLM_READY): $(READY) requirements-vlm.txt constraints.txt
+	@echo "Installing VLMEvalKit into $(VLM_VENV) ..."
+	rm -rf $(VLM_VENV)
+	$(VENV)/bin/python -m venv --without-pip $(VLM_VENV)
+	@$(VENV)/bin/python -c 'import sysconfig; print("import site; site.addsitedir(" + repr(sysconfig.get_path("purelib")) + ")")' \
+		> $$($(VLM_VENV)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/first_environment.pth
+	$(VENV)/bin/python -m pip --python $(VLM_VENV)/bin/python install --quiet --disable-pip-version-check \
+		--no-deps -c constraints.txt -r requirements-vlm.txt
+	@touch $@
+
 # DVC keeps to Git where there is one; a copy without .git has to be told.
 dvc: $(READY)
 	@test -e .git || dvc config --local core.no_scm true
 
 clean:
-	rm -rf $(VENV) data results reports outputs wandb .dvc/cache .dvc/tmp
+	rm -rf $(VENV) $(VLM_VENV) data results reports outputs wandb .dvc/cache .dvc/tmp
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis src/*.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

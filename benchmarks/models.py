@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 import torch
 import transformers
-from torch import Tensor, nn
+from torch import Tensor
 
 import las
 from benchmarks.settings import Settings
@@ -29,33 +28,10 @@ def load_spiking(settings: Settings, name: str) -> Any:
     return las.load(load_original(settings, name), settings.adapter(name))
 
 
-def copy_sharing_weights(model: nn.Module) -> Any:
-    """A second model on the same parameters: conversion never changes them."""
-    return copy.deepcopy(model, {id(parameter): parameter for parameter in model.parameters()})
-
-
-def random_llama(
-    hidden: int,
-    *,
-    layers: int,
-    heads: int,
-    intermediate: int,
-    vocabulary: int,
-    device: str = "cpu",
-    dtype: torch.dtype = torch.float32,
+def random_model(
+    config: transformers.PretrainedConfig, device: str = "cpu", dtype: torch.dtype = torch.float32
 ) -> Any:
-    """A language model of the Llama architecture with random weights."""
-    config = transformers.LlamaConfig(
-        vocab_size=vocabulary,
-        hidden_size=hidden,
-        intermediate_size=intermediate,
-        num_hidden_layers=layers,
-        num_attention_heads=heads,
-        num_key_value_heads=heads,
-        pad_token_id=0,
-        bos_token_id=1,
-        eos_token_id=2,
-    )
+    """A causal language model of an architecture, with random weights."""
     torch.manual_seed(0)
     with torch.device(device):
         return transformers.AutoModelForCausalLM.from_config(config, dtype=dtype).eval()

@@ -3,6 +3,7 @@
 python -m pipeline.cell model=minilm-l6 neuron=t10h5
 python -m pipeline.cell -m model=minilm-l6 neuron=t8h5,t10h5
 python -m pipeline.cell neuron=t16h5 neuron.time_steps=9 neuron.name=t9h5
+python -m pipeline.cell model=pythia-12b neuron=none evaluation=zero_shot_full
 """
 
 from __future__ import annotations
@@ -10,14 +11,20 @@ from __future__ import annotations
 import hydra
 from omegaconf import DictConfig
 
-from pipeline import calibrate, collect, convert, energy, evaluate, fetch, fit, paths
+from pipeline import calibrate, collect, convert, energy, evaluate, fetch, fit, paths, pretrain
 from pipeline.paths import Cell
 
 
 def run(cfg: DictConfig) -> None:
     """Run the stages; assets and statistics that are there are not made again."""
+    cell = Cell.of(cfg)
     fetch.run(cfg)
-    if not Cell.of(cfg).statistics.exists():
+    if not cell.base_model.exists():
+        pretrain.run(cfg)
+    if not paths.spiking(cfg):
+        evaluate.run(cfg)
+        return
+    if not cell.statistics.exists():
         collect.run(cfg)
     for stage in (calibrate, fit, convert, evaluate, energy):
         stage.run(cfg)

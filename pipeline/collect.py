@@ -15,22 +15,25 @@ from pipeline.paths import Cell
 def run(cfg: DictConfig) -> None:
     """Write results/<model>/statistics.safetensors."""
     cell = Cell.of(cfg)
-    base = cell.need(cell.base_model, "fetch")
+    base = cell.need(cell.base_model, paths.model_stage(cfg))
     data_root = paths.assets(cell.root)
     cell.need(data_root / cfg.calibration.dataset.name, "fetch")
 
     from las.calibration import collect
     from las.conversion.prepare import prepare
-    from las.data.calibration import calibration_texts, calibration_windows
-    from pipeline.loading import load_model, load_tokenizer
+    from las.data.calibration import calibration_questions, calibration_texts, calibration_windows
+    from pipeline.loading import load_model, load_reader
 
-    forms = {"windows": calibration_windows, "texts": calibration_texts}
-    batches = forms[cfg.calibration.form](
-        data_root / cfg.calibration.dump,
-        load_tokenizer(base),
-        count=cfg.calibration.count,
-        length=cfg.calibration.length,
-        batch_size=cfg.calibration.batch_size,
+    forms = {
+        "windows": (calibration_windows, "dump", ("count", "length", "batch_size")),
+        "texts": (calibration_texts, "dump", ("count", "length", "batch_size")),
+        "questions": (calibration_questions, "directory", ("count", "batch_size")),
+    }
+    make_batches, source, sizes = forms[cfg.calibration.form]
+    batches = make_batches(  # type: ignore[operator]
+        data_root / cfg.calibration[source],
+        load_reader(base, cfg.model.kind),
+        **{name: cfg.calibration[name] for name in sizes},
     )
     statistics = collect(prepare(load_model(base, cfg)), list(batches))
     with paths.written_whole(cell.statistics) as file:

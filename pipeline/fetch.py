@@ -27,7 +27,7 @@ from pipeline import paths
 def asset_of(cfg: DictConfig) -> Asset:
     """Turn the config of a model or data set into an `Asset`."""
     wheel = OmegaConf.to_container(cfg.wheel) if cfg.get("wheel") else None
-    hub = OmegaConf.to_container(cfg.hub) if cfg.get("hub") else []
+    hub = OmegaConf.to_container(cfg.hub, resolve=True) if cfg.get("hub") else []
     return Asset(
         name=cfg.name,
         needs=tuple(cfg.get("needs", ())),
@@ -47,25 +47,30 @@ def fetch(cfg: DictConfig, source: DictConfig, root: Path) -> Path:
     return folder
 
 
+def fetch_model(cfg: DictConfig, source: DictConfig, root: Path) -> None:
+    """Fetch the model of one config, and write it as a Hugging Face directory."""
+    folder = fetch(cfg, source, root)
+    target = paths.models(root) / cfg.name
+    dtype = cfg.get("dtype", "float32")
+    materialise_model(folder, target, cfg.kind, cfg.get("gguf_file"), dtype)
+    print(f"{cfg.name}: {target}")
+
+
 def run(cfg: DictConfig) -> None:
-    """Fetch what the configuration names."""
+    """Fetch what the configuration names; a model that is trained here only needs its data."""
     root = Path(cfg.root)
-    if cfg.only in (None, "model"):
-        folder = fetch(cfg.model, cfg.source, root)
-        target = paths.models(root) / cfg.model.name
-        materialise_model(
-            folder,
-            target,
-            cfg.model.kind,
-            cfg.model.get("gguf_file"),
-            cfg.model.get("dtype", "float32"),
-        )
-        print(f"{cfg.model.name}: {target}")
+    if cfg.only in (None, "model") and not paths.trained_here(cfg):
+        fetch_model(cfg.model, cfg.source, root)
     if cfg.only == "dataset":
         fetch(cfg.dataset, cfg.source, root)
     if cfg.only is None:
+        if paths.trained_here(cfg):
+            fetch(cfg.model.pretraining.dataset, cfg.source, root)
+            if "base" in cfg.model.pretraining:
+                fetch_model(cfg.model.pretraining.base, cfg.source, root)
         fetch(cfg.calibration.dataset, cfg.source, root)
-        fetch(cfg.evaluation.dataset, cfg.source, root)
+        if cfg.evaluation.get("dataset"):  # otherwise the suite brings its own data
+            fetch(cfg.evaluation.dataset, cfg.source, root)
 
 
 @hydra.main(version_base="1.3", config_path=paths.CONF, config_name="config")

@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from las.assets.model import MODEL_CLASSES
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase, ProcessorMixin
 
 
 def load_model(directory: Path, cfg: DictConfig) -> PreTrainedModel:
@@ -36,3 +36,12 @@ def load_tokenizer(directory: Path) -> PreTrainedTokenizerBase:
         directory, local_files_only=True
     )
     return tokenizer
+
+
+def load_reader(directory: Path, kind: str) -> PreTrainedTokenizerBase | ProcessorMixin:
+    """Load what turns data into the model's inputs: its processor if it sees, or its tokenizer."""
+    if kind == "vision_language":
+        from las.assets.processor import load_processor
+
+        return load_processor(directory)
+    return load_tokenizer(directory)

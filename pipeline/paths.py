@@ -43,6 +43,11 @@ class Cell:
         return models(self.root) / self.model
 
     @property
+    def checkpoints(self) -> Path:
+        """Where a training run of the model that was interrupted goes on from."""
+        return self.root / "data" / "checkpoints" / self.model
+
+    @property
     def statistics(self) -> Path:
         """What calibration collected."""
         return self.root / "results" / self.model / "statistics.safetensors"
@@ -93,6 +98,21 @@ class Cell:
                 f"neuron={self.neuron} evaluation={self.evaluation}   (or everything: make repro)"
             )
         return path
+
+
+def trained_here(cfg: DictConfig) -> bool:
+    """Say whether the model is trained by pipeline.pretrain, not fetched."""
+    return "pretraining" in cfg.model
+
+
+def spiking(cfg: DictConfig) -> bool:
+    """Say whether the cell has a spiking model; conf/neuron/none.yaml has none."""
+    return cfg.neuron.time_steps is not None
+
+
+def model_stage(cfg: DictConfig) -> str:
+    """Return the name of the stage that makes the model."""
+    return "pretrain" if trained_here(cfg) else "fetch"
 
 
 def assets(root: Path) -> Path:

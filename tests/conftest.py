@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from pathlib import Path
 import numba
 import pytest
 import torch
+from PIL import Image, ImageDraw
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from torch import Tensor
 from transformers import (
@@ -125,3 +127,26 @@ def byte_tokenizer() -> PreTrainedTokenizerFast:
     return PreTrainedTokenizerFast(
         tokenizer_object=backend, pad_token="<pad>", bos_token="<s>", eos_token="<s>"
     )
+
+
+@pytest.fixture
+def shapes(tmp_path: Path) -> Path:
+    """A set laid out as easy-VQA: 24 pictures of 16 x 16 to train on and 8 to test on."""
+    directory = tmp_path / "shapes"
+    for split, first, last in (("train", 0, 24), ("test", 24, 32)):
+        (directory / split / "images").mkdir(parents=True)
+        questions: list[list[str | int]] = []
+        for number in range(first, last):
+            colour, shape = ("red", "blue")[number % 2], ("circle", "rectangle")[number // 2 % 2]
+            image = Image.new("RGB", (16, 16), (240, 240, 230 + number % 3))
+            box = (1 + number % 4, 2, 12, 10 + number % 5)
+            draw = ImageDraw.Draw(image)
+            {"circle": draw.ellipse, "rectangle": draw.rectangle}[shape](box, fill=colour)
+            image.save(directory / split / "images" / f"{number}.png")
+            questions += [
+                ["what color is the shape?", colour, number],
+                [f"what is the {colour} shape?", shape, number],
+                ["is there a circle?", "yes" if shape == "circle" else "no", number],
+            ]
+        (directory / split / "questions.json").write_text(json.dumps(questions))
+    return directory

@@ -15,6 +15,9 @@ from transformers import (
     LlamaConfig,
     LlamaForCausalLM,
     PreTrainedTokenizerFast,
+    T5Config,
+    T5EncoderModel,
+    T5ForConditionalGeneration,
 )
 
 import las
@@ -28,7 +31,7 @@ TEXT = "".join(f"Line {i} of a text that says little.\n\n" for i in range(60))
 def files(
     tmp_path_factory: pytest.TempPathFactory, byte_tokenizer: PreTrainedTokenizerFast
 ) -> dict[str, str]:
-    """A tiny language model, a tiny encoder, a text, and adapters of both."""
+    """A tiny language model, tiny encoders, a text, adapters, and a model that translates."""
     root = tmp_path_factory.mktemp("cli")
     tokenizer = byte_tokenizer
     sizes: dict[str, Any] = {
@@ -43,9 +46,15 @@ def files(
     torch.manual_seed(0)
     LlamaForCausalLM(LlamaConfig(**sizes, num_key_value_heads=1)).save_pretrained(root / "llama")
     BertModel(BertConfig(**sizes)).save_pretrained(root / "bert")
-    names = {name: str(root / name) for name in ("llama", "bert", "text", "llama-las", "bert-las")}
+    t5 = dict(vocab_size=len(tokenizer), d_model=16, d_kv=8, d_ff=32, num_layers=2, num_heads=2)
+    T5EncoderModel(T5Config(**t5)).save_pretrained(root / "encoder")
+    T5ForConditionalGeneration(T5Config(**t5)).save_pretrained(root / "t5")
+    converted = ("llama", "bert", "encoder")
+    names = {name: str(root / name) for name in (*converted, "t5", "text")}
+    names |= {f"{name}-las": f"{names[name]}-las" for name in converted}
     (root / "text").write_text(TEXT)
-    for name in ("llama", "bert"):
+    tokenizer.save_pretrained(root / "t5")
+    for name in converted:
         tokenizer.save_pretrained(root / name)
         arguments = ["convert", names[name], names["text"], "--out", names[f"{name}-las"]]
         assert main([*arguments, "--windows", "4"]) == 0
@@ -88,7 +97,7 @@ def test_a_full_checkpoint_needs_no_base_model(
     assert (tmp_path / "full" / "tokenizer.json").exists()
 
 
-@pytest.mark.parametrize("name", ["llama", "bert"])
+@pytest.mark.parametrize("name", ["llama", "bert", "encoder"])
 def test_audit_tells_a_dense_model_from_a_spiking_one(
     files: dict[str, str], name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -171,7 +180,8 @@ def test_energy_by_kind_of_layer(
         (["convert", "LLAMA", "TEXT", "--out", "OUT", "--windows", "999"], "give more text"),
         (["convert", "LLAMA", "BINARY", "--out", "OUT"], "no UTF-8 text"),
         (["convert", "BERT", "EMPTY", "--out", "OUT"], "only 0"),
-        (["evaluate", "BERT", "--adapter", "BERT-LAS", "--text", "TEXT"], "predicts no text"),
+        (["convert", "T5", "TEXT", "--out", "OUT"], "reads one text and writes another"),
+        (["evaluate", "BERT", "--adapter", "BERT-LAS", "--text", "TEXT"], "scores causal language"),
         (["energy", "LLAMA", "--adapter", "./nowhere", "--text", "TEXT"], "no adapter in"),
     ],
 )

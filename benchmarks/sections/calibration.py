@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.models import copy_sharing_weights, load_original, random_tokens
+from benchmarks.models import load_original, random_tokens
 from benchmarks.quiet import quiet
 from benchmarks.records import Case, Comparison
 from benchmarks.rounds import interleave, timed
@@ -10,6 +10,7 @@ from benchmarks.sections import LANGUAGE_MODEL
 from benchmarks.settings import Settings
 from las.calibration import collect
 from las.conversion import prepare
+from las.conversion.twin import twin
 
 
 def measure(
@@ -17,7 +18,7 @@ def measure(
 ) -> list[Case]:
     """Time `collect`, the model's fingerprint and the search for shared sites included."""
     ann = load_original(settings, model)
-    prepared = prepare(copy_sharing_weights(ann))
+    prepared = prepare(twin(ann))
     data = [{"input_ids": random_tokens(ann, 1, length, seed)} for seed in range(batches)]
 
     def run() -> None:

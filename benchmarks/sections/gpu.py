@@ -6,22 +6,26 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from transformers import OPTConfig, PretrainedConfig
 
 import las
-from benchmarks.models import copy_sharing_weights, random_llama, random_tokens
+from benchmarks.models import random_model, random_tokens
 from benchmarks.passes import compare_passes
 from benchmarks.quiet import quiet
 from benchmarks.records import COUNTING, SNN, Case
 from benchmarks.settings import Settings
+from las.conversion.twin import twin
 
-SHAPE: Mapping[str, int] = {
-    "hidden": 4096,
-    "layers": 32,
-    "heads": 32,
-    "intermediate": 11008,
-    "vocabulary": 32000,
-}
-"""Llama's 6.7B; OPT's has the same width, depth and heads."""
+CONFIG = OPTConfig(
+    hidden_size=4096,
+    num_hidden_layers=32,
+    num_attention_heads=32,
+    ffn_dim=16384,
+    word_embed_proj_dim=4096,
+)
+"""The dimensions of OPT-6.7B; the others are the defaults of the architecture."""
+
+NAME = "OPT-6.7B-shaped"
 
 _CALIBRATION_TOKENS = 64
 _ROOM = 24 * 2**30
@@ -31,14 +35,14 @@ _ROOM = 24 * 2**30
 def measure(settings: Settings, length: int = 2048) -> list[Case]:
     """Time passes and take the peak of the memory, where there is a GPU."""
     if not torch.cuda.is_available():
-        return [Case("Llama-shaped 6.7B", unmeasured="unmeasured: no GPU in this run")]
+        return [Case(NAME, unmeasured="unmeasured: no GPU in this run")]
     free, _ = torch.cuda.mem_get_info()
     if free < _ROOM:
         reason = f"unmeasured: {free / 2**30:.0f} GiB of GPU memory are free, it needs 24"
-        return [Case("Llama-shaped 6.7B", unmeasured=reason)]
-    ann, snn = make_models(SHAPE, "cuda", torch.bfloat16)
+        return [Case(NAME, unmeasured=reason)]
+    ann, snn = make_models(CONFIG, "cuda", torch.bfloat16)
     ids = random_tokens(ann, 1, length)
-    name = f"Llama-shaped 6.7B, bfloat16, 1 x {length}"
+    name = f"{NAME}, bfloat16, 1 x {length}"
     inputs = {"input_ids": ids, "use_cache": False}
     series = compare_passes(ann, snn, inputs, settings, name, torch.cuda.synchronize)
     with torch.no_grad():
@@ -49,12 +53,12 @@ def measure(settings: Settings, length: int = 2048) -> list[Case]:
     ]
 
 
-def make_models(shape: Mapping[str, int], device: str, dtype: torch.dtype) -> tuple[Any, Any]:
+def make_models(config: PretrainedConfig, device: str, dtype: torch.dtype) -> tuple[Any, Any]:
     """A model with random weights and its spiking one, on the same parameters."""
-    ann = random_llama(**shape, device=device, dtype=dtype)
+    ann = random_model(config, device, dtype)
     batch = {"input_ids": random_tokens(ann, 1, _CALIBRATION_TOKENS, seed=1)}
     with quiet():
-        return ann, las.convert(copy_sharing_weights(ann), [batch])
+        return ann, las.convert(twin(ann), [batch])
 
 
 def _peak(model: Any, inputs: Mapping[str, Any]) -> float:

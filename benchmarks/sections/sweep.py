@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from benchmarks.models import copy_sharing_weights, load_original, random_tokens
+from benchmarks.models import load_original, random_tokens
 from benchmarks.quiet import quiet
 from benchmarks.records import SNN, Case, Comparison
 from benchmarks.rounds import interleave, timed
@@ -15,6 +15,7 @@ from benchmarks.settings import Settings
 from las import SpikeConfig
 from las.calibration import Statistics, choose_thresholds
 from las.conversion import apply, assemble, prepare
+from las.conversion.twin import twin
 from las.fitting import fit_functions
 
 
@@ -71,5 +72,5 @@ def _convert(ann: nn.Module, statistics: Statistics, config: SpikeConfig) -> nn.
     with quiet():
         thresholds = choose_thresholds(statistics, config)
         functions = fit_functions(statistics, config)
-    snn = prepare(copy_sharing_weights(ann))
+    snn = prepare(twin(ann))
     return apply(snn, assemble(statistics, thresholds, functions, config))

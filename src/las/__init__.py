@@ -1,4 +1,9 @@
 """las: pretrained transformers as fully spike-driven networks, without loss."""
+# ruff: noqa: E402  what follows imports transformers, which needs a torchvision that imports
+
+from las.torchvision_operators import define_missing_operators
+
+define_missing_operators()
 
 import las.energy  # noqa: F401  the package, before the function of that name below
 from las import errors

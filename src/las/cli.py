@@ -205,8 +205,8 @@ def _evaluate(options: argparse.Namespace) -> None:
     ann, tokenizer = _load_model(options.model), _load_tokenizer(options.model)
     if not _is_language_model(ann):
         raise ValueError(
-            f"{options.model} is a {type(ann).__name__}, which predicts no text: las evaluate "
-            "scores causal language models; for encoders see las.evaluation.similarity"
+            f"{options.model} is a {type(ann).__name__}: las evaluate scores causal language "
+            "models; for encoders see las.evaluation.similarity"
         )
     snn = load(twin(ann), options.adapter)
     windows, task = _windows(ann, tokenizer, options), options.text.name
@@ -274,13 +274,25 @@ def _need_file(path: Path) -> None:
 def _load_model(name: str) -> PreTrainedModel:
     """Load a model in float32, of the class its config calls for; no code of others is run."""
     import torch
-    from transformers import AutoConfig, AutoModel, AutoModelForCausalLM
+    from transformers import (
+        AutoConfig,
+        AutoModel,
+        AutoModelForCausalLM,
+        AutoModelForSeq2SeqLM,
+        AutoModelForTextEncoding,
+    )
 
     if name.startswith((".", "/", "~")) and not Path(name).is_dir():
         raise FileNotFoundError(f"no such model directory: {name}")
     config = AutoConfig.from_pretrained(name, trust_remote_code=False)
-    architectures = config.architectures or [""]
-    model_class = AutoModelForCausalLM if _is_causal(architectures[0]) else AutoModel
+    architecture = (config.architectures or [""])[0]
+    model_class: Any = AutoModel
+    if _is_causal(architecture):
+        model_class = AutoModelForCausalLM
+    elif config.is_encoder_decoder:
+        model_class = AutoModelForSeq2SeqLM
+    elif architecture.endswith("EncoderModel"):  # half of an encoder-decoder model
+        model_class = AutoModelForTextEncoding
     model: PreTrainedModel = model_class.from_pretrained(
         name, dtype=torch.float32, trust_remote_code=False
     )
@@ -307,9 +319,18 @@ def _is_language_model(model: PreTrainedModel) -> bool:
 def _batches(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, options: argparse.Namespace
 ) -> Iterator[dict[str, Tensor]]:
-    """Forward kwargs from a text file: windows for a language model, lines for an encoder."""
+    """Forward kwargs from a text file: windows for a language model, lines for an encoder.
+
+    Raises:
+        ValueError: the model is an encoder with a decoder.
+    """
     from las.data.windows import evenly_spaced, padded_batches, window_batches
 
+    if model.config.is_encoder_decoder:
+        raise ValueError(
+            f"a {type(model).__name__} reads one text and writes another, and a text file has no "
+            "such pairs: use it in Python, with batches of input_ids, attention_mask and labels"
+        )
     if _is_language_model(model):
         return window_batches(_windows(model, tokenizer, options), BATCH_SIZE)
     lines = [line.strip() for line in _lines(options.text) if line.strip()]

@@ -21,3 +21,11 @@ class AdapterError(LasError):
 
 class AssetError(LasError):
     """A model or data set is missing, damaged, or cannot be fetched."""
+
+
+class TrainingError(LasError):
+    """A training run came upon a loss that is no number."""
+
+
+class MissingExtraError(LasError, ImportError):
+    """An optional package is not installed."""

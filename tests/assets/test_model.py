@@ -66,7 +66,9 @@ def test_missing_weights_are_named(tmp_path):
 
 
 def test_an_unknown_kind_names_those_there_are(tmp_path):
-    with pytest.raises(AssetError, match="unknown kind of model 'cnn'; known: causal_lm, encoder"):
+    with pytest.raises(
+        AssetError, match="unknown kind of model 'cnn'; known: causal_lm, encoder, vision_language"
+    ):
         materialise_model(tmp_path, tmp_path / "model", "cnn")
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from transformers import OPTConfig
 
 from benchmarks.records import COUNTING, SNN
 from benchmarks.sections import ENCODER, LANGUAGE_MODEL, SECTIONS, gpu
@@ -103,8 +104,15 @@ def test_gpu_says_so_where_there_is_none(settings, monkeypatch):
 
 
 def test_models_of_the_gpu_section_share_their_weights():
-    shape = {"hidden": 32, "layers": 1, "heads": 2, "intermediate": 48, "vocabulary": 64}
-    ann, snn = gpu.make_models(shape, "cpu", torch.bfloat16)
+    config = OPTConfig(
+        vocab_size=64,
+        hidden_size=32,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        ffn_dim=48,
+        word_embed_proj_dim=32,
+    )
+    ann, snn = gpu.make_models(config, "cpu", torch.bfloat16)
     assert is_spiking(snn) and not is_spiking(ann)
     assert snn.lm_head.weight is ann.lm_head.weight
     assert ann.lm_head.weight.dtype == torch.bfloat16

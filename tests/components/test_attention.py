@@ -50,8 +50,14 @@ MASKS = {
     "boolean": torch.ones(L, L).tril().bool()[None, None],
     "biased": causal() + torch.linspace(-2, 2, L).double(),
 }
-IN_BLOCKS = {name: mask for name, mask in MASKS.items() if name != "biased"}
-"""Where a mask adds a bias, the fused path computes site by site, on all keys at once."""
+
+
+def distances() -> Tensor:
+    """A bias for each head, which depends on how far a key is away."""
+    generator = torch.Generator().manual_seed(7)
+    table = torch.randn(H, 2 * L - 1, generator=generator, dtype=torch.float64) * 3
+    places = torch.arange(L)
+    return table[:, places[None] - places[:, None] + L - 1][None]
 
 
 def reference(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
@@ -89,7 +95,7 @@ def test_the_size_of_the_blocks_changes_nothing(
 
 
 @pytest.mark.parametrize("block", [1, 150])
-@pytest.mark.parametrize("mask", [*IN_BLOCKS.values(), sees_nothing()], ids=[*IN_BLOCKS, "blind"])
+@pytest.mark.parametrize("mask", [*MASKS.values(), sees_nothing()], ids=[*MASKS, "blind"])
 def test_both_paths_agree_block_by_block(
     spiking, assert_one_truth, monkeypatch, mask: Tensor | None, block: int
 ) -> None:
@@ -97,6 +103,34 @@ def test_both_paths_agree_block_by_block(
     monkeypatch.setattr(attention, "BLOCK", block)
     attend = spiking(SpikingAttention())
     assert_one_truth(lambda: attend(*operands(2), mask, D**-0.5))
+
+
+@pytest.mark.parametrize("block", [attention.BLOCK, 40])
+@pytest.mark.parametrize("scale", [1.0, D**-0.5])
+@pytest.mark.parametrize("mask", MASKS.values(), ids=MASKS.keys())
+def test_a_bias_of_positions_is_added_to_the_scores(
+    spiking, assert_one_truth, monkeypatch, mask: Tensor | None, scale: float, block: int
+) -> None:
+    """As in T5, which has no scale of its own."""
+    monkeypatch.setattr(attention, "BLOCK", block)
+    attend = spiking(SpikingAttention())
+    query, key, value = operands()
+    query = query * (D**-0.5 / scale)
+    y = assert_one_truth(lambda: attend(query, key, value, mask, scale, distances()))
+    given = torch.zeros(1).double() if mask is None else mask
+    if given.dtype == torch.bool:
+        given = torch.zeros(mask.shape).double().masked_fill(~mask, LOWEST)
+    exact = F.scaled_dot_product_attention(query, key, value, given + distances(), scale=scale)
+    assert torch.allclose(y, exact, atol=2e-2)
+    assert not torch.allclose(y, attend(query, key, value, mask, scale), atol=2e-2)
+
+
+def test_a_bias_of_zeros_changes_no_bit(spiking) -> None:
+    """Cross-attention in T5 has such a one."""
+    attend = spiking(SpikingAttention())
+    zeros = torch.zeros(1, H, L, L).double()
+    plain = attend(*operands(), causal(), 0.3)
+    assert torch.equal(attend(*operands(), causal(), 0.3, zeros), plain)
 
 
 def test_with_a_cache_there_are_more_keys_than_queries(spiking, assert_one_truth) -> None:

@@ -12,10 +12,9 @@ from las.neurons.tally import SpikeTally, counting
 
 def gated() -> SpikingGatedFeedForward:
     torch.manual_seed(0)
-    gate, up, down = (nn.Linear(*size, bias=False) for size in ((12, 20), (12, 20), (20, 12)))
-    return SpikingGatedFeedForward(
-        spiking_linear(gate), spiking_linear(up), spiking_linear(down), SpikingActivation("silu")
-    )
+    sizes = {"gate_proj": (12, 20), "up_proj": (12, 20), "down_proj": (20, 12)}
+    layers = {name: spiking_linear(nn.Linear(*size, bias=False)) for name, size in sizes.items()}
+    return SpikingGatedFeedForward(layers, SpikingActivation("silu"))
 
 
 def test_both_paths_agree(spiking, assert_one_truth) -> None:
@@ -30,7 +29,8 @@ def test_projections_in_one_layer_are_the_same_network(spiking, assert_one_truth
     two = spiking(gated())
     joint = nn.Linear(12, 40, bias=False)
     joint.weight = nn.Parameter(torch.cat([two.gate_proj.weight, two.up_proj.weight]))
-    one = spiking(SpikingJointFeedForward(spiking_linear(joint), two.down_proj, two.act_fn))
+    layers = {"gate_up_proj": spiking_linear(joint), "down_proj": two.down_proj}
+    one = spiking(SpikingJointFeedForward(layers, two.act_fn))
     x = torch.randn(2, 5, 12, dtype=torch.float64) * 4
     assert torch.allclose(assert_one_truth(lambda: one(x)), two(x), atol=1e-12)
     assert set(one.state_dict()) == {"gate_up_proj.weight", "down_proj.weight"}

@@ -25,6 +25,9 @@ from transformers import (
     Qwen2VLForConditionalGeneration,
     SiglipVisionConfig,
     SiglipVisionModel,
+    ViTConfig,
+    ViTForImageClassification,
+    ViTModel,
 )
 
 VOCABULARY = 64
@@ -147,6 +150,10 @@ def _massive_siglip(model: Any) -> None:
     model.embeddings.position_embedding.weight[2, CHANNEL] = MASSIVE * SPREAD
 
 
+def _massive_vit(model: Any) -> None:
+    model.base_model.embeddings.position_embeddings[0, 2, CHANNEL] = MASSIVE * SPREAD
+
+
 def _massive_llava(model: Any) -> None:
     _massive_clip(model.model.vision_tower)
     _massive_word(model)
@@ -214,6 +221,13 @@ FAMILIES: dict[str, Family] = {
         _massive_siglip,
         _images,
         _HIDDEN[:1],
+    ),
+    "vit": Family(lambda: ViTModel(ViTConfig(**_SEEING)), _massive_vit, _images, _HIDDEN),
+    "vit-classification": Family(
+        lambda: ViTForImageClassification(ViTConfig(**_SEEING, num_labels=5)),
+        _massive_vit,
+        _images,
+        ("logits",),
     ),
     "llava": Family(_llava, _massive_llava, _images_and_texts, ("logits",), writes=True),
     "qwen2-vl": Family(_qwen2, _massive_qwen, _patches_and_texts, ("logits",), writes=True),

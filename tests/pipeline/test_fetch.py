@@ -36,6 +36,11 @@ def test_local_benchmark_files_need_no_network(composed, tmp_path, no_network):
     assert json.loads((folder / "asset.json").read_text())["origin"] == f"directory {mine}"
 
 
+def test_a_model_that_is_trained_here_has_nothing_to_fetch(composed, tmp_path, no_network):
+    fetch.run(composed(f"root={tmp_path}", "only=model", "model=gpt2-wiki"))
+    assert not list(tmp_path.iterdir())
+
+
 def test_without_a_network_the_error_names_every_source(composed, tmp_path, no_network):
     with pytest.raises(AssetError) as error:
         fetch.run(composed(f"root={tmp_path}", "only=model", "model=minilm-l6"))

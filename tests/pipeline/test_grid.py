@@ -20,7 +20,7 @@ def config(group: str, name: str) -> Path:
     return Path(paths.CONF) / group / f"{name}.yaml"
 
 
-@pytest.mark.parametrize("section", ["models", "spiking", "cells"])
+@pytest.mark.parametrize("section", ["trained", "models", "spiking", "cells"])
 def test_every_name_in_the_grid_is_a_config(section):
     for key, cell in GRID[section].items():
         for field, name in cell.items():
@@ -31,6 +31,7 @@ def test_every_name_in_the_grid_is_a_config(section):
 
 def test_a_key_of_the_grid_spells_out_its_cell():
     for section, fields in (
+        ("trained", ["model"]),
         ("models", ["model"]),
         ("spiking", ["model", "neuron"]),
         ("cells", ["model", "neuron", "evaluation"]),
@@ -45,6 +46,8 @@ def test_what_a_cell_builds_on_is_in_the_grid():
         assert cell["dataset"] in GRID["datasets"]
     for cell in GRID["spiking"].values():
         assert cell["model"] in GRID["models"]
+    assert sorted([*GRID["fetched"], *GRID["trained"]]) == sorted(GRID["models"])
+    assert {cell["dataset"] for cell in GRID["trained"].values()} <= set(GRID["datasets"])
 
 
 def test_the_grid_names_the_data_that_the_configs_read(composed):
@@ -57,12 +60,21 @@ def test_the_grid_names_the_data_that_the_configs_read(composed):
         cfg = composed(f"model={cell['model']}")
         assert cfg.calibration.name == cell["calibration"]
         assert cfg.calibration.dataset.name == cell["text"]
+        assert paths.trained_here(cfg) == (cell["model"] in GRID["trained"])
+    for cell in GRID["trained"].values():
+        cfg = composed(f"model={cell['model']}")
+        assert cfg.model.pretraining.dataset.name == cell["dataset"]
 
 
 def test_the_published_grid_is_whole():
     cells = {(c["model"], c["neuron"], c["evaluation"]) for c in GRID["cells"].values()}
     assert ("smollm2-135m", "t16h5", "zero_shot") in cells
     assert ("smollm2-135m", "t16h5", "anytime") in cells
+    assert ("gpt2-wiki", "t16h5", "text") in cells
+    assert ("opt-wiki", "t16h5", "text") in cells
+    assert ("llava-easy-vqa", "t16h5", "vqa") in cells
+    assert ("llava-easy-vqa", "t16h5-analog-vision", "vqa") in cells
+    assert ("qwen2-vl-easy-vqa", "t16h5", "vqa") in cells
     for neuron in ("t16h5", "t16h1", "t12h5", "t10h5", "t8h5"):
         assert ("smollm2-135m", neuron, "text") in cells
     for steps in (8, 10, 11, 13, 16):
@@ -99,6 +111,7 @@ def test_dvc_reads_the_stages_with_and_without_git(tmp_path, with_git):
     do("make", "dvc", "--assume-old=.venv/.ready")
     listed = do("dvc", "stage", "list", "--name-only").split()
     assert "report" in listed
+    assert {f"pretrain@{key}" for key in GRID["trained"]} <= set(listed)
     for key in GRID["cells"]:
         assert {f"evaluate@{key}", f"energy@{key}"} <= set(listed)
     do("dvc", "dag", "report")

@@ -16,7 +16,13 @@ TEXT_CELLS = [(16, 5), (16, 1), (12, 5), (10, 5), (8, 5)]
 SIMILARITY_CELLS = [(8, 5), (10, 5), (11, 5), (13, 5), (16, 5)] + [
     (16, h) for h in (1, 3, 7, 10, 12, 15)
 ]
-TITLES = {"tiny-lm": "Tiny-LM <b>", "tiny-encoder": "Tiny-Encoder"}
+TITLES = {
+    "tiny-lm": "Tiny-LM <b>",
+    "tiny-encoder": "Tiny-Encoder",
+    "bert-sst2": "BERT, SST-2",
+    "bert-mrpc": "BERT, MRPC",
+    "big-lm": "Big-LM",
+}
 
 
 def make_tally(levels: int, layers: int = 3) -> SpikeTally:
@@ -87,8 +93,24 @@ def similarity_scores(time_steps: int) -> list[Score]:
     ]  # fmt: skip
 
 
+def glue_scores() -> list[Score]:
+    """Of 100 items 84 are right, and one more of the spiking model's."""
+    majority = {"majority_share": 0.6}
+    return [
+        Score("glue_mrpc", "acc", True, 0.84, 0.85, 0.04, 0.04, 100, 408, 0.97, 1e-4, majority),
+        Score("glue_mrpc", "f1", True, 0.89, 0.90, 0.03, 0.03, 100, 408, 0.97, 1e-4, majority),
+        Score("glue_rte", "acc", True, 0.65, 0.65, 0.05, 0.05, 277, 277, 1.0, 1e-5),
+    ]
+
+
 def write_cell(
-    results: Path, model: str, evaluation: str, time_steps: int, levels: int, scores: list[Score]
+    results: Path,
+    model: str,
+    evaluation: str,
+    time_steps: int,
+    levels: int,
+    scores: list[Score],
+    row: str | None = None,
 ) -> dict[str, str]:
     neuron = f"t{time_steps}h{levels}"
     directory = results / model / neuron / evaluation
@@ -96,7 +118,7 @@ def write_cell(
     tally = make_tally(levels)
     content: dict[str, Any] = {
         "evaluation.json": {
-            "model": {"name": model, "title": TITLES[model]},
+            "model": {"name": model, "title": TITLES[model], "row": row or TITLES[model]},
             "neuron": {"time_steps": time_steps, "levels": levels, "rounding": "nearest"},
             "evaluation": evaluation,
             "scores": [score.to_dict() for score in scores],
@@ -108,6 +130,23 @@ def write_cell(
     for name, data in content.items():
         (directory / name).write_text(json.dumps(data))
     return {"model": model, "neuron": neuron, "evaluation": evaluation}
+
+
+def write_original(
+    results: Path, model: str, evaluation: str, scores: list[Score]
+) -> dict[str, str]:
+    """The results of a model that was not converted."""
+    directory = results / model / "none" / evaluation
+    directory.mkdir(parents=True)
+    content = {
+        "model": {"name": model, "title": TITLES[model], "row": TITLES[model]},
+        "neuron": None,
+        "evaluation": evaluation,
+        "scores": [score.to_dict() for score in scores],
+        "seconds": {"ann": 1.0, "snn": 0.0},
+    }
+    (directory / "evaluation.json").write_text(json.dumps(content))
+    return {"model": model, "neuron": "none", "evaluation": evaluation}
 
 
 @pytest.fixture
@@ -125,3 +164,10 @@ def grid(tmp_path: Path) -> tuple[Path, list[dict[str, str]]]:
     ]
     cells.append({"model": "tiny-lm", "neuron": "t6h5", "evaluation": "text"})
     return results, cells
+
+
+@pytest.fixture
+def tuned(tmp_path: Path) -> tuple[Path, list[dict[str, str]]]:
+    """A results tree of one fine-tuned encoder."""
+    results = tmp_path / "tuned"
+    return results, [write_cell(results, "bert-mrpc", "glue", 16, 5, glue_scores())]

@@ -27,6 +27,8 @@ def cell(number: int, model: str, column: str, time_steps: str | None = None) ->
         (3, "BERT", "STS-B", "88.70/88.48"),
         (3, "LAS (BERT)", "SST-2", "92.66"),
         (3, "SNN-TextCNN", "QQP", "0.00*"),
+        (4, "Qwen2-VL-7B", "HallusionBench", "130.66"),
+        (4, "LAS (LLaVA-1.5-7B)", "MME", "1613.04"),
         (5, "BERT", "H=15", "88.78"),
     ],
 )
@@ -42,7 +44,7 @@ def test_numbers_of_the_time_step_sweep() -> None:
 
 
 def test_every_row_of_the_paper_is_there() -> None:
-    assert [len(cited_table(number).rows) for number in (1, 2, 3, 5, 6)] == [16, 9, 14, 2, 5]
+    assert [len(cited_table(number).rows) for number in range(1, 7)] == [16, 9, 14, 4, 2, 5]
 
 
 def test_the_energies_of_the_level_sweep() -> None:
@@ -50,7 +52,7 @@ def test_the_energies_of_the_level_sweep() -> None:
     assert energies == [1.03, 0.63, 0.48, 0.50, 0.41, 0.43, 0.39]
 
 
-@pytest.mark.parametrize("number", [1, 2, 3, 5, 6])
+@pytest.mark.parametrize("number", range(1, 7))
 def test_a_cited_table_says_where_it_is_from(number: int) -> None:
     assert cited_table(number).footnotes[0].endswith(f", Table {number}.")
 

@@ -49,6 +49,19 @@ def test_every_encoder_cell_has_its_loss(results: Results) -> None:
     assert column(table, "Error of hidden state")[-1] == "3.9e-03"
 
 
+def test_every_answer_has_its_loss(tuned: Grid) -> None:
+    table = own_tables.losslessness_of_answers(load_results(*tuned))
+    assert column(table, "Metric") == ["accuracy", "F1", "accuracy"]
+    assert column(table, "Change") == ["+1.00", "+1.00", "0.00"]
+    assert column(table, "Same answer, %") == ["97.00", "97.00", "100.00"]
+    assert column(table, "Most frequent answer, %") == ["60.00", "60.00", "–"]
+
+
+def test_only_answers_are_among_the_answers(results: Results) -> None:
+    table = own_tables.losslessness_of_answers(results)
+    assert column(table, "Task") == ["PIQA", "ARC-Easy", "RTE"]
+
+
 def test_every_score_is_listed(results: Results) -> None:
     # 3 zero-shot tasks, 5 text cells with 2 metrics, 16 time steps, 11 encoder cells with 3 sets
     # and 2 metrics.

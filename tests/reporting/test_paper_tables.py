@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from las.reporting import paper_tables
+from las.evaluation.score import Score
+from las.reporting import own_tables, paper_tables
+from las.reporting.report import write_report
 from las.reporting.results import Results, load_results
 from las.reporting.table import Cell, Row, Table, text
+from tests.reporting.conftest import write_cell, write_original, zero_shot_scores
 
 Grid = tuple[Path, list[dict[str, str]]]
 
@@ -90,6 +94,7 @@ def test_table_6_sweeps_the_time_steps(results: Results) -> None:
         (paper_tables.table_1, 16),
         (paper_tables.table_2, 9),
         (paper_tables.table_3, 14),
+        (paper_tables.table_4, 4),
         (paper_tables.table_5, 2),
         (paper_tables.table_6, 5),
     ],
@@ -98,3 +103,55 @@ def test_without_results_only_the_paper_speaks(build: object, cited: int) -> Non
     table = build(Results(()))  # type: ignore[operator]
     assert [row.source for row in table.rows] == ["cited"] * cited
     assert isinstance(table.rows[0], Row)
+
+
+def with_glue(grid: Grid) -> Results:
+    """The grid, two fine-tuned checkpoints that share a row of Table 3, one of them at two T."""
+    results, cells = grid
+    error = {"ann_stderr": 0.01, "snn_stderr": 0.01, "items": 872, "items_available": 872}
+    sst2 = Score("glue_sst2", "acc", True, 0.92, 0.91, **error)  # type: ignore[arg-type]
+    mrpc = [replace(sst2, task="glue_mrpc", metric=m, ann=0.8, snn=0.75) for m in ("acc", "f1")]
+    cells = [
+        *cells,
+        *[write_cell(results, "bert-sst2", "glue", t, 5, [sst2], row="BERT") for t in (16, 10)],
+        write_cell(results, "bert-mrpc", "glue", 16, 5, mrpc, row="BERT"),
+    ]
+    return load_results(results, cells)
+
+
+def test_checkpoints_of_one_model_share_its_row(grid: Grid) -> None:
+    _, _, ann, snn = computed(paper_tables.table_3(with_glue(grid)))
+    assert (ann["Model"], snn["Model"]) == ("BERT", "LAS (BERT)")
+    assert text(snn["SST-2"]) == "91.00 ± 1.00"
+    assert text(ann["MRPC"]) == "80.00 ± 1.00/80.00 ± 1.00"
+    assert text(ann["QQP"]) == "–"
+
+
+def test_table_6_sweeps_fine_tuned_checkpoints_too(grid: Grid) -> None:
+    rows = [r for r in computed(paper_tables.table_6(with_glue(grid))) if "BERT" in str(r["Model"])]
+    assert [row["T"] for row in rows] == ["N/A", "10", "16"]
+    assert all(text(row["SST-2"]) != "–" for row in rows)
+
+
+def test_fine_tuned_accuracy_is_never_put_into_zero_shot_columns(grid: Grid) -> None:
+    results = with_glue(grid)
+    before = paper_tables.table_1(load_results(*grid))
+    assert paper_tables.table_1(results) == before
+
+
+def test_an_original_that_was_not_converted_has_one_row(grid: Grid) -> None:
+    results, cells = grid
+    scores = [replace(s, snn=None, snn_stderr=None, kl=None) for s in zero_shot_scores()]
+    cells = [*cells, write_original(results, "big-lm", "zero_shot", scores)]
+    loaded = load_results(results, cells)
+    rows = computed(paper_tables.table_1(loaded))
+    assert [(row["Model"], row["S"], row["T"]) for row in rows] == [
+        ("Big-LM", "✗", "N/A"),
+        ("Tiny-LM <b>", "✗", "N/A"),
+        ("LAS (Tiny-LM <b>)", "✓", "16"),
+    ]
+    assert text(rows[0]["PIQA"]) == "68.30 ± 1.00"
+    (row,) = [r for r in own_tables.all_scores(loaded).rows if r.cells[:2] == ("Big-LM", "PIQA")]
+    assert [text(cell) for cell in row.cells[3:8]] == ["–", "–", "68.30 ± 1.00", "–", "–"]
+    page = write_report(results, cells, results / "reports").index.read_text()
+    assert "Big-LM" in page

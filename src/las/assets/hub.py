@@ -43,6 +43,7 @@ class HubFolder:
             AssetError: The hub refuses or breaks off, or holds no such file.
         """
         from huggingface_hub import snapshot_download
+        from huggingface_hub.utils import filter_repo_objects
 
         try:
             snapshot = Path(
@@ -56,10 +57,13 @@ class HubFolder:
             )
         except Exception as error:  # the client's errors share no base class
             raise AssetError(f"cannot fetch {self.repo_id} from the hub: {error}") from error
-        files = [path for path in snapshot.rglob("*") if path.is_file()]
+        # The client's cache holds what was ever fetched of a repository, not only what was asked.
+        there = [str(p.relative_to(snapshot)) for p in snapshot.rglob("*") if p.is_file()]
+        files = list(filter_repo_objects(there, allow_patterns=list(self.patterns)))
         if not files:
             raise AssetError(f"{self.repo_id} holds no file that matches {list(self.patterns)}")
-        for path in files:
+        for name in files:
+            path = snapshot / name
             link_or_copy(path, target / self.folder / path.name)
 
 

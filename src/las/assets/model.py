@@ -10,7 +10,16 @@ from las.assets.asset import RECORD, missing_files
 from las.assets.files import link_or_copy, whole_directory
 from las.errors import AssetError
 
-MODEL_CLASSES = {"causal_lm": "AutoModelForCausalLM", "encoder": "AutoModel"}
+PROCESSOR_FILES = ("*processor_config.json", "chat_template*")
+"""The files of a processor beside those of its tokenizer, as glob patterns."""
+
+MODEL_CLASSES = {
+    "causal_lm": "AutoModelForCausalLM",
+    "seq2seq": "AutoModelForSeq2SeqLM",
+    "encoder": "AutoModel",
+    "classifier": "AutoModelForSequenceClassification",
+    "vision_language": "AutoModelForImageTextToText",
+}
 """What a model is used as -> the transformers class that loads it."""
 
 
@@ -29,6 +38,8 @@ def materialise_model(
     In float32, weights are written anew as one `model.safetensors`. In half precision, which large
     models are read in, the files of a Hugging Face directory are linked as they are, however many
     hold its weights.
+
+    The processor of a vision-language model comes along as it is.
 
     Arguments:
         source: Folder of a fetched asset: a Hugging Face directory with safetensors, or a folder
@@ -56,7 +67,12 @@ def materialise_model(
         if _same(config, target / "config.json") if as_it_is else written_as == dtype:
             return target
     if not expand and (lacking := _lacking(source)):
-        raise AssetError(f"{source} lacks {', '.join(lacking)}")
+        raise AssetError(
+            f"{source} lacks {', '.join(lacking)}. Pickled weights (*.bin) are never read: if"
+            " the hub repository has no others on this branch, name one that has in"
+            " hub.revision of the model's config, such as refs/pr/7 (the pull request that"
+            " https://huggingface.co/spaces/safetensors/convert opens)"
+        )
     if as_it_is:
         with whole_directory(target) as partial:
             for file in source.rglob("*"):
@@ -78,6 +94,10 @@ def materialise_model(
     with whole_directory(target) as partial:
         model.save_pretrained(partial, max_shard_size="1TB")
         tokenizer.save_pretrained(partial)
+        if kind == "vision_language":
+            for pattern in PROCESSOR_FILES:
+                for file in source.glob(pattern):
+                    shutil.copyfile(file, partial / file.name)
         if record.is_file():
             shutil.copyfile(record, partial / RECORD)
     return target

@@ -18,9 +18,13 @@ from las.calibration.survey import survey
 from las.components.modes import observing
 from las.components.site import HGSite, OATSite, version_of
 from las.errors import CalibrationError
+from las.stacks import stacks
 from las.towers import image_tokens, vision_towers
 
 FEWEST_TOKENS = 32
+
+_IGNORED = -100
+"""The label of a token that no loss is taken of."""
 
 
 def collect(model: nn.Module, batches: Iterable[Mapping[str, Any]]) -> Statistics:
@@ -31,8 +35,10 @@ def collect(model: nn.Module, batches: Iterable[Mapping[str, Any]]) -> Statistic
 
     Arguments:
         model: a model prepared by `las.conversion.prepare`.
-        batches: forward keyword arguments; positions with attention_mask 0 are left out. Where
-            there are only pixel_values, a patch counts as a token.
+        batches: forward keyword arguments; positions with attention_mask 0 are left out, and
+            those of a decoder with decoder_attention_mask 0 or, where labels alone tell what it
+            reads, with the label -100. Where there are only pixel_values, a patch counts as a
+            token.
 
     Raises:
         CalibrationError: no batches, fewer than 32 tokens, or NaN or infinite activations.
@@ -46,7 +52,7 @@ def collect(model: nn.Module, batches: Iterable[Mapping[str, Any]]) -> Statistic
             if not recorder.begin(batch):
                 continue
             if recorder.grouping:
-                model(**_excerpt(batch))
+                model(**(first_text(batch) if recorder.decodes else _excerpt(batch)))
                 recorder.grouping = False
                 recorder.begin(batch)
             model(**batch)
@@ -72,16 +78,35 @@ def _excerpt(batch: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def first_text(batch: Mapping[str, Any]) -> dict[str, Any]:
+    """The first row of a batch for an encoder with a decoder: whole, as heads may read its end.
+
+    Arguments:
+        batch: forward keyword arguments; tensors have one row for each text.
+    """
+    return {name: x[:1] if isinstance(x, Tensor) else x for name, x in batch.items()}
+
+
 class Recorder:
-    """Observes neuron sites on behalf of `collect`."""
+    """Observes neuron sites on behalf of `collect`.
+
+    Attributes:
+        decodes: whether the model is an encoder and a decoder, with padding of their own.
+        grouping: whether it is finding out which linear layers read the same tensor.
+        tokens: of the present batch, padding excluded.
+    """
 
     def __init__(self, statistics: Statistics, model: nn.Module) -> None:
         self.statistics = statistics
         self._model = model
         self._unmasked = tuple(f"{path}." if path else "" for path in vision_towers(model))
+        encoder, *decoder = stacks(model)
+        self.decodes = bool(decoder)
+        self._encoder = f"{encoder}."
         self.grouping = True
         self.tokens = 0
         self._keep: Tensor | None = None
+        self._decoded: Tensor | None = None
         self._seen: dict[int, tuple[weakref.ref[Tensor], tuple[int, int | None], OATSite]] = {}
 
     def begin(self, batch: Mapping[str, Any]) -> bool:
@@ -101,6 +126,10 @@ class Recorder:
         keep = torch.ones(ids.shape[:2], dtype=torch.bool) if mask is None else mask.bool().cpu()
         self.tokens = int(keep.sum())
         self._keep = None if bool(keep.all()) else keep
+        if self.decodes:
+            decoded = _decoded(batch, keep)
+            self.tokens += int(decoded.sum())
+            self._decoded = None if bool(decoded.all()) else decoded
         return self.tokens > 0
 
     def observe(self, site: OATSite | HGSite, x: Tensor) -> None:
@@ -132,14 +161,35 @@ class Recorder:
             owner.channel_weights = owner.channel_weights + site.channel_weights
         return self.statistics.shared.get(site.name) == owner.name
 
+    def _kept(self, site: OATSite | HGSite) -> Tensor | None:
+        """Which tokens of a site are no padding, or None for all of them."""
+        if site.name.startswith(self._unmasked):
+            return None
+        of_encoder = isinstance(site, OATSite) and site.of_encoder
+        decoded = self.decodes and not of_encoder and not site.name.startswith(self._encoder)
+        return self._decoded if decoded else self._keep  # heads read what the decoder makes
+
     def _tokens(self, site: OATSite | HGSite, x: Tensor) -> Tensor:
         """Rows of the tokens that are not padding, (rows, channels), float32."""
         x = x.detach().float().cpu().movedim(site.token_dim, 1)
-        keep = None if site.name.startswith(self._unmasked) else self._keep
+        keep = self._kept(site)
         if keep is not None:
             keep = keep.flatten() if x.dim() == 2 else keep  # OPT puts all tokens in one row
             x = x[keep] if x.shape[: keep.dim()] == keep.shape else x
         return x.reshape(-1, x.shape[-1]).contiguous()
+
+
+def _decoded(batch: Mapping[str, Any], encoded: Tensor) -> Tensor:
+    """Which tokens of a decoder are no padding, (B, L)."""
+    mask, labels = batch.get("decoder_attention_mask"), batch.get("labels")
+    if mask is not None:
+        return mask.bool()
+    ids = batch.get("decoder_input_ids", batch.get("decoder_inputs_embeds"))
+    if ids is not None:
+        return torch.ones(ids.shape[:2], dtype=torch.bool)
+    if labels is not None and labels.dim() == 2:
+        return labels != _IGNORED
+    return encoded  # a head that lets the decoder read the encoder's tokens
 
 
 def _add(entry: SiteStatistics, site: OATSite | HGSite, values: Tensor) -> None:

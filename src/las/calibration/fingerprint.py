@@ -28,12 +28,15 @@ _FIELDS = (
 
 _FAMILY_FIELDS = (
     "activation",
+    "dense_act_fn",
     "do_layer_norm_before",
     "hidden_activation",
     "layer_types",
     "query_pre_attn_scalar",
+    "relative_attention_max_distance",
     "scale_attn_by_inverse_layer_idx",
     "scale_attn_weights",
+    "scale_decoder_outputs",
     "use_parallel_residual",
 )
 """The same, of some families; what a model has not is no part of its identity."""

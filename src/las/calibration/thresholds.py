@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from tqdm.auto import tqdm
 
 from las.calibration import bins
 from las.calibration.statistics import SiteStatistics, Statistics
@@ -66,10 +67,10 @@ def choose_thresholds(statistics: Statistics, config: SpikeConfig) -> Thresholds
     rules = {"error": _least_error, "paper": _paper, "released": _released}
     rule = rules[config.threshold_rule]
     sites = {}
-    for name, site in statistics.sites.items():
-        if site.kind == "oat":
-            taus, gates = rule(site, config)
-            sites[name] = tuple(_short(tau, config.levels) for tau in taus), gates
+    coded = {name: site for name, site in statistics.sites.items() if site.kind == "oat"}
+    for name, site in tqdm(coded.items(), desc="choosing thresholds", unit="site"):
+        taus, gates = rule(site, config)
+        sites[name] = tuple(_short(tau, config.levels) for tau in taus), gates
     return Thresholds(sites)
 
 

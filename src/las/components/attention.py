@@ -28,9 +28,12 @@ BLOCK = 2**19
 
 
 class SpikingAttention(nn.Module):
-    """phi(softmax(phi(Q) phi(K)^T / sqrt(d))) phi(V): SAA products, softmax (Eqs. 11-12 and 15-17).
+    """phi(softmax(phi(Q) phi(K)^T / sqrt(d) + b)) phi(V) of SAA products (Eqs. 11-12 and 15-17).
 
-    The scale 1/sqrt(d) is a fixed weight on the accumulated products.
+    The scale 1/sqrt(d) is a fixed weight on the accumulated products. A bias b, where a model has
+    one, depends on positions only: T5 looks it up by the distance of two tokens, as embeddings are
+    looked up. The scores are what the products A_s(t) of Eq. 12 add up to, the potential that the
+    softmax reads; b is a constant current into it, which arrives with the z(1) of Eq. 16.
 
     Attributes:
         soft_cap: the neurons that cap the scores, or None.
@@ -48,7 +51,13 @@ class SpikingAttention(nn.Module):
         self.entered: tuple[Operand, Operand] | None = None
 
     def forward(
-        self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scale: float
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        mask: Tensor | None,
+        scale: float,
+        bias: Tensor | None = None,
     ) -> Tensor:
         """Attend.
 
@@ -58,6 +67,7 @@ class SpikingAttention(nn.Module):
             value: (B, H_kv, S, D), likewise.
             mask: additive, broadcastable to (B, H, L, S), lowest where not allowed; or boolean.
             scale: 1/sqrt(D).
+            bias: of positions, broadcastable to (B, H, L, S).
 
         Returns:
             (B, H, L, D).
@@ -68,16 +78,12 @@ class SpikingAttention(nn.Module):
         else:
             k, v = self.code(key, value)
         allowed = _allowed(mask, key.shape[-2])
-        bias = None if mask is None or mask.dtype == torch.bool else mask[..., : key.shape[-2]]
-        if allowed is not None and bias is not None:
-            bias = bias.masked_fill(~allowed, 0)
-            bias = bias if bool(bias.any()) else None  # a mask like most others adds nothing
+        bias = _current(mask, bias, allowed, key.shape[-2])
         if simulating():
             return self._simulate(query, k, v, allowed, bias, scale)
         q = self.query(query)
-        plain = bias is None and self.soft_cap is None
-        if plain and observer() is None and has_kernels(query):
-            context, spikes = self._fused(q.value, k.value, v.value, allowed, scale)
+        if self.soft_cap is None and observer() is None and has_kernels(query):
+            context, spikes = self._fused(q.value, k.value, v.value, allowed, bias, scale)
         else:
             context, spikes = self._composed(q.value, k.value, v.value, allowed, bias, scale)
         if current_tally() is not None:
@@ -98,7 +104,13 @@ class SpikingAttention(nn.Module):
         return operands[0], operands[1]
 
     def _fused(
-        self, query: Tensor, key: Tensor, value: Tensor, allowed: Tensor | None, scale: float
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        allowed: Tensor | None,
+        bias: Tensor | None,
+        scale: float,
     ) -> tuple[Tensor, int]:
         """Block after block of queries, so that the scores of a block stay in the CPU's cache.
 
@@ -110,6 +122,9 @@ class SpikingAttention(nn.Module):
         batch, heads, queries, width = query.shape
         key_heads, keys = key.shape[1:3]
         sees = Visibility.of(allowed, queries, keys)
+        weight = scale if bias is None else 1.0
+        if bias is not None:
+            bias = bias.expand(batch, heads, queries, keys)
         context, spikes = query.new_empty(batch, queries, heads, width), 0
         for part, block in _blocks(batch, heads, queries, keys):
             shape = (part.stop - part.start, key_heads, -1, width)
@@ -117,7 +132,9 @@ class SpikingAttention(nn.Module):
             end = max(1, int(seen.ends[..., block].max()))
             q = query[part, :, block].reshape(shape)  # heads that share keys: one product
             scores = (q @ key[part, :, :end].mT).view(shape[0], heads, -1, end)
-            spikes += self.softmax.code(scores, scale, seen, block.start, self.probability)
+            if bias is not None:
+                scores.mul_(scale).add_(bias[part, :, block, :end])
+            spikes += self.softmax.code(scores, weight, seen, block.start, self.probability)
             weighed = scores.view(*shape[:2], -1, end) @ value[part, :, :end]
             context[part, block] = weighed.view(shape[0], heads, -1, width).transpose(1, 2)
         return context.transpose(1, 2), spikes
@@ -230,6 +247,18 @@ def _allowed(mask: Tensor | None, keys: int) -> Tensor | None:
     return mask if mask.dtype == torch.bool else mask > torch.finfo(mask.dtype).min / 2
 
 
+def _current(
+    mask: Tensor | None, bias: Tensor | None, allowed: Tensor | None, keys: int
+) -> Tensor | None:
+    """What a mask and a bias add to the scores that are allowed; None for nothing."""
+    added = None if mask is None or mask.dtype == torch.bool else mask[..., :keys]
+    if added is not None and allowed is not None:
+        added = added.masked_fill(~allowed, 0)
+    if bias is not None:
+        added = bias if added is None else added + bias
+    return added if added is not None and bool(added.any()) else None
+
+
 def _blocks(batch: int, heads: int, queries: int, keys: int) -> Iterator[tuple[slice, slice]]:
     """Members of the batch, and their queries, whose scores come to about `BLOCK`."""
     members = max(1, BLOCK // (heads * queries * keys))
@@ -272,7 +301,7 @@ def attend(
         UnsupportedModelError: the attention module was not converted, or asks for something that
             spiking attention does not do.
     """
-    for name in ("s_aux", "position_bias", "head_mask"):
+    for name in ("s_aux", "head_mask"):
         if kwargs.get(name) is not None:
             raise UnsupportedModelError(
                 f"{type(module).__name__} asks for {name}, which spiking attention does not do"
@@ -290,7 +319,9 @@ def attend(
             f"spike-equivalent at {cap}"
         )
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
-    return attention(query, key, value, attention_mask, scale).transpose(1, 2).contiguous(), None
+    bias = kwargs.get("position_bias")
+    context = attention(query, key, value, attention_mask, scale, bias)
+    return context.transpose(1, 2).contiguous(), None
 
 
 def register() -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import torch
@@ -78,12 +79,34 @@ def code_on_entry(
 
     It is known by its class: GPT-NeoX calls it otherwise than the others.
     """
-    from transformers.cache_utils import Cache, EncoderDecoderCache
+    from transformers.cache_utils import Cache
 
-    attention: Any = module.spiking_attention
     caches = {
-        name: CodingCache(value, attention)
-        for name, value in kwargs.items()
-        if isinstance(value, Cache) and not isinstance(value, EncoderDecoderCache)
+        name: _coding(value, module) for name, value in kwargs.items() if isinstance(value, Cache)
     }
     return (args, {**kwargs, **caches}) if caches else None
+
+
+def _coding(cache: Any, module: Any) -> Any:
+    """A cache that codes what enters it; of an encoder and a decoder, one with two of them."""
+    from transformers.cache_utils import EncoderDecoderCache
+
+    attention = module.spiking_attention
+    if not isinstance(cache, EncoderDecoderCache):
+        return CodingCache(cache, attention)
+    coding: Any = copy.copy(cache)  # which layers have read the encoder is known to both
+    coding.self_attention_cache = CodingCache(cache.self_attention_cache, attention)
+    coding.cross_attention_cache = CodingCache(cache.cross_attention_cache, attention)
+    if cache.is_updated.get(module.layer_idx):
+        layer = cache.cross_attention_cache.layers[module.layer_idx]
+        attention.entered = _remembered(layer.keys, layer.values, attention)
+    return coding
+
+
+def _remembered(keys: Tensor, values: Tensor, attention: Coder) -> tuple[Operand, Operand]:
+    """Keys and values of the encoder's tokens, all of which have spiked at an earlier step."""
+    nothing = attention.code(keys[..., :0, :], values[..., :0, :])
+    return (
+        replace(nothing[0], value=keys, start=keys.shape[-2]),
+        replace(nothing[1], value=values, start=values.shape[-2]),
+    )

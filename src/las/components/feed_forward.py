@@ -6,6 +6,8 @@ replaced one by one.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -21,16 +23,25 @@ from las.neurons.tally import current_tally
 class SpikingGate(nn.Module):
     """f(x) = W_d phi(phi(u) o g), g = f_hat(W_g phi(x)), u = W_u phi(x) (Eq. 21).
 
-    The names of the linear layers are those of the module it replaces, which keeps the
-    checkpoint's names.
+    Arguments:
+        layers: the linear layers under the names that they have in the module it replaces, which
+            keeps the checkpoint's names; the last one is W_d.
+        act_fn: f_hat.
     """
 
-    def __init__(self, down_proj: SpikingLinear, act_fn: SpikingActivation) -> None:
+    def __init__(self, layers: dict[str, SpikingLinear], act_fn: SpikingActivation) -> None:
         super().__init__()
         self.name = ""
-        self.down_proj = down_proj
+        for name, layer in layers.items():
+            self.add_module(name, layer)
+        self._names = tuple(layers)
         self.act_fn = act_fn
         self.up_site = OATSite()
+
+    @property
+    def layers(self) -> list[Any]:
+        """The linear layers."""
+        return [getattr(self, name) for name in self._names]
 
     def currents(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """W_g phi(x) and W_u phi(x), (..., intermediate) each."""
@@ -41,7 +52,7 @@ class SpikingGate(nn.Module):
         gate, up = self.currents(x)
         if simulating():
             steps = multiply_steps(self.act_fn.site.steps(gate), self.up_site.steps(up), torch.mul)
-            return self.down_proj(accumulate(steps))
+            return self._down(accumulate(steps))
         if observer() is None and has_kernels(gate):
             product, spikes = self._fused(gate, up)
         else:
@@ -56,7 +67,12 @@ class SpikingGate(nn.Module):
                 macs=gate.numel(),
                 nonlinear={self.act_fn.site.function: gate.numel()},
             )
-        return self.down_proj(product)
+        return self._down(product)
+
+    def _down(self, product: Tensor) -> Tensor:
+        """W_d phi(product); T5 keeps this weight in float32 where its others are in float16."""
+        layer: SpikingLinear = self.layers[-1]
+        return layer(product.to(layer.weight.dtype))
 
     def _fused(self, gate: Tensor, up: Tensor) -> tuple[Tensor, int]:
         """The product and the spikes behind it, in one kernel."""
@@ -81,34 +97,19 @@ class SpikingGate(nn.Module):
 
 
 class SpikingGatedFeedForward(SpikingGate):
-    """Its two inner projections are two layers, as in Llama (Eq. 21)."""
-
-    def __init__(
-        self,
-        gate_proj: SpikingLinear,
-        up_proj: SpikingLinear,
-        down_proj: SpikingLinear,
-        act_fn: SpikingActivation,
-    ) -> None:
-        super().__init__(down_proj, act_fn)
-        self.gate_proj = gate_proj
-        self.up_proj = up_proj
+    """Its two inner projections are two layers, W_g and W_u, as in Llama and T5 (Eq. 21)."""
 
     def currents(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """See `SpikingGate`."""
-        return self.gate_proj(x), self.up_proj(x)
+        gate, up, _ = self.layers
+        return gate(x), up(x)
 
 
 class SpikingJointFeedForward(SpikingGate):
     """Its two inner projections are the halves of one layer, as in Phi-3 (Eq. 21)."""
 
-    def __init__(
-        self, gate_up_proj: SpikingLinear, down_proj: SpikingLinear, act_fn: SpikingActivation
-    ) -> None:
-        super().__init__(down_proj, act_fn)
-        self.gate_up_proj = gate_up_proj
-
     def currents(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """See `SpikingGate`."""
-        gate, up = self.gate_up_proj(x).chunk(2, dim=-1)
+        both, _ = self.layers
+        gate, up = both(x).chunk(2, dim=-1)
         return gate, up

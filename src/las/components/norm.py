@@ -11,6 +11,8 @@ from las.components.site import HGSite, OATSite, accumulate
 from las.neurons.fused import has_kernels, memory, totals
 from las.neurons.tally import current_tally
 
+_HALF = (torch.float16, torch.bfloat16)
+
 
 class SpikingNorm(nn.Module):
     """gamma * phi(phi(x - mu) o f_InvSqrt(sigma^2 + eps)) + beta.
@@ -55,9 +57,11 @@ class SpikingNorm(nn.Module):
         return self.weight + self.offset if self.weight is not None and self.offset else self.weight
 
     def forward(self, x: Tensor) -> Tensor:
-        """x: (..., n) -> (..., n)."""
-        dtype = x.dtype
-        if dtype in (torch.float16, torch.bfloat16):
+        """x: (..., n) -> (..., n), of the weight's precision if that is half of x's, as in T5."""
+        dtype = (
+            x.dtype if self.weight is None or self.weight.dtype not in _HALF else self.weight.dtype
+        )
+        if x.dtype in _HALF:
             x = x.float()
         if not simulating() and observer() is None and has_kernels(x):
             return self._fused(x).to(dtype)

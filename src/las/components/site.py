@@ -40,6 +40,7 @@ class OATSite(nn.Module):
         fan_out: how many components read the same tensor. Their common input is coded once.
         scale_free: whether the consumer sees errors relative to the size of the whole token.
         token_dim: which dimension of the input counts tokens.
+        of_encoder: whether its tokens are the encoder's, though it is a part of the decoder.
         channel_weights: importance of each channel's squared error to the consumer, (channels,),
             only during calibration.
     """
@@ -51,6 +52,7 @@ class OATSite(nn.Module):
         self.fan_out = 1
         self.scale_free = scale_free
         self.token_dim = token_dim
+        self.of_encoder = False
         self.channel_weights: Tensor | None = None
         self._shared: tuple[weakref.ref[Tensor], tuple[int, int | None], Coded, int] | None = None
 

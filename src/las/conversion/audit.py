@@ -29,6 +29,7 @@ from torch.utils._pytree import tree_leaves
 from las.components.site import HGSite, OATSite
 from las.conversion.prepare import is_spiking
 from las.offload import input_device
+from las.stacks import stacks
 from las.towers import vision_towers
 
 Verdict = Literal["spiking", "folded", "exception", "movement", "float"]
@@ -69,6 +70,8 @@ _READS_SHAPE_ONLY = re.compile(r"_like$|^new_")
 """Operations whose result depends on the shape and the dtype of a tensor only."""
 
 _ANALOG_TOWER = "vision tower left analog, as in the paper"
+
+_READ_BY_DECODER = ("decoder_input_ids", "decoder_inputs_embeds")
 
 _EMBEDDING = 0
 """The origin of what was looked up in a table."""
@@ -176,13 +179,17 @@ def audit(model: nn.Module, batch: Mapping[str, Any] | None = None) -> AuditRepo
     Arguments:
         model: a transformers model, converted or not; it runs in evaluation mode, without cache.
         batch: forward keyword arguments; by default two short sequences of token ids, the second
-            one padded. Labels are left out: a loss is no part of the network.
+            one padded. Labels are left out, for a loss is no part of the network, unless they are
+            all that tells what a decoder reads.
 
     Raises:
         ValueError: no batch is given and the model's config does not tell the size of a vocabulary.
     """
     kwargs = dict(_dummy_batch(model) if batch is None else batch)
-    kwargs.pop("labels", None)
+    labels = kwargs.pop("labels", None)
+    if labels is not None and kwargs.keys().isdisjoint(_READ_BY_DECODER):
+        shifted = getattr(model, "prepare_decoder_input_ids_from_labels", None)
+        kwargs |= {} if shifted is None else {"decoder_input_ids": shifted(labels)}
     if _takes_use_cache(model):
         kwargs["use_cache"] = False
     watch = _Watch()
@@ -459,4 +466,5 @@ def _dummy_batch(model: nn.Module) -> dict[str, Tensor]:
     mask = torch.ones(2, 8, dtype=torch.int64, device=device)
     mask[1, 6:] = 0
     input_ids = torch.arange(16, device=device).view(2, 8) % vocabulary
-    return {"input_ids": input_ids, "attention_mask": mask}
+    batch = {"input_ids": input_ids, "attention_mask": mask}
+    return batch | ({"decoder_input_ids": input_ids[:, :5]} if len(stacks(model)) > 1 else {})

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from torch import Tensor, nn
 
-from las.calibration.collect import collect
+from las.calibration.collect import collect, first_text
 from las.calibration.thresholds import choose_thresholds
 from las.config import SpikeConfig
 from las.conversion.audit import audit
@@ -17,6 +17,7 @@ from las.conversion.prepare import prepare, restored_on_error
 from las.conversion.state import apply, assemble
 from las.errors import UnsupportedModelError
 from las.fitting.model_functions import fit_functions
+from las.stacks import stacks
 
 Model = TypeVar("Model", bound=nn.Module)
 
@@ -31,7 +32,8 @@ def convert(
     Arguments:
         model: a supported transformers model; it is put into evaluation mode.
         batches: calibration data, forward keyword arguments such as input_ids (B, L) and
-            attention_mask (B, L); some thousand tokens of the kind the model will see.
+            attention_mask (B, L), and for an encoder with a decoder labels or decoder_input_ids;
+            some thousand tokens of the kind the model will see.
         config: T, H and the other options; T = 16 and H = 5 by default.
 
     Returns:
@@ -78,7 +80,7 @@ def _first_tokens(model: nn.Module) -> Iterator[dict[str, Any]]:
 
     def keep(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if not sample:
-            sample.update(_shortened(kwargs))
+            sample.update(first_text(kwargs) if len(stacks(model)) > 1 else _shortened(kwargs))
 
     hook = model.register_forward_pre_hook(keep, with_kwargs=True)
     try:

@@ -1,4 +1,4 @@
-"""Batches to calibrate on: Wikipedia pages that evaluation never sees."""
+"""Batches to calibrate on: Wikipedia pages and questions that evaluation never sees."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from torch import Tensor
-from transformers import PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase, ProcessorMixin
 
+from las.data.easy_vqa import read_questions
+from las.data.visual_prompts import question_batch
 from las.data.wikipedia import articles
 from las.data.windows import evenly_spaced, padded_batches, token_windows, window_batches
 
@@ -65,3 +67,26 @@ def calibration_texts(
     ]
     chosen = sorted(evenly_spaced(texts, count), key=len)
     return padded_batches(chosen, tokenizer, batch_size=batch_size, max_length=length)
+
+
+def calibration_questions(
+    directory: Path, processor: ProcessorMixin, *, count: int, batch_size: int
+) -> Iterator[dict[str, Tensor]]:
+    """Questions about images of the split "train", spread evenly over it, with their answers.
+
+    Arguments:
+        directory: an easy-VQA directory.
+        processor: the model's.
+        count: how many questions.
+        batch_size: questions per batch.
+
+    Returns:
+        an iterator of forward kwargs, (B, L), padding masked.
+
+    Raises:
+        ValueError: there are fewer questions.
+        AssetError, FileNotFoundError: the data are missing or damaged.
+    """
+    chosen = evenly_spaced(read_questions(directory, "train"), count)
+    for start in range(0, count, batch_size):
+        yield question_batch(processor, chosen[start : start + batch_size], answered=True)

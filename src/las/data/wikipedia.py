@@ -7,7 +7,6 @@ a dump grows, and text and raw XML of one page always lie on the same side.
 from __future__ import annotations
 
 import bz2
-import hashlib
 import html
 import re
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TextIO
 
+from las.data.hashing import position
 from las.data.markup import plain_text
 from las.errors import AssetError
 
@@ -37,9 +37,7 @@ class Article:
 
 def split_of(title: str) -> Split:
     """The side on which the page of this title lies, for ever."""
-    digest = hashlib.sha256(title.encode("utf-8")).digest()
-    position = int.from_bytes(digest[:8], "big") / 2**64
-    return "held-out" if position < HELD_OUT_SHARE else "calibration"
+    return "held-out" if position(title) < HELD_OUT_SHARE else "calibration"
 
 
 def articles(path: Path, split: Split) -> Iterator[Article]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from torch import nn
 
 from las.errors import LasError
 from las.neurons.tally import SpikeTally, counting, current_tally
+from las.stacks import stacks
 from las.towers import image_tokens
 
 
@@ -24,8 +25,8 @@ def count_spikes(model: nn.Module) -> Iterator[SpikeTally]:
 
     Yields:
         The tally, filled as the model runs: per site spikes, rates and out-of-range inputs, per
-        component synaptic operations. Padding computes like any token, and counts like one; of
-        images without text, patches count as tokens.
+        component synaptic operations. Padding computes like any token, and counts like one; an
+        encoder's tokens and its decoder's all count; of images without text, patches do.
 
     Raises:
         LasError: the model has no spiking neurons.
@@ -36,8 +37,8 @@ def count_spikes(model: nn.Module) -> Iterator[SpikeTally]:
         raise LasError(f"{type(model).__name__} has no spiking neurons: use las.convert first")
     tally = SpikeTally()
 
-    def count_tokens(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        named = {getattr(model, "main_input_name", "input_ids"): arg for arg in args[:1]} | kwargs
+    def count_tokens(stack: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        named = {getattr(stack, "main_input_name", "input_ids"): arg for arg in args[:1]} | kwargs
         ids = named.get("input_ids", named.get("inputs_embeds"))
         pixels = named.get("pixel_values")
         if current_tally() is not tally:
@@ -47,9 +48,9 @@ def count_spikes(model: nn.Module) -> Iterator[SpikeTally]:
         elif pixels is not None:
             tally.tokens += image_tokens(model, pixels)
 
-    hook = model.register_forward_pre_hook(count_tokens, with_kwargs=True)
-    try:
+    with ExitStack() as hooks:
+        for stack in stacks(model).values():
+            hook = stack.register_forward_pre_hook(count_tokens, with_kwargs=True)
+            hooks.callback(hook.remove)
         with counting(tally):
             yield tally
-    finally:
-        hook.remove()

@@ -15,10 +15,10 @@ class Score:
 
     Attributes:
         task: name of the task or data set.
-        metric: "acc", "perplexity", "bits_per_byte", "spearman", "pearson", ...; accuracies are
-            shares from 0 to 1, correlations are x100.
+        metric: "acc", "f1", "perplexity", "bits_per_byte", "spearman", "pearson", ...; accuracies
+            and F1 are shares from 0 to 1, correlations are x100.
         higher_is_better: which way the metric points.
-        ann, snn: the two values.
+        ann, snn: the two values; snn is None where the original was scored alone.
         ann_stderr, snn_stderr: their standard errors, None where there are too few items.
         items: how many items (questions, tokens, pairs) were scored.
         items_available: how many the data set holds.
@@ -31,7 +31,7 @@ class Score:
     metric: str
     higher_is_better: bool
     ann: float
-    snn: float
+    snn: float | None
     ann_stderr: float | None
     snn_stderr: float | None
     items: int
@@ -41,7 +41,7 @@ class Score:
     extra: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.ann) and math.isfinite(self.snn)):
+        if not all(math.isfinite(value) for value in (self.ann, self.snn) if value is not None):
             raise ValueError(
                 f"{self.metric} on {self.task} is not finite: ANN {self.ann}, SNN {self.snn}"
             )
@@ -49,6 +49,13 @@ class Score:
             raise ValueError(
                 f"{self.task}: {self.items} items scored of {self.items_available} available"
             )
+
+    @property
+    def spiking(self) -> float:
+        """The spiking model's value. Raises a ValueError where the original was scored alone."""
+        if self.snn is None:
+            raise ValueError(f"{self.task}: the original was scored alone")
+        return self.snn
 
     def to_dict(self) -> dict[str, Any]:
         """Plain types only, ready for JSON."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,12 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
-from tqdm.auto import tqdm
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from las.data.rated_pairs import RatedPair
+from las.evaluation.batches import batches_of_like_length
 from las.evaluation.checks import refuse_dense_checkpoint, require_finite
 from las.evaluation.score import Score
+from las.evaluation.standard_errors import correlation_stderr
 from las.offload import input_device
 
 
@@ -106,8 +106,8 @@ def compare_encoders(
                 higher_is_better=True,
                 ann=100 * ann_r,
                 snn=100 * snn_r,
-                ann_stderr=100 * _correlation_stderr(ann_r, len(pairs), metric),
-                snn_stderr=100 * _correlation_stderr(snn_r, len(pairs), metric),
+                ann_stderr=100 * correlation_stderr(ann_r, len(pairs), metric),
+                snn_stderr=100 * correlation_stderr(snn_r, len(pairs), metric),
                 items=len(pairs),
                 items_available=len(pairs) if pairs_available is None else pairs_available,
                 agreement=order_agreement,
@@ -115,11 +115,6 @@ def compare_encoders(
             )
         )
     return scores
-
-
-def _correlation_stderr(r: float, n: int, metric: str) -> float:
-    variance = (1 + r**2 / 2 if metric == "spearman" else 1) / (n - 3)
-    return (1 - r**2) * math.sqrt(variance)
 
 
 @torch.no_grad()
@@ -132,21 +127,16 @@ def _embed(
     batch_size: int,
     max_length: int,
 ) -> _Embeddings:
-    """Embed each text once with both models; texts of like length share a batch."""
-    encoded = tokenizer(texts, truncation=True, max_length=max_length)["input_ids"]
-    order = sorted(range(len(texts)), key=lambda i: len(encoded[i]), reverse=True)
+    """Embed each text once with both models."""
+    order: list[int] = []
     rows: dict[str, list[Tensor]] = {"ann": [], "snn": []}
     seconds = {"ann": 0.0, "snn": 0.0}
     error_sum, token_count = 0.0, 0
-    batches = range(0, len(order), batch_size)
-    for start in tqdm(batches, desc=f"{task}: batches", unit="batch"):
-        inputs = tokenizer(
-            [texts[i] for i in order[start : start + batch_size]],
-            padding=True,
-            truncation=True,
-            max_length=max_length,
-            return_tensors="pt",
-        )
+    batches = batches_of_like_length(
+        tokenizer, [(text,) for text in texts], batch_size, max_length, task
+    )
+    for indices, inputs in batches:
+        order += indices
         mask = inputs["attention_mask"].bool()  # (B, L)
         hidden: dict[str, Tensor] = {}
         for which, model in (("ann", ann), ("snn", snn)):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from las.errors import AssetError
+from las.data.shards import find_shards, read_shards
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -45,7 +45,6 @@ TASKS = {
     "wsc273": TaskSource("wsc273/default.yaml", "wsc273", ("test",)),
 }
 
-_FORMATS = (".arrow", ".parquet", ".jsonl")
 _SPLIT = "scored"
 
 # WSC273 as schemas ready to score: two contexts, one continuation, the index of the right context.
@@ -64,8 +63,8 @@ def load_tasks(names: Sequence[str], directory: Path | None) -> dict[str, Task]:
 
     Arguments:
         names: keys of `TASKS`.
-        directory: holds the folder of each task (see `TaskSource`) with the set's files in arrow,
-            parquet or JSON lines; nothing is looked up on the network then. Where a folder holds
+        directory: holds the folder of each task (see `TaskSource`) with the set's files (see
+            `las.data.shards`); nothing is looked up on the network then. Where a folder holds
             several splits (told apart by the names of files and folders), the preferred one is
             scored. None takes the sets from the hub.
 
@@ -100,36 +99,14 @@ def load_tasks(names: Sequence[str], directory: Path | None) -> dict[str, Task]:
 def read_items(paths: Sequence[str], **_: Any) -> dict[str, Dataset]:
     """Read the files of one split; lm-eval calls this by the name in a task's YAML.
 
-    Arrow files are mapped into memory; nothing is copied to a cache or looked up on the network.
-
-    Raises:
-        AssetError: a file is damaged, or there are no items.
+    Raises as `las.data.shards.read_shards` does.
     """
-    import pyarrow.json  # type: ignore[import-untyped]
-    import pyarrow.parquet  # type: ignore[import-untyped]
-    from datasets import Dataset, concatenate_datasets
-
-    shards = []
-    for path in paths:
-        try:
-            if path.endswith(".arrow"):
-                shards.append(Dataset.from_file(path))
-            elif path.endswith(".parquet"):
-                shards.append(Dataset(pyarrow.parquet.read_table(path)))
-            else:
-                shards.append(Dataset(pyarrow.json.read_json(path)))
-        except (OSError, ValueError) as error:
-            raise AssetError(
-                f"{path} is damaged ({error}): delete it and fetch it again"
-            ) from error
-    items = concatenate_datasets(shards)
-    if not len(items):
-        raise AssetError(f"{', '.join(paths)}: no items")
-    return {_SPLIT: items}
+    return {_SPLIT: read_shards(paths)}
 
 
 def _local_overrides(name: str, directory: Path) -> dict[str, Any]:
-    paths = _find(name, directory / TASKS[name].folder)
+    source = TASKS[name]
+    paths = find_shards(directory / source.folder, source.splits, name)
     overrides: dict[str, Any] = {
         "dataset_path": "local",
         "dataset_name": None,
@@ -141,31 +118,6 @@ def _local_overrides(name: str, directory: Path) -> dict[str, Any]:
     if set(read_items(paths)[_SPLIT].column_names) >= _SCHEMA_COLUMNS:
         overrides |= _SCHEMA_OVERRIDES
     return overrides
-
-
-def _find(name: str, folder: Path) -> list[str]:
-    """The shards of the split to score: a split's own files, or all files if none is named."""
-    files = sorted(path for path in folder.rglob("*") if path.suffix in _FORMATS)
-    if not files:
-        raise AssetError(
-            f"no data for the task {name}: {folder} holds no {', '.join(_FORMATS)} file. Fetch the"
-            f" data assets, or put the set there as {TASKS[name].splits[0]}.parquet or .jsonl"
-        )
-    by_split: dict[str | None, list[str]] = {}
-    for path in files:
-        parts = path.relative_to(folder).parts
-        split = next(
-            (s for s in ("train", "validation", "test") if any(p.startswith(s) for p in parts)),
-            None,
-        )
-        by_split.setdefault(split, []).append(str(path.resolve()))
-    for split in (*TASKS[name].splits, None):
-        if split in by_split:
-            return by_split[split]
-    raise AssetError(
-        f"{folder} holds the splits {', '.join(str(split) for split in by_split)} of {name}, but"
-        f" {' or '.join(TASKS[name].splits)} is scored"
-    )
 
 
 def _yaml(name: str, definition: Path, overrides: Mapping[str, Any]) -> str:

@@ -17,6 +17,7 @@ from transformers import PreTrainedModel
 from las.data.windows import Window
 from las.evaluation.checks import refuse_dense_checkpoint, require_finite
 from las.evaluation.score import Score
+from las.evaluation.standard_errors import ratio_stderr
 from las.offload import input_device
 
 Metric = Literal["perplexity", "bits_per_byte"]
@@ -118,19 +119,19 @@ def score_windows(
     if metric == "perplexity":
         ann_value = math.exp(ann_nll.sum() / token_count)
         snn_value = math.exp(snn_nll.sum() / token_count)
-        ann_stderr = _scaled(ann_value, _ratio_stderr(ann_nll, tokens))
-        snn_stderr = _scaled(snn_value, _ratio_stderr(snn_nll, tokens))
+        ann_stderr = _scaled(ann_value, ratio_stderr(ann_nll, tokens))
+        snn_stderr = _scaled(snn_value, ratio_stderr(snn_nll, tokens))
         # the ratio of two perplexities is exp of the mean difference
-        change_stderr = _scaled(snn_value / ann_value, _ratio_stderr(snn_nll - ann_nll, tokens))
+        change_stderr = _scaled(snn_value / ann_value, ratio_stderr(snn_nll - ann_nll, tokens))
     else:
         if byte_counts.sum() == 0:
             raise ValueError(f"{task}: the windows stand for no bytes of text")
         per_byte = math.log(2) * byte_counts
         ann_value = float(ann_nll.sum() / per_byte.sum())
         snn_value = float(snn_nll.sum() / per_byte.sum())
-        ann_stderr = _ratio_stderr(ann_nll, per_byte)
-        snn_stderr = _ratio_stderr(snn_nll, per_byte)
-        change_stderr = _ratio_stderr(snn_nll - ann_nll, ann_nll)
+        ann_stderr = ratio_stderr(ann_nll, per_byte)
+        snn_stderr = ratio_stderr(snn_nll, per_byte)
+        change_stderr = ratio_stderr(snn_nll - ann_nll, ann_nll)
 
     extra = {
         "relative_change_percent": 100 * (snn_value / ann_value - 1),
@@ -208,16 +209,6 @@ def compare_logits(
         same_top += int((log_p.argmax(-1) == log_q.argmax(-1)).sum())
     ann_nll, snn_nll, kl = sums.tolist()
     return WindowResult(ann_nll, snn_nll, kl, same_top)
-
-
-def _ratio_stderr(numerators: np.ndarray, denominators: np.ndarray) -> float | None:
-    """Standard error of sum(numerators) / sum(denominators) over independent windows."""
-    n = len(numerators)
-    total = denominators.sum()
-    if n < 2 or total == 0:
-        return None
-    residuals = numerators - numerators.sum() / total * denominators
-    return float(np.sqrt(n / (n - 1) * np.square(residuals).sum()) / total)
 
 
 def _scaled(factor: float, stderr: float | None) -> float | None:

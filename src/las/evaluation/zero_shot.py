@@ -15,12 +15,13 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from las.evaluation.checks import refuse_dense_checkpoint
 from las.evaluation.score import Score
+from las.evaluation.standard_errors import mean_stderr
 from las.evaluation.tasks import load_tasks
 
 
 def compare_zero_shot(
     ann: PreTrainedModel,
-    snn: PreTrainedModel,
+    snn: PreTrainedModel | None,
     tokenizer: PreTrainedTokenizerBase,
     tasks: Sequence[str],
     *,
@@ -28,7 +29,7 @@ def compare_zero_shot(
     limit: int | None = None,
     batch_size: int = 8,
 ) -> list[Score]:
-    """Accuracy of both causal language models on lm-eval's packaged tasks, without examples.
+    """Accuracy of both language models on lm-eval's packaged tasks, without examples.
 
     A model chooses the continuation (or context) of the highest log-likelihood; accuracy is
     lm-eval's `acc`, as the paper reports it, and its standard error is the sample's.
@@ -36,7 +37,8 @@ def compare_zero_shot(
     of KL(ANN || SNN) between the softmaxes of the choices' log-likelihoods, in nats.
 
     Arguments:
-        ann, snn: the original and its spike-equivalent.
+        ann: the original, a causal or an encoder-decoder language model.
+        snn: its spike-equivalent; None scores the original alone.
         tokenizer: theirs.
         tasks: names out of `las.evaluation.tasks.TASKS`.
         directory: local data sets, or None for the hub (see `load_tasks`).
@@ -58,14 +60,15 @@ def compare_zero_shot(
 
     if limit is not None and limit < 1:
         raise ValueError(f"limit must be at least 1, not {limit}")
-    refuse_dense_checkpoint(ann)
-    refuse_dense_checkpoint(snn)
+    pair = {"ANN": ann} if snn is None else {"ANN": ann, "SNN": snn}
+    for model in pair.values():
+        refuse_dense_checkpoint(model)
     scores = []
     with _quiet_lm_eval():
         loaded = load_tasks(tasks, directory)
         models = {
             which: ChoiceModel(model, tokenizer, which=which, batch_size=batch_size)
-            for which, model in (("ANN", ann), ("SNN", snn))
+            for which, model in pair.items()
         }
         for name in tqdm(tasks, desc="zero-shot tasks", unit="task"):
             samples: dict[str, list[dict[str, Any]]] = {}
@@ -78,7 +81,7 @@ def compare_zero_shot(
                 samples[which] = results["samples"][name]
                 seconds[which] = lm.seconds - before
             available = len(loaded[name].eval_docs)
-            scores.append(_score(name, samples["ANN"], samples["SNN"], seconds, available))
+            scores.append(_score(name, samples, seconds, available))
     return scores
 
 
@@ -96,11 +99,45 @@ def _quiet_lm_eval() -> Iterator[None]:
 
 def _score(
     name: str,
-    ann: list[dict[str, Any]],
-    snn: list[dict[str, Any]],
+    samples: dict[str, list[dict[str, Any]]],
     seconds: dict[str, float],
     available: int,
 ) -> Score:
+    right = {which: _shares(items, "acc") for which, items in samples.items()}
+    means = {which: float(values.mean()) for which, values in right.items()}
+    errors = {which: mean_stderr(values) for which, values in right.items()}
+    extra = {f"seconds_{which.lower()}": value for which, value in seconds.items()}
+    if "acc_norm" in samples["ANN"][0]:
+        for which, items in samples.items():
+            extra[f"acc_norm_{which.lower()}"] = float(_shares(items, "acc_norm").mean())
+    alike, kls = None, None
+    if "SNN" in samples:
+        alike, kls = _compare(name, samples["ANN"], samples["SNN"])
+        extra["kl_max"] = float(kls.max())
+    return Score(
+        task=name,
+        metric="acc",
+        higher_is_better=True,
+        ann=means["ANN"],
+        snn=means.get("SNN"),
+        ann_stderr=errors["ANN"],
+        snn_stderr=errors.get("SNN"),
+        items=len(samples["ANN"]),
+        items_available=available,
+        agreement=None if alike is None else float(alike.mean()),
+        kl=None if kls is None else float(kls.mean()),
+        extra=extra,
+    )
+
+
+def _shares(items: list[dict[str, Any]], metric: str) -> np.ndarray:
+    return np.array([item[metric] for item in items], dtype=float)
+
+
+def _compare(
+    name: str, ann: list[dict[str, Any]], snn: list[dict[str, Any]]
+) -> tuple[np.ndarray, np.ndarray]:
+    """For each item: whether both models choose alike, and KL(ANN || SNN) of the choices."""
     if [item["doc_hash"] for item in ann] != [item["doc_hash"] for item in snn]:
         raise RuntimeError(f"{name}: ANN and SNN were not scored on the same items")
     alike, kls = [], []
@@ -109,36 +146,9 @@ def _score(
         alike.append(ann_choices.argmax() == snn_choices.argmax())
         log_p, log_q = log_softmax(ann_choices), log_softmax(snn_choices)
         kls.append(float((np.exp(log_p) * (log_p - log_q)).sum()))
-    extra = {
-        "kl_max": max(kls),
-        "seconds_ann": seconds["ANN"],
-        "seconds_snn": seconds["SNN"],
-    }
-    if "acc_norm" in ann[0]:
-        extra["acc_norm_ann"] = float(np.mean([item["acc_norm"] for item in ann]))
-        extra["acc_norm_snn"] = float(np.mean([item["acc_norm"] for item in snn]))
-    ann_right = np.array([item["acc"] for item in ann], dtype=float)
-    snn_right = np.array([item["acc"] for item in snn], dtype=float)
-    return Score(
-        task=name,
-        metric="acc",
-        higher_is_better=True,
-        ann=float(ann_right.mean()),
-        snn=float(snn_right.mean()),
-        ann_stderr=_mean_stderr(ann_right),
-        snn_stderr=_mean_stderr(snn_right),
-        items=len(ann),
-        items_available=available,
-        agreement=float(np.mean(alike)),
-        kl=float(np.mean(kls)),
-        extra=extra,
-    )
+    return np.array(alike), np.array(kls)
 
 
 def _log_likelihoods(item: dict[str, Any]) -> np.ndarray:
     """Log-likelihood of each choice of one logged item, in nats."""
     return np.array([log_likelihood for log_likelihood, _ in item["filtered_resps"]])
-
-
-def _mean_stderr(values: np.ndarray) -> float | None:
-    return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else None

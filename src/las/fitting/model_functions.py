@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tqdm.auto import tqdm
+
 from las import storage
 from las.config import SpikeConfig
 from las.errors import CalibrationError
@@ -109,11 +111,11 @@ def fit_functions(statistics: Statistics, config: SpikeConfig) -> FittedFunction
         {
             name: fit(
                 FUNCTIONS[name],
-                *_widened(name, *ends),
+                *_widened(name, *ranges[name]),
                 config.time_steps,
                 _budget(name, config, ranges),
             )
-            for name, ends in sorted(ranges.items())
+            for name in tqdm(sorted(ranges), desc="fitting", unit="function")
         }
     )
 

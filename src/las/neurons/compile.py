@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import FunctionType
@@ -10,6 +11,8 @@ from typing import Any
 import numba
 import torch
 from numba import njit
+from numba.core import event
+from tqdm.auto import tqdm
 
 SMALL = 2**14
 """Below as many elements, threads do not pay."""
@@ -40,3 +43,23 @@ class Kernel:
             njit(cache=True, error_model="numpy")(function),
             njit(cache=True, parallel=True, error_model="numpy")(twin),
         )
+
+
+class Notice(event.Listener):
+    """Says once in a process that kernels are being compiled, which takes a while."""
+
+    def __init__(self) -> None:
+        self._said = False
+
+    def on_start(self, event: event.Event) -> None:
+        """Called when numba found no code in its cache."""
+        module = event.data["dispatcher"].py_func.__module__
+        if not self._said and module.startswith("las."):
+            self._said = True
+            tqdm.write("las: compiling its kernels, once on a machine (half a minute)", sys.stderr)
+
+    def on_end(self, event: event.Event) -> None:
+        """Called when the code is there."""
+
+
+event.register("numba:compile", Notice())

@@ -159,7 +159,7 @@ def _oat_tile(x, bits, y, scratch, table, count):  # type: ignore[no-untyped-def
         for i in range(n):
             fired[i] += v[i] >= silent
             spikes += fired[i]
-    for i in range(n):  # the one step at which a spike may lift the potential below zero
+    for i in range(n):  # here alone a potential below the lowest level's own border may fire it
         level = min(max(np.floor((v[i] + lift) * per_spacing), bottom), top)
         v[i] -= level * spacing if v[i] >= silent else zero
         y[i] = np.copysign((first[i] - v[i]) * unit[i], x[i])

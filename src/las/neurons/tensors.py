@@ -28,12 +28,11 @@ Function = Callable[..., tuple[Tensor, Tensor | None]]
 def code_oat(x: Tensor, neuron: OAT, count: bool, stop: int | None) -> Coded:
     """See `las.neurons.fused.code_oat`."""
     inputs = wide(x)
-    table = oat_table(neuron, stop)
-    steps = tuple(map(tuple, table.steps.tolist()))
-    bands = _tensors(x.device, inputs.dtype, neuron.gates, tuple(table.units.tolist()))
-    function = _oat(steps, table.start, table.levels, table.saturated, count)
+    function, units = _oat_of(neuron, stop, count)
+    bands = _tensors(x.device, inputs.dtype, neuron.gates, units)
     value, counts = _run(function, x.device, inputs.reshape(-1), *bands)
-    return _coded(x, value, counts, beyond_largest(x, neuron))
+    outside = beyond_largest(x, neuron) if count else None
+    return _coded(x, value, counts, outside)
 
 
 def code_hg(x: Tensor, neuron: HG, count: bool, stop: int | None) -> Coded:
@@ -42,12 +41,13 @@ def code_hg(x: Tensor, neuron: HG, count: bool, stop: int | None) -> Coded:
     function = _hg(neuron.time_steps if stop is None else stop, count)
     tables = _hg_tensors(neuron, inputs.dtype, stop, x.device)
     value, counts = _run(function, x.device, inputs.reshape(-1), *tables)
-    return _coded(x, value, counts, beyond_range(inputs, neuron))
+    outside = beyond_range(inputs, neuron) if count else None
+    return _coded(x, value, counts, outside)
 
 
-def _coded(x: Tensor, value: Tensor, counts: Tensor | None, outside: Tensor) -> Coded:
+def _coded(x: Tensor, value: Tensor, counts: Tensor | None, outside: Tensor | None) -> Coded:
     value = value.view(x.shape).to(x.dtype)
-    if counts is None:
+    if counts is None or outside is None:
         return Coded(value)
     spikes = int(counts.sum(dtype=torch.int64))
     return Coded(value, counts.view(x.shape), spikes, int(outside.sum()))
@@ -60,6 +60,15 @@ def _run(function: Function, device: torch.device, *tensors: Tensor) -> Any:
 @lru_cache(maxsize=64)
 def _compiled(function: Function) -> Function:
     return torch.compile(function, dynamic=True)
+
+
+@lru_cache(maxsize=2**14)
+def _oat_of(neuron: OAT, stop: int | None, count: bool) -> tuple[Function, tuple[float, ...]]:
+    """The build that serves a neuron, and its units."""
+    table = oat_table(neuron, stop)
+    steps = tuple(map(tuple, table.steps.tolist()))
+    function = _oat(steps, table.start, table.levels, table.saturated, count)
+    return function, tuple(table.units.tolist())
 
 
 @lru_cache(maxsize=64)

@@ -38,7 +38,7 @@ class CitedTable:
 
 
 def cited_table(number: int) -> CitedTable:
-    """The paper's Table `number` (1, 2, 3, 5 or 6)."""
+    """The paper's Table `number`, from 1 to 6."""
     path = resources.files("las.reporting") / "cited" / f"table{number}.json"
     data = json.loads(path.read_text(encoding="utf-8"))
     return CitedTable(

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from las.energy import EnergyReport, EnergyRow
+from las.evaluation.score import Score
 from las.fitting.fit import Fit
 from las.neurons.tally import SiteCount, SpikeTally
 from las.reporting.paper_tables import ann_number, metric_title, snn_number, task_title
@@ -20,8 +21,6 @@ def losslessness_of_text(results: Results) -> Table:
     rows = []
     for cell in _ordered(results):
         for score in cell.with_metric("perplexity"):
-            change = score.extra.get("relative_change_percent", 100 * (score.snn / score.ann - 1))
-            error = score.extra.get("relative_change_stderr_percent")
             rows.append(
                 Row(
                     (
@@ -29,12 +28,7 @@ def losslessness_of_text(results: Results) -> Table:
                         task_title(score.task),
                         cell.time_steps,
                         cell.levels,
-                        Number(score.ann, spec=".3f"),
-                        Number(score.snn, spec=".3f"),
-                        Number(change, error, "+.3f"),
-                        None if score.kl is None else Number(score.kl, spec=".2e"),
-                        _percent(score.agreement),
-                        score.items,
+                        *_perplexities(score),
                         *_spiking(cell),
                     )
                 )
@@ -47,12 +41,7 @@ def losslessness_of_text(results: Results) -> Table:
             "Text",
             "T",
             "H",
-            "Perplexity ANN",
-            "Perplexity SNN",
-            "Change, %",
-            "KL(ANN || SNN), nats",
-            "Same top-1 token, %",
-            "Tokens",
+            *_PERPLEXITY_COLUMNS,
             *_SPIKING_COLUMNS,
         ),
         rows=tuple(rows),
@@ -80,7 +69,10 @@ def losslessness_of_similarity(results: Results) -> Table:
                     cell.title,
                     cell.time_steps,
                     cell.levels,
-                    *[None if s is None else Number(s.snn - s.ann, spec="+.3f") for s in scores],
+                    *[
+                        None if s is None else Number(s.spiking - s.ann, spec="+.3f")
+                        for s in scores
+                    ],
                     _percent(min(order, default=None)),
                     Number(max(errors), spec=".1e") if errors else None,
                     *_spiking(cell),
@@ -109,6 +101,65 @@ def losslessness_of_similarity(results: Results) -> Table:
     )
 
 
+def losslessness_of_answers(results: Results) -> Table:
+    """Questions and classes: what both models answer, for every (T, H)."""
+    rows = []
+    for cell in _ordered(results):
+        for score in cell.scores:
+            if score.metric in _OF_OTHER_TABLES or "after_steps" in score.extra:
+                continue
+            ann, snn = ann_number(score), snn_number(score)
+            majority = score.extra.get("majority_share")
+            rows.append(
+                Row(
+                    (
+                        cell.title,
+                        task_title(score.task),
+                        metric_title(score.metric),
+                        cell.time_steps,
+                        cell.levels,
+                        ann,
+                        snn,
+                        Number(snn.value - ann.value, spec="+.2f"),
+                        _percent(score.agreement),
+                        None if score.kl is None else Number(score.kl, spec=".2e"),
+                        _percent(majority),
+                        score.items,
+                        *_spiking(cell),
+                    )
+                )
+            )
+    return Table(
+        slug="losslessness_answers",
+        title="Losslessness: questions and classes",
+        columns=(
+            "Model",
+            "Task",
+            "Metric",
+            "T",
+            "H",
+            "ANN",
+            "SNN",
+            "Change",
+            "Same answer, %",
+            "KL(ANN || SNN), nats",
+            "Most frequent answer, %",
+            "Items",
+            *_SPIKING_COLUMNS,
+        ),
+        rows=tuple(rows),
+        notes=(
+            "Accuracies and F1 in %, ± standard error; change in points. Same answer: share of the "
+            "items that both models answer alike, whether rightly or not. Most frequent answer: "
+            "what a model would score that always gives it. " + _SPIKING_NOTE,
+        ),
+        text_columns=3,
+    )
+
+
+_OF_OTHER_TABLES = ("perplexity", "bits_per_byte", "spearman", "pearson")
+
+
 def anytime(results: Results) -> Table:
     """Language models read off after each of their T time steps."""
     rows = []
@@ -117,7 +168,6 @@ def anytime(results: Results) -> Table:
         for t, score in cell.after_steps:
             _, whole = cell.after_steps[-1]
             share = score.extra["sops_per_token"] / whole.extra["sops_per_token"]
-            error = score.extra.get("relative_change_stderr_percent")
             rows.append(
                 Row(
                     (
@@ -126,12 +176,7 @@ def anytime(results: Results) -> Table:
                         cell.time_steps,
                         cell.levels,
                         t,
-                        Number(score.ann, spec=".3f"),
-                        Number(score.snn, spec=",.3f"),
-                        Number(score.extra["relative_change_percent"], error, "+,.3f"),
-                        None if score.kl is None else Number(score.kl, spec=".2e"),
-                        _percent(score.agreement),
-                        score.items,
+                        *_perplexities(score),
                         Number(score.extra["spikes_per_token"], spec=",.0f"),
                         None if ratio is None else Number(ratio * share, spec=".3f"),
                     )
@@ -146,12 +191,7 @@ def anytime(results: Results) -> Table:
             "T",
             "H",
             "t",
-            "Perplexity ANN",
-            "Perplexity SNN",
-            "Change, %",
-            "KL(ANN || SNN), nats",
-            "Same top-1 token, %",
-            "Tokens",
+            *_PERPLEXITY_COLUMNS,
             "Spikes per token",
             "E_snn/E_ann",
         ),
@@ -163,6 +203,30 @@ def anytime(results: Results) -> Table:
             "operations up to step t.",
         ),
         text_columns=2,
+    )
+
+
+_PERPLEXITY_COLUMNS = (
+    "Perplexity ANN",
+    "Perplexity SNN",
+    "Change, %",
+    "KL(ANN || SNN), nats",
+    "Same top-1 token, %",
+    "Tokens",
+)
+
+
+def _perplexities(score: Score) -> tuple[Cell, ...]:
+    """Both perplexities, and how far the models stray from each other."""
+    change = score.extra["relative_change_percent"]
+    error = score.extra.get("relative_change_stderr_percent")
+    return (
+        Number(score.ann, spec=".3f"),
+        Number(score.spiking, spec=",.3f"),
+        Number(change, error, "+,.3f"),
+        None if score.kl is None else Number(score.kl, spec=".2e"),
+        _percent(score.agreement),
+        score.items,
     )
 
 
@@ -207,6 +271,22 @@ def all_scores(results: Results) -> Table:
         for cell in _ordered(results)
         for score in cell.scores
     ]
+    rows += [
+        Row(
+            (
+                original.title,
+                task_title(score.task),
+                metric_title(score.metric),
+                *[None] * 2,
+                ann_number(score),
+                *[None] * 3,
+                score.items,
+                score.items_available,
+            )
+        )
+        for original in results.originals
+        for score in original.scores
+    ]
     return Table(
         slug="scores",
         title="All scores",
@@ -225,8 +305,9 @@ def all_scores(results: Results) -> Table:
         ),
         rows=tuple(rows),
         notes=(
-            "Accuracies in %, correlations x100, ± standard error. Agreement: share of items that "
-            "ANN and SNN answer alike, whether rightly or not.",
+            "Accuracies and F1 in %, correlations x100, ± standard error. Agreement: share of "
+            "items that ANN and SNN answer alike, whether rightly or not. Without T and H: an "
+            "original that was not converted.",
         ),
         text_columns=3,
     )

@@ -96,6 +96,7 @@ def _sections(results: Results, shown: Illustrations, directory: Path) -> list[S
             tables=[
                 own_tables.losslessness_of_text(results),
                 own_tables.losslessness_of_similarity(results),
+                own_tables.losslessness_of_answers(results),
                 own_tables.anytime(results),
             ],
             pictures=[
@@ -114,6 +115,7 @@ def _sections(results: Results, shown: Illustrations, directory: Path) -> list[S
                 paper_tables.table_1(results),
                 paper_tables.table_2(results),
                 paper_tables.table_3(results),
+                paper_tables.table_4(results),
                 paper_tables.table_5(results),
                 paper_tables.table_6(results),
             ],
@@ -198,7 +200,7 @@ def _steps(results: Results, directory: Path) -> list[Picture]:
                 Series(
                     task_title(first.task),
                     [t for t, _ in points],
-                    [score.snn for _, score in points],
+                    [score.spiking for _, score in points],
                     [score.snn_stderr or 0.0 for _, score in points],
                     reference=first.ann,
                 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,37 +15,24 @@ from las.neurons.tally import SpikeTally
 
 
 @dataclass(frozen=True)
-class CellResult:
-    """What one cell (model, neuron, evaluation) gave.
+class OriginalResult:
+    """The scores of a model that was not converted.
 
     Attributes:
         model: name of the model's directory.
         neuron: name of the neuron's directory.
         evaluation: name of the evaluation.
         title: the model's name as shown.
-        time_steps: T.
-        levels: H.
-        rounding: how the MT neurons round.
-        scores: ANN beside SNN, one per task and metric.
-        energy: the estimate of Eq. 25, None before the energy stage has run.
-        spikes: what was counted, None where nothing was.
+        row: its name in the paper's tables, where several checkpoints may share a row.
+        scores: one per task and metric.
     """
 
     model: str
     neuron: str
     evaluation: str
     title: str
-    time_steps: int
-    levels: int
-    rounding: Rounding
+    row: str
     scores: tuple[Score, ...]
-    energy: EnergyReport | None = None
-    spikes: SpikeTally | None = None
-
-    @property
-    def snn_title(self) -> str:
-        """Name of the spiking model in a table; H is said where it is not the paper's 5."""
-        return f"LAS ({self.title})" if self.levels == 5 else f"LAS ({self.title}, H={self.levels})"
 
     def score(self, task: str, metric: str) -> Score | None:
         """The score of one task and metric, None where it was not evaluated."""
@@ -58,6 +45,30 @@ class CellResult:
         """The scores of one metric."""
         return [score for score in self.scores if score.metric == metric]
 
+
+@dataclass(frozen=True)
+class CellResult(OriginalResult):
+    """What one cell (model, neuron, evaluation) gave; its scores hold ANN beside SNN.
+
+    Attributes:
+        time_steps: T.
+        levels: H.
+        rounding: how the MT neurons round.
+        energy: the estimate of Eq. 25, None before the energy stage has run.
+        spikes: what was counted, None where nothing was.
+    """
+
+    time_steps: int
+    levels: int
+    rounding: Rounding
+    energy: EnergyReport | None = None
+    spikes: SpikeTally | None = None
+
+    @property
+    def snn_row(self) -> str:
+        """Name of the spiking model in a table; H is said where it is not the paper's 5."""
+        return f"LAS ({self.row})" if self.levels == 5 else f"LAS ({self.row}, H={self.levels})"
+
     @property
     def after_steps(self) -> list[tuple[int, Score]]:
         """t and the score after t of the T time steps, in rising order, where this was measured."""
@@ -67,10 +78,17 @@ class CellResult:
 
 @dataclass(frozen=True)
 class Results:
-    """All cells of the grid that have results, and the names of those that have none."""
+    """All cells of the grid that have results, and the names of those that have none.
+
+    Attributes:
+        cells: those with a spiking model.
+        missing: names of the cells without results.
+        originals: those of models that were not converted.
+    """
 
     cells: tuple[CellResult, ...]
     missing: tuple[str, ...] = ()
+    originals: tuple[OriginalResult, ...] = ()
 
     @property
     def models(self) -> list[str]:
@@ -82,11 +100,15 @@ class Results:
         cells = [cell for cell in self.cells if cell.model == model]
         return sorted(cells, key=lambda cell: (-cell.time_steps, -cell.levels))
 
-    def headline(self, metric: str) -> list[CellResult]:
-        """Per model and evaluation with `metric`, its cell nearest to the paper's T=16 and H=5."""
+    def headline(self, shown: Callable[[Score], bool]) -> list[CellResult]:
+        """Per model and evaluation with such scores, its cell nearest to the paper's T=16 and H=5.
+
+        Args:
+            shown: says of a score whether it is wanted.
+        """
         best: dict[tuple[str, str], CellResult] = {}
         for cell in self.cells:
-            if not cell.with_metric(metric):
+            if not any(map(shown, cell.scores)):
                 continue
             key = (cell.model, cell.evaluation)
             if key not in best or _distance(cell) < _distance(best[key]):
@@ -137,30 +159,43 @@ def load_results(results_dir: Path, cells: Iterable[Mapping[str, str]]) -> Resul
     Raises:
         ValueError: a file is not what the pipeline writes.
     """
-    found, missing = [], []
+    found: list[CellResult] = []
+    originals: list[OriginalResult] = []
+    missing = []
     for cell in cells:
         directory = results_dir / cell["model"] / cell["neuron"] / cell["evaluation"]
         if (directory / "evaluation.json").exists():
-            found.append(_load_cell(directory, cell))
+            result = _load_cell(directory, cell)
+            if isinstance(result, CellResult):
+                found.append(result)
+            else:
+                originals.append(result)
         else:
             missing.append(f"{cell['model']}/{cell['neuron']}/{cell['evaluation']}")
-    return Results(tuple(found), tuple(missing))
+    return Results(tuple(found), tuple(missing), tuple(originals))
 
 
-def _load_cell(directory: Path, cell: Mapping[str, str]) -> CellResult:
+def _load_cell(directory: Path, cell: Mapping[str, str]) -> OriginalResult:
     try:
         evaluation = _read(directory / "evaluation.json")
         energy = directory / "energy.json"
         spikes = directory / "spikes.json"
-        return CellResult(
+        title = evaluation["model"].get("title", cell["model"])
+        original = OriginalResult(
             model=cell["model"],
             neuron=cell["neuron"],
             evaluation=cell["evaluation"],
-            title=evaluation["model"].get("title", cell["model"]),
+            title=title,
+            row=evaluation["model"].get("row", title),
+            scores=tuple(Score.from_dict(score) for score in evaluation["scores"]),
+        )
+        if evaluation["neuron"] is None:
+            return original
+        return CellResult(
+            **vars(original),
             time_steps=evaluation["neuron"]["time_steps"],
             levels=evaluation["neuron"]["levels"],
             rounding=evaluation["neuron"]["rounding"],
-            scores=tuple(Score.from_dict(score) for score in evaluation["scores"]),
             energy=EnergyReport.from_dict(_read(energy)) if energy.exists() else None,
             spikes=SpikeTally.from_dict(_read(spikes)) if spikes.exists() else None,
         )

@@ -1,4 +1,4 @@
-"""Heads of RoBERTa and DistilBERT, which apply functions in their own forward."""
+"""Heads of RoBERTa, DistilBERT and T5, which apply functions in their own forward."""
 
 from __future__ import annotations
 
@@ -18,8 +18,13 @@ def _roberta_language_model(head: Any) -> nn.Module:
     return head
 
 
-@converts("RobertaClassificationHead")
-def _roberta_classification(head: Any) -> nn.Module:
+@converts(
+    "RobertaClassificationHead",
+    "T5ClassificationHead",
+    "MT5ClassificationHead",
+    "UMT5ClassificationHead",
+)
+def _classification(head: Any) -> nn.Module:
     head.dense = SpikingLinearInto(spiking_linear(head.dense), SpikingActivation("tanh"))
     return head
 

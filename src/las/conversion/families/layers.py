@@ -36,12 +36,15 @@ def _layer_norm(module: Any) -> nn.Module:
 
 @converts(
     "LlamaRMSNorm",
+    "MT5LayerNorm",
     "MistralRMSNorm",
     "Phi3RMSNorm",
     "Qwen2RMSNorm",
     "Qwen2VLRMSNorm",
     "Qwen2_5_VLRMSNorm",
     "Qwen3RMSNorm",
+    "T5LayerNorm",
+    "UMT5LayerNorm",
 )
 def _rms_norm(module: Any) -> nn.Module:
     return SpikingNorm(module.weight, None, module.variance_epsilon, centred=False)

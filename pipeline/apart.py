@@ -1,0 +1,71 @@
+"""The suite vlmeval in a process of its own, with an interpreter that has VLMEvalKit.
+
+VLMEvalKit changes the process that imports it, and lives in the environment that `make vlm` makes.
+`python -m pipeline.evaluate` comes here by itself; nobody has to call this.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf
+
+from pipeline import paths
+
+ROOT = Path(paths.CONF).parent
+ENVIRONMENT = ROOT / ".venv-vlm"
+SUITE = "vlmeval"
+
+
+def interpreter() -> str:
+    """Return the Python that has VLMEvalKit: this one, or else that of `make vlm`.
+
+    Raises:
+        MissingExtraError: Neither has it; the message says how to install it.
+    """
+    python = ENVIRONMENT / "bin" / "python"
+    if importlib.util.find_spec("vlmeval") is not None:
+        return sys.executable
+    if not python.exists():
+        from las.errors import MissingExtraError
+        from las.evaluation.vlmeval.environment import INSTALL
+
+        raise MissingExtraError(INSTALL)
+    return str(python)
+
+
+def evaluate_apart(cfg: DictConfig) -> None:
+    """Evaluate the cell of a composed configuration in another process.
+
+    Raises:
+        MissingExtraError: No interpreter has VLMEvalKit.
+        SystemExit: The other process failed, and has said why.
+    """
+    python = interpreter()
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    done = subprocess.run(
+        [python, "-m", "pipeline.apart"],
+        input=OmegaConf.to_yaml(cfg, resolve=True),
+        text=True,
+        env={**os.environ, "PYTHONPATH": path},
+        check=False,
+    )
+    if done.returncode:
+        raise SystemExit(done.returncode)
+
+
+def main() -> None:
+    """Evaluate the cell whose configuration comes on the standard input."""
+    from pipeline.evaluate import evaluate_here
+
+    cfg = OmegaConf.create(sys.stdin.read())
+    assert isinstance(cfg, DictConfig)
+    evaluate_here(cfg)
+
+
+if __name__ == "__main__":
+    main()

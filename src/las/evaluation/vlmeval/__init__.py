@@ -1,0 +1,1 @@
+"""Vision-language benchmarks through VLMEvalKit, an optional package."""
