@@ -9,7 +9,10 @@ import pytest
 import torch
 
 import las
+from las.components.modes import observing
+from las.conversion import prepare
 from las.neurons.tally import SpikeTally
+from las.planning.peak import PeakMemory
 from las.planning.walk import Walk, walk
 from tests.conversion import families, vision_families
 
@@ -82,6 +85,32 @@ def test_half_precision_takes_half_the_memory_of_activations() -> None:
     wide = walk(config, torch.float32, 1, 48).peak_ann
     half = walk(config, torch.bfloat16, 1, 48).peak_ann
     assert 0.4 * wide < half < 0.6 * wide
+
+
+@pytest.mark.parametrize("family", ["llama", "bert-mlm", "opt"])
+def test_memory_is_what_pytorch_allocates(family: str) -> None:
+    """Calibration to the byte; the others take less than shapes say.
+
+    On the CPU the ANN's attention, and that of the SNN, hold the scores of a block at a time.
+    """
+
+    class Nobody:
+        def observe(self, site: Any, x: torch.Tensor) -> None:
+            pass
+
+    model = families.build(family)
+    walked = walk(config_of(model), torch.float32, ROWS, LENGTH)
+    ids = torch.randint(3, families.VOCABULARY, (ROWS, LENGTH))
+
+    def peak(model: Any) -> int:
+        with torch.no_grad(), PeakMemory() as memory:
+            model(input_ids=ids)
+        return memory.peak
+
+    assert peak(model) <= walked.peak_ann
+    with observing(Nobody()):
+        assert peak(prepare(model)) == walked.peak_observed
+    assert peak(las.convert(families.build(family), families.batches())) <= walked.peak_observed
 
 
 def test_a_config_is_left_as_it_was() -> None:

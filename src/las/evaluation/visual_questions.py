@@ -18,6 +18,7 @@ from las.data.easy_vqa import Question
 from las.data.visual_prompts import question_batch
 from las.evaluation.checks import refuse_dense_checkpoint, require_finite
 from las.evaluation.score import Score
+from las.offload import input_device
 
 ANSWER_TOKENS = 8
 """Tokens that an answer may take: easy-VQA's are single words."""
@@ -125,7 +126,8 @@ def _ask(
     starts = range(0, len(questions), batch_size)
     for start in tqdm(starts, desc=f"{task}: {which}", unit="batch"):
         inputs = question_batch(processor, questions[start : start + batch_size])
-        on_device = {name: tensor.to(model.device) for name, tensor in inputs.items()}
+        device = input_device(model)
+        on_device = {name: tensor.to(device) for name, tensor in inputs.items()}
         began = time.perf_counter()
         output = model.generate(
             **on_device,

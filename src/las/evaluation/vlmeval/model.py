@@ -12,6 +12,7 @@ from transformers import PreTrainedModel, ProcessorMixin
 
 from las.evaluation.checks import require_finite
 from las.evaluation.vlmeval.prompts import Prompt
+from las.offload import input_device
 
 Message = Sequence[Mapping[str, str]]
 """Pieces of a prompt: each with a `type`, "image" or "text", and a `value`, a file or a text."""
@@ -71,7 +72,7 @@ class ChatModel:
                     images.append(image.convert("RGB"))
         inputs = self.processor(
             images=images or None, text=self.prompt_text(message), return_tensors="pt"
-        ).to(self.model.device)
+        ).to(input_device(self.model))
         start = time.perf_counter()
         output = self.model.generate(
             **inputs,
@@ -84,8 +85,8 @@ class ChatModel:
             return_dict_in_generate=True,
             output_logits=True,
         )
-        if self.model.device.type == "cuda":
-            torch.cuda.synchronize(self.model.device)
+        if output.sequences.device.type == "cuda":
+            torch.cuda.synchronize(output.sequences.device)
         self.seconds += time.perf_counter() - start
         for logits in output.logits:
             require_finite(logits, self.which, f"a question of {dataset}")
