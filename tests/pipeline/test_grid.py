@@ -24,7 +24,7 @@ def config(group: str, name: str) -> Path:
 def test_every_name_in_the_grid_is_a_config(section):
     for key, cell in GRID[section].items():
         for field, name in cell.items():
-            group = {"text": "dataset", "base": "model"}.get(field, field)
+            group = {"base": "model"}.get(field, field)
             assert config(group, name).is_file(), f"{section}.{key}: no {group} {name}"
     assert all(config("dataset", name).is_file() for name in GRID["datasets"])
 
@@ -62,7 +62,7 @@ def test_the_grid_names_the_data_that_the_configs_read(composed):
     for cell in GRID["models"].values():
         cfg = composed(f"model={cell['model']}")
         assert cfg.calibration.name == cell["calibration"]
-        assert cfg.calibration.dataset.name == cell["text"]
+        assert cfg.calibration.dataset.name == cell["dataset"]
         made = cell["model"] in {**GRID["trained"], **GRID["fine_tuned"]}
         assert paths.trained_here(cfg) == made
     for cell in (*GRID["trained"].values(), *GRID["fine_tuned"].values()):
