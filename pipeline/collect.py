@@ -35,7 +35,7 @@ def run(cfg: DictConfig) -> None:
         load_reader(base, cfg.model.kind),
         **{name: cfg.calibration[name] for name in sizes},
     )
-    statistics = collect(prepare(load_model(base, cfg.model.kind)), list(batches))
+    statistics = collect(prepare(load_model(base, cfg)), list(batches))
     with paths.written_whole(cell.statistics) as file:
         statistics.save(file)
 

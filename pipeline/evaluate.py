@@ -45,7 +45,7 @@ def evaluate_here(cfg: DictConfig) -> None:
 
     cell = Cell.of(cfg)
     base = cell.base_model
-    ann = load_model(base, cfg.model.kind)
+    ann = load_model(base, cfg)
     snn = las.load(twin(ann), cell.adapter) if paths.spiking(cfg) else None
     suite = OmegaConf.to_container(cfg.evaluation, resolve=True)
     reader, data_root = load_reader(base, cfg.model.kind), paths.assets(cell.root)

@@ -51,7 +51,7 @@ def fetch_model(cfg: DictConfig, source: DictConfig, root: Path) -> None:
     """Fetch the model of one config, and write it as a Hugging Face directory."""
     folder = fetch(cfg, source, root)
     target = paths.models(root) / cfg.name
-    materialise_model(folder, target, cfg.kind, cfg.get("gguf_file"))
+    materialise_model(folder, target, cfg.kind, cfg.get("gguf_file"), cfg.get("dtype", "float32"))
     print(f"{cfg.name}: {target}")
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from omegaconf import DictConfig, OmegaConf
 
 from las.assets.model import MODEL_CLASSES
 
@@ -11,14 +13,17 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase, ProcessorMixin
 
 
-def load_model(directory: Path, kind: str) -> PreTrainedModel:
-    """Load the float32 model, ready to evaluate."""
-    import torch
+def load_model(directory: Path, cfg: DictConfig) -> PreTrainedModel:
+    """Load the model of a cell, in its dtype and where the placement has it, ready to evaluate."""
     import transformers
 
-    model_class = getattr(transformers, MODEL_CLASSES[kind])
+    placement: Any = OmegaConf.to_container(cfg.placement, resolve=True)
+    model_class = getattr(transformers, MODEL_CLASSES[cfg.model.kind])
     model: PreTrainedModel = model_class.from_pretrained(
-        directory, dtype=torch.float32, local_files_only=True
+        directory,
+        dtype=cfg.model.get("dtype", "float32"),
+        local_files_only=True,
+        **{option: value for option, value in placement.items() if value is not None},
     )
     return model.eval()
 

@@ -39,7 +39,7 @@ class Cell:
 
     @property
     def base_model(self) -> Path:
-        """The float32 Hugging Face directory."""
+        """The Hugging Face directory."""
         return models(self.root) / self.model
 
     @property

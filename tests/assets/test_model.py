@@ -143,3 +143,59 @@ def test_a_quantised_model_becomes_plain_float32(quantised, tmp_path):
     assert AutoTokenizer.from_pretrained(folder)("ab", add_special_tokens=False)["input_ids"] == [
         15
     ]
+
+
+@pytest.fixture
+def sharded(checkpoint):
+    """The same in several files with an index, as large models come."""
+    from transformers import AutoModel
+
+    AutoModel.from_pretrained(checkpoint, dtype=torch.float16).save_pretrained(
+        checkpoint, max_shard_size="1KB"
+    )
+    (checkpoint / "model.safetensors").unlink(missing_ok=True)
+    assert len(list(checkpoint.glob("model-0000?-of-*.safetensors"))) > 1
+    return checkpoint
+
+
+def test_half_precision_is_used_as_it_is(sharded, tmp_path):
+    from transformers import AutoModel, AutoTokenizer
+
+    folder = materialise_model(sharded, tmp_path / "model", "encoder", dtype="bfloat16")
+    files = {file.name: file for file in sharded.iterdir()}
+    assert {file.name for file in folder.iterdir()} == set(files)
+    assert all(file.samefile(files[file.name]) for file in folder.iterdir())
+    model = AutoModel.from_pretrained(folder, dtype="bfloat16")
+    expected = AutoModel.from_pretrained(sharded, dtype="bfloat16").state_dict()
+    assert all(torch.equal(weight, expected[name]) for name, weight in model.state_dict().items())
+    assert AutoTokenizer.from_pretrained(folder)("a spike.")["input_ids"] == [2, 5, 6, 7, 3]
+
+
+def test_several_files_become_one_in_float32(sharded, tmp_path):
+    folder = materialise_model(sharded, tmp_path / "model", "encoder")
+    assert [file.name for file in folder.glob("*.safetensors")] == ["model.safetensors"]
+
+
+def test_another_dtype_is_written_anew_and_the_same_is_left_alone(sharded, tmp_path):
+    from transformers import AutoConfig
+
+    target = tmp_path / "model"
+    for dtype, stored in (("float32", torch.float32), ("float16", torch.float16)) * 2:
+        materialise_model(sharded, target, "encoder", dtype=dtype)
+        assert AutoConfig.from_pretrained(target).dtype == stored
+        before = target.stat().st_ino
+        materialise_model(sharded, target, "encoder", dtype=dtype)
+        assert target.stat().st_ino == before
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_a_missing_file_of_several_is_named(sharded, tmp_path, dtype):
+    lost = sorted(sharded.glob("model-*.safetensors"))[1]
+    lost.unlink()
+    with pytest.raises(AssetError, match=lost.name):
+        materialise_model(sharded, tmp_path / "model", "encoder", dtype=dtype)
+
+
+def test_an_unknown_dtype_names_those_there_are(checkpoint, tmp_path):
+    with pytest.raises(AssetError, match="known: float32, float16, bfloat16"):
+        materialise_model(checkpoint, tmp_path / "model", "encoder", dtype="int4")

@@ -11,12 +11,16 @@ import pytest
 import torch
 
 import las
+from las.calibration import choose_thresholds, collect
 from las.components.convolution import SpikingConvolution
 from las.conversion import is_spiking, prepare
+from las.conversion.adapter import write_adapter
+from las.conversion.state import assemble
 from las.errors import CalibrationError, UnsupportedModelError
-from tests.conversion.vision_families import FAMILIES, PATCH
+from las.fitting import fit_functions
+from tests.conversion.vision_families import FAMILIES, PATCH, clip
 
-SEES = [name for name in FAMILIES if name != "clip-text"]
+SEES = [name for name in FAMILIES if not name.startswith("clip-text")]
 WRITES = [name for name, family in FAMILIES.items() if family.writes]
 TOWERS = {"llava": "model.vision_tower", "qwen2-vl": "model.visual", "qwen2.5-vl": "model.visual"}
 WAYS = [*((name, "spiking") for name in FAMILIES), *((name, "analog") for name in TOWERS)]
@@ -160,8 +164,6 @@ def test_patches_are_the_tokens_of_a_vision_tower(name):
 
 def test_the_padding_of_texts_says_nothing_about_images():
     """As many images as texts, and as many places in a tower as tokens in a text."""
-    from las.calibration.collect import collect
-
     model = prepare(FAMILIES["llava"].build())
     (batch,) = FAMILIES["llava"].batches(count=1, rows=4)
     places = 1 + 9  # the class token and the patches
@@ -190,10 +192,36 @@ def test_a_model_that_has_run_before_converts_as_well(name):
             assert torch.equal(a, b)
 
 
+def test_the_cosine_similarity_of_two_towers_is_refused():
+    """Each tower converts, with its projection; what the model does with both is float."""
+    from transformers import CLIPModel
+
+    (images,) = FAMILIES["clip-vision"].batches(count=1)
+    (texts,) = FAMILIES["clip-text"].batches(count=1)
+    with pytest.raises(UnsupportedModelError, match=r"pow in .*div in .*mm in "):
+        las.convert(clip(CLIPModel), [images | texts])
+
+
 def test_a_tower_alone_cannot_be_left_analog():
     family = FAMILIES["clip-vision"]
     with pytest.raises(UnsupportedModelError, match="nothing of it spikes"):
         las.convert(family.build(), family.batches(), las.SpikeConfig(vision="analog"))
+
+
+@pytest.mark.parametrize("name", TOWERS)
+def test_statistics_of_the_whole_model_serve_it_with_an_analog_tower_as_well(name, tmp_path):
+    family = FAMILIES[name]
+    config = las.SpikeConfig(vision="analog")
+    statistics = collect(prepare(family.build()), family.batches())
+    thresholds = choose_thresholds(statistics, config)
+    functions = fit_functions(statistics, config)
+    write_adapter(tmp_path, assemble(statistics, thresholds, functions, config))
+    model = las.load(family.build(), tmp_path)
+    assert not is_spiking(model.get_submodule(TOWERS[name]))
+    (batch,) = family.batches(count=1, rows=2, seed=9)
+    with torch.no_grad():
+        read = [family.read(one, batch) for one in (model, family.build())]
+    assert max(relative(a, b) for a, b in zip(*read, strict=True)) < 1e-3
 
 
 def test_a_batch_without_anything_to_read_is_an_error():

@@ -12,10 +12,14 @@ from typing import Any
 import torch
 from torch import Tensor
 from transformers import (
+    CLIPConfig,
+    CLIPForImageClassification,
     CLIPTextConfig,
     CLIPTextModel,
+    CLIPTextModelWithProjection,
     CLIPVisionConfig,
     CLIPVisionModel,
+    CLIPVisionModelWithProjection,
     LlamaConfig,
     LlavaConfig,
     LlavaForConditionalGeneration,
@@ -146,6 +150,10 @@ def _massive_clip(model: Any) -> None:
     model.pre_layrnorm.weight[CHANNEL] = MASSIVE
 
 
+def _massive_clip_inside(model: Any) -> None:
+    _massive_clip(model.vision_model)
+
+
 def _massive_siglip(model: Any) -> None:
     model.embeddings.position_embedding.weight[2, CHANNEL] = MASSIVE * SPREAD
 
@@ -164,9 +172,19 @@ def _massive_qwen(model: Any) -> None:
     _massive_word(model)
 
 
-def _clip_text() -> Any:
-    sizes = _SIZES | dict(vocab_size=VOCABULARY, max_position_embeddings=64)
-    return CLIPTextModel(CLIPTextConfig(**sizes, pad_token_id=PAD, bos_token_id=1, eos_token_id=2))
+_CLIP_TEXT: dict[str, Any] = _SIZES | dict(
+    vocab_size=VOCABULARY,
+    max_position_embeddings=64,
+    pad_token_id=PAD,
+    bos_token_id=START,
+    eos_token_id=2,
+)
+
+
+def clip(kind: Any) -> Any:
+    """A model of both towers' config."""
+    options: Any = dict(vision_config=_SEEING, text_config=_CLIP_TEXT)
+    return kind(CLIPConfig(**options, projection_dim=16, num_labels=5))
 
 
 def _llava() -> Any:
@@ -212,7 +230,24 @@ FAMILIES: dict[str, Family] = {
     "clip-vision": Family(
         lambda: CLIPVisionModel(CLIPVisionConfig(**_SEEING)), _massive_clip, _images, _HIDDEN
     ),
-    "clip-text": Family(_clip_text, _massive_word, _captions, _HIDDEN),
+    "clip-text": Family(
+        lambda: CLIPTextModel(CLIPTextConfig(**_CLIP_TEXT)), _massive_word, _captions, _HIDDEN
+    ),
+    "clip-vision-projection": Family(
+        lambda: CLIPVisionModelWithProjection(CLIPVisionConfig(**_SEEING, projection_dim=16)),
+        _massive_clip_inside,
+        _images,
+        ("image_embeds",),
+    ),
+    "clip-text-projection": Family(
+        lambda: CLIPTextModelWithProjection(CLIPTextConfig(**_CLIP_TEXT, projection_dim=16)),
+        _massive_word,
+        _captions,
+        ("text_embeds",),
+    ),
+    "clip-classification": Family(
+        lambda: clip(CLIPForImageClassification), _massive_clip_inside, _images, ("logits",)
+    ),
     "siglip-vision": Family(
         lambda: SiglipVisionModel(SiglipVisionConfig(**_SEEING)), _massive_siglip, _images, _HIDDEN
     ),

@@ -6,9 +6,13 @@ from pathlib import Path
 import pytest
 from transformers import PreTrainedTokenizerFast
 
-from las.data.calibration import calibration_texts, calibration_windows
+from las.data.calibration import calibration_questions, calibration_texts, calibration_windows
+from las.data.easy_vqa import read_questions
 from las.data.wikipedia import split_of
+from las.data.windows import evenly_spaced
+from las.pretraining.vision_language import untrained
 from tests.data.conftest import page
+from tests.pretraining.seeing import ARCHITECTURES, IMAGE_SIZE
 
 WriteDump = Callable[[list[str]], Path]
 TITLES = [f"Title {i}" for i in range(40)]
@@ -42,3 +46,17 @@ def test_too_few_texts_are_an_error(
     dump = write_dump([page("Anarchism", "One paragraph.")])
     with pytest.raises(ValueError, match="only 2"):
         list(calibration_texts(dump, byte_tokenizer, count=3, length=99, batch_size=8))
+
+
+def test_questions_are_of_the_training_split_with_their_answers(shapes: Path) -> None:
+    texts = ["what color is the shape? is there a circle? rectangle red blue yes no"]
+    _, processor = untrained(ARCHITECTURES["llava"], IMAGE_SIZE, texts, seed=0)
+    batches = list(calibration_questions(shapes, processor, count=10, batch_size=4))
+    assert [len(batch["input_ids"]) for batch in batches] == [4, 4, 2]
+    chosen = evenly_spaced(read_questions(shapes, "train"), 10)
+    rows = [row for batch in batches for row in batch["input_ids"]]
+    for row, question in zip(rows, chosen, strict=True):
+        text = processor.decode(row, skip_special_tokens=True)
+        assert text.replace(" ?", "?").endswith(f"{question.text} {question.answer}")
+    with pytest.raises(ValueError, match="only 72"):
+        list(calibration_questions(shapes, processor, count=1000, batch_size=4))

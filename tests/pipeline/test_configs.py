@@ -96,7 +96,7 @@ def test_every_evaluation_names_its_data(composed, name):
         assert asset_of(cfg.evaluation.dataset).needs
 
 
-@pytest.mark.parametrize("group", ["calibration", "source", "tracking", "energy"])
+@pytest.mark.parametrize("group", ["calibration", "source", "tracking", "energy", "placement"])
 def test_every_other_config_composes(composed, group):
     for name in names(group):
         overrides = [f"{group}={name}"]

@@ -78,6 +78,9 @@ def test_the_published_grid_is_whole():
     assert ("smollm2-135m", "t16h5", "anytime") in cells
     assert ("gpt2-wiki", "t16h5", "text") in cells
     assert ("opt-wiki", "t16h5", "text") in cells
+    assert ("llava-easy-vqa", "t16h5", "vqa") in cells
+    assert ("llava-easy-vqa", "t16h5-analog-vision", "vqa") in cells
+    assert ("qwen2-vl-easy-vqa", "t16h5", "vqa") in cells
     assert ("minilm-sst2", "t16h5", "glue") in cells
     for neuron in ("t16h5", "t16h1", "t12h5", "t10h5", "t8h5"):
         assert ("smollm2-135m", neuron, "text") in cells

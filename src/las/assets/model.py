@@ -1,12 +1,13 @@
-"""A fetched model as the float32 Hugging Face directory that every later stage reads."""
+"""A fetched model as the Hugging Face directory that every later stage reads."""
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
 from las.assets.asset import RECORD, missing_files
-from las.assets.files import whole_directory
+from las.assets.files import link_or_copy, whole_directory
 from las.errors import AssetError
 
 PROCESSOR_FILES = ("*processor_config.json", "chat_template*")
@@ -21,9 +22,21 @@ MODEL_CLASSES = {
 }
 """What a model is used as -> the transformers class that loads it."""
 
+DTYPES = ("float32", "float16", "bfloat16")
+"""What the weights of a materialised model may be read as."""
 
-def materialise_model(source: Path, target: Path, kind: str, gguf_file: str | None = None) -> Path:
-    """Write config, tokenizer and one float32 `model.safetensors` into `target`.
+INDEX = "model.safetensors.index.json"
+"""Which of several files holds which weight."""
+
+
+def materialise_model(
+    source: Path, target: Path, kind: str, gguf_file: str | None = None, dtype: str = "float32"
+) -> Path:
+    """Write config, tokenizer and weights into `target`.
+
+    In float32, weights are written anew as one `model.safetensors`. In half precision, which large
+    models are read in, the files of a Hugging Face directory are linked as they are, however many
+    hold its weights.
 
     The processor of a vision-language model comes along as it is.
 
@@ -35,38 +48,46 @@ def materialise_model(source: Path, target: Path, kind: str, gguf_file: str | No
         kind: A key of `MODEL_CLASSES`.
         gguf_file: Name of the GGUF file. It is used if `source` holds it; another source of the
             same model may hold safetensors instead.
+        dtype: One of `DTYPES`.
 
     Raises:
-        AssetError: `source` lacks the weights, or `kind` is unknown.
+        AssetError: `source` lacks weights, or `kind` or `dtype` is unknown.
     """
     if kind not in MODEL_CLASSES:
         raise AssetError(f"unknown kind of model {kind!r}; known: {', '.join(MODEL_CLASSES)}")
+    if dtype not in DTYPES:
+        raise AssetError(f"unknown dtype {dtype!r}; known: {', '.join(DTYPES)}")
     record = source / RECORD
-    if not missing_files(target, ["config.json", "model.safetensors"]) and _same(
-        record, target / RECORD
-    ):
+    expand = gguf_file is not None and (source / gguf_file).is_file()
+    as_it_is = dtype != "float32" and not expand
+    config = source / "config.json"
+    if not _lacking(target) and _same(record, target / RECORD):
+        written_as = json.loads((target / "config.json").read_text()).get("dtype")
+        if _same(config, target / "config.json") if as_it_is else written_as == dtype:
+            return target
+    if not expand and (lacking := _lacking(source)):
+        raise AssetError(
+            f"{source} lacks {', '.join(lacking)}. Pickled weights (*.bin) are never read: if the"
+            " hub repository has no others on this branch, name one that has in hub.revision of"
+            " the model's config, such as refs/pr/7 (the pull request that"
+            " https://huggingface.co/spaces/safetensors/convert opens)"
+        )
+    if as_it_is:
+        with whole_directory(target) as partial:
+            for file in source.rglob("*"):
+                if file.is_file():
+                    link_or_copy(file, partial / file.relative_to(source))
         return target
-    if gguf_file is not None and (source / gguf_file).is_file():
-        how = {"gguf_file": gguf_file}
-    else:
-        how = {}
-        lacking = missing_files(source, ["config.json", "*.safetensors"])
-        if lacking:
-            raise AssetError(
-                f"{source} lacks {', '.join(lacking)}. Pickled weights (*.bin) are never read: if"
-                " the hub repository has no others on this branch, name one that has in"
-                " hub.revision of the model's config, such as refs/pr/7 (the pull request that"
-                " https://huggingface.co/spaces/safetensors/convert opens)"
-            )
 
     import torch
     import transformers
 
+    how = {"gguf_file": gguf_file} if expand else {}
     model_class = getattr(transformers, MODEL_CLASSES[kind])
     tokenizer = transformers.AutoTokenizer.from_pretrained(source, **how)
-    model = model_class.from_pretrained(source, dtype=torch.float32, **how)
+    model = model_class.from_pretrained(source, dtype=getattr(torch, dtype), **how)
     if how:
-        # The weights are float32 now; without this the saved model would claim to be GGUF still.
+        # The weights are expanded now; without this the saved model would claim to be GGUF still.
         model.hf_quantizer = None
         del model.config.quantization_config
     with whole_directory(target) as partial:
@@ -79,6 +100,15 @@ def materialise_model(source: Path, target: Path, kind: str, gguf_file: str | No
         if record.is_file():
             shutil.copyfile(record, partial / RECORD)
     return target
+
+
+def _lacking(folder: Path) -> list[str]:
+    """What a Hugging Face directory needs and has not, several files of weights included."""
+    lacking = missing_files(folder, ["config.json", "*.safetensors"])
+    if (folder / INDEX).is_file():
+        files = set(json.loads((folder / INDEX).read_text())["weight_map"].values())
+        lacking += sorted(name for name in files if not (folder / name).is_file())
+    return lacking
 
 
 def _same(one: Path, other: Path) -> bool:

@@ -183,12 +183,12 @@ def _decoded(batch: Mapping[str, Any], encoded: Tensor) -> Tensor:
     """Which tokens of a decoder are no padding, (B, L)."""
     mask, labels = batch.get("decoder_attention_mask"), batch.get("labels")
     if mask is not None:
-        return mask.bool()
+        return mask.bool().cpu()
     ids = batch.get("decoder_input_ids", batch.get("decoder_inputs_embeds"))
     if ids is not None:
         return torch.ones(ids.shape[:2], dtype=torch.bool)
     if labels is not None and labels.dim() == 2:
-        return labels != _IGNORED
+        return (labels != _IGNORED).cpu()
     return encoded  # a head that lets the decoder read the encoder's tokens
 
 

@@ -105,11 +105,18 @@ def assemble(
 def apply(model: nn.Module, state: SpikingState) -> nn.Module:
     """Give the neurons of a prepared model their parameters.
 
+    Parameters of a vision tower that stays analog are left over: statistics of the whole model
+    serve both ways of converting it.
+
     Raises:
         AdapterError: the state lacks a site or function of the model.
     """
-    share_sites(model, state.shared)
     config = state.config
+    shared = state.shared
+    if config.vision == "analog":
+        there = {module.name for module in model.modules() if isinstance(module, OATSite)}
+        shared = {name: owner for name, owner in shared.items() if name in there}
+    share_sites(model, shared)
     missing = []
     for module in model.modules():
         if isinstance(module, OATSite):

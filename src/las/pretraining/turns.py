@@ -9,9 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-from torch import Tensor
+from PIL import Image
+from torch import Tensor, nn
+
+from las.data.visual_prompts import prompt
 
 NO_LOSS = -100
 """The label of a token that is not to be predicted, as transformers has it."""
@@ -30,6 +34,30 @@ class Turn:
     input_ids: Tensor
     positions: Tensor
     answer: int
+
+
+def conversation(
+    model: Any, processor: Any, image: Image.Image, question: str, answer: str
+) -> Turn:
+    """Put a question about an image and its answer into one conversation.
+
+    Arguments:
+        model, processor: a vision-language model's.
+        image: of the size of all others that are to be packed with it.
+        question, answer: what is asked, and what the model is to say.
+    """
+    inputs = processor(images=[image], text=[prompt(processor, question)], return_tensors="pt")
+    tokenizer = processor.tokenizer
+    answered = tokenizer(answer + tokenizer.eos_token, add_special_tokens=False)["input_ids"]
+    input_ids = torch.cat([inputs["input_ids"][0], torch.tensor(answered)])
+    if "image_grid_thw" in inputs:  # Qwen2-VL: three axes
+        marks = nn.functional.pad(inputs["mm_token_type_ids"], (0, len(answered)))
+        positions = model.model.get_rope_index(
+            input_ids[None], mm_token_type_ids=marks, image_grid_thw=inputs["image_grid_thw"]
+        )[0][:, 0]
+    else:
+        positions = torch.arange(len(input_ids))
+    return Turn(input_ids, positions, len(answered))
 
 
 def packed(rows: Sequence[Sequence[Turn]], image_token: int) -> dict[str, Tensor]:

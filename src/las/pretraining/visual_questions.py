@@ -21,9 +21,8 @@ from transformers import PreTrainedModel, ProcessorMixin
 from transformers.utils import ModelOutput
 
 from las.data.easy_vqa import Question, read_image, read_questions
-from las.data.visual_prompts import prompt
 from las.pretraining.train import Recipe, train
-from las.pretraining.turns import Turn, packed
+from las.pretraining.turns import Turn, conversation, packed
 from las.pretraining.vision_language import untrained
 
 
@@ -56,7 +55,7 @@ def train_visual_questions(
         the model in float32, in evaluation mode, and its processor.
 
     Raises:
-        ValueError: an unknown family, or `turns` below 1.
+        ValueError: an unknown family, `turns` below 1, or a name that fits no picture.
         AssetError, FileNotFoundError: the data are missing or damaged.
         TrainingError: see `las.pretraining.train.train`.
     """
@@ -68,18 +67,20 @@ def train_visual_questions(
     images = {path: read_image(path) for path in {question.image for question in questions}}
 
     named = _Names(questions, images, processor, names)
-    train(_Namer(model, len(names)), named, named.collate, naming, checkpoints / "naming")
+    namer: Any = _Namer(model, len(names))
+    train(namer, named, named.collate, naming, checkpoints / "naming")
     answers = _Answers(questions, images, model, processor, turns)
     train(model, answers, answers.collate, recipe, checkpoints / "answers")
     return model, processor
 
 
-class _Namer(PreTrainedModel):
+class _Namer(nn.Module):
     """A model's vision tower, its output averaged over the picture, and a layer that names it."""
 
     def __init__(self, model: PreTrainedModel, names: int) -> None:
-        super().__init__(model.config)
-        self.model = model
+        super().__init__()
+        self.config = model.config
+        self.model: Any = model
         vision = model.config.vision_config
         width = vision.embed_dim if hasattr(vision, "embed_dim") else vision.hidden_size
         self.head = nn.Linear(width, names)
@@ -106,6 +107,9 @@ class _Names(Dataset[tuple[Image.Image, int]]):
         self._images, self._processor = images, processor
         numbers = {name: number for number, name in enumerate(names)}
         named = {q.image: numbers[q.answer] for q in questions if q.answer in numbers}
+        unused = sorted(set(numbers) - {names[number] for number in named.values()})
+        if unused:
+            raise ValueError(f"{', '.join(unused)}: names that no picture has in any answer")
         self._examples = [
             (path, mirrored, number) for mirrored in (False, True) for path, number in named.items()
         ]
@@ -145,7 +149,9 @@ class _Answers(Dataset[tuple[Image.Image, list[Turn]]]):
         self._image_token = model.config.image_token_id
         wordings = dict.fromkeys((question.text, question.answer) for question in questions)
         image = next(iter(images.values()))
-        self._turns = {wording: _turn(model, processor, image, *wording) for wording in wordings}
+        self._turns = {
+            wording: conversation(model, processor, image, *wording) for wording in wordings
+        }
         about: dict[Path, list[Question]] = defaultdict(list)
         for question in questions:
             about[question.image].append(question)
@@ -176,20 +182,3 @@ def _view(image: Image.Image, mirrored: bool) -> Image.Image:
 
 def _pixels(processor: Any, images: Iterable[Image.Image]) -> dict[str, Tensor]:
     return dict(processor.image_processor(list(images), return_tensors="pt"))
-
-
-def _turn(model: Any, processor: Any, image: Image.Image, question: str, answer: str) -> Turn:
-    """A question and its answer as the model reads them where it is asked nothing else."""
-    inputs = processor(images=[image], text=[prompt(processor, question)], return_tensors="pt")
-    tokenizer = processor.tokenizer
-    answered = tokenizer(answer + tokenizer.eos_token, add_special_tokens=False)["input_ids"]
-    input_ids = torch.cat([inputs["input_ids"][0], torch.tensor(answered)])
-    if "image_grid_thw" in inputs:
-        marks = nn.functional.pad(inputs["mm_token_type_ids"], (0, len(answered)))
-        positions, _ = model.model.get_rope_index(
-            input_ids[None], mm_token_type_ids=marks, image_grid_thw=inputs["image_grid_thw"]
-        )
-        positions = positions[:, 0]
-    else:
-        positions = torch.arange(len(input_ids))
-    return Turn(input_ids, positions, len(answered))
