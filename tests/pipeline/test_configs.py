@@ -38,6 +38,13 @@ def test_every_model_can_be_had_and_calibrated(composed, name):
 
 
 @pytest.mark.parametrize("name", names("model"))
+def test_a_model_in_half_precision_is_shared_out(composed, name):
+    cfg = composed(f"model={name}")
+    half = cfg.model.get("dtype", "float32") != "float32"
+    assert (cfg.placement.device_map == "auto") == half
+
+
+@pytest.mark.parametrize("name", names("model"))
 def test_no_pickled_weights_are_asked_for(composed, name):
     files = ["pytorch_model.bin", "pytorch_model-00001-of-00002.bin", "tf_model.h5", "model.py"]
     for folder in asset_of(composed(f"model={name}").model).hub:
