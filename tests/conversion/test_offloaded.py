@@ -17,7 +17,7 @@ from las.calibration import fingerprint
 from las.conversion import is_spiking, read_adapter, twin
 from las.conversion.registry import CONVERTERS
 from las.errors import CalibrationError, UnsupportedModelError
-from tests.conversion import families, vision_families
+from tests.conversion import encoder_decoders, families, vision_families
 from tests.conversion.placing import CPU, WAYS, away, device_map
 
 BATCHES = families.batches(2)
@@ -83,6 +83,14 @@ def test_models_that_see_too(family: str, tmp_path: Path) -> None:
     batches = tiny.batches()
     plain = las.convert(tiny.build(), batches)
     model = las.convert(WAYS["disk"](tiny.build(), tmp_path), batches)
+    with torch.no_grad():
+        assert torch.equal(model(**batches[0])[0], plain(**batches[0])[0])
+
+
+def test_encoders_with_decoders_too(tmp_path: Path) -> None:
+    batches = encoder_decoders.batches("t5")
+    plain = las.convert(encoder_decoders.build("t5"), batches)
+    model = las.convert(WAYS["disk"](encoder_decoders.build("t5"), tmp_path), batches)
     with torch.no_grad():
         assert torch.equal(model(**batches[0])[0], plain(**batches[0])[0])
 

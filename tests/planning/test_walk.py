@@ -14,7 +14,7 @@ from las.conversion import prepare
 from las.neurons.tally import SpikeTally
 from las.planning.peak import PeakMemory
 from las.planning.walk import Walk, walk
-from tests.conversion import families, vision_families
+from tests.conversion import encoder_decoders, families, vision_families
 
 ROWS, LENGTH = 2, 24
 
@@ -56,6 +56,16 @@ def test_sites_and_operations_of_text_models(family: str) -> None:
     ids = torch.randint(3, families.VOCABULARY, (ROWS, LENGTH))
     assert_alike(walked, counted(model, families.batches(), {"input_ids": ids}))
     assert walked.parameters == parameters
+
+
+@pytest.mark.parametrize("family", ["t5", "umt5"])
+def test_sites_and_operations_of_encoders_with_decoders(family: str) -> None:
+    """A bias of positions, and keys of another sequence."""
+    model = encoder_decoders.build(family)
+    walked = walk(config_of(model), torch.float32, ROWS, LENGTH)
+    ids = torch.randint(3, encoder_decoders.VOCABULARY, (ROWS, LENGTH))
+    batch = {"input_ids": ids, "decoder_input_ids": ids}
+    assert_alike(walked, counted(model, encoder_decoders.batches(family), batch))
 
 
 @pytest.mark.parametrize("family", ["clip-vision", "siglip-vision"])

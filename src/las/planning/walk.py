@@ -45,7 +45,7 @@ class Walk:
     """One forward pass of batch x length tokens.
 
     Attributes:
-        tokens: tokens that go in; patches, where a model reads images alone.
+        tokens: tokens that go in, a decoder's too; patches, where a model reads images alone.
         parameters: tied ones once.
         largest: elements of the largest parameter.
         populations: by site name; a site that serves several layers once.
@@ -197,7 +197,7 @@ def _inputs(model: PreTrainedModel, batch: int, length: int) -> dict[str, Tensor
 def _tokens(model: PreTrainedModel, inputs: dict[str, Tensor]) -> int:
     if "pixel_values" in inputs:
         return image_tokens(model, inputs["pixel_values"])
-    return inputs["input_ids"].numel()
+    return sum(ids.numel() for ids in inputs.values())
 
 
 def _window(module: Any, keys: int) -> int:
