@@ -225,3 +225,18 @@ def test_a_massive_activation_is_seen(llama, make_batches) -> None:
     statistics = collect(prepare(llama), make_batches())
     assert statistics.sites["model.layers.0.input_layernorm.input"].peak == pytest.approx(300.0)
     assert statistics.sites["model.layers.0.input_layernorm.square"].peak == pytest.approx(300.0)
+
+
+def test_padding_on_the_left_is_left_out_as_on_the_right(llama, make_batches) -> None:
+    """A place of padding sees no key at all; it must not spoil those that come after it."""
+    prepare(llama)
+    right = make_batches(2, rows=3, padding=7)
+    left = [{name: x.flip(1) for name, x in batch.items()} for batch in right]
+    for batch in left:  # the same texts again, behind their padding
+        for row, mask in zip(batch["input_ids"], batch["attention_mask"], strict=True):
+            row[mask.bool()] = row[mask.bool()].flip(0)
+    positions = [(batch["attention_mask"].cumsum(1) - 1).clamp_min(0) for batch in left]
+    same(
+        collect(llama, right),
+        collect(llama, [b | {"position_ids": p} for b, p in zip(left, positions, strict=True)]),
+    )

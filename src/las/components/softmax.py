@@ -34,12 +34,14 @@ class SpikingSoftmax(nn.Module):
         """
         peak = z.amax(-1, keepdim=True).nan_to_num(neginf=0.0)
         exponentials = self.exp(z - peak, hidden_entries(z))
-        inverse = self.reciprocal(exponentials.value.sum(-1, keepdim=True))
+        total = exponentials.value.sum(-1, keepdim=True)
+        inverse = self.reciprocal(total)
         if current_tally() is not None:
             kept = torch.count_nonzero(torch.isfinite(z), dim=-1)[..., None]
             sops = 2 * exponentials.spikes + int((inverse.counts * kept).sum())
             self.count(sops, int(kept.sum()), inverse.value.numel())
-        return exponentials.value * inverse.value
+        # A query that sees no key, such as padding on the left, weighs none.
+        return exponentials.value * inverse.value.masked_fill(total == 0, 0.0)
 
     def code(
         self, scores: Tensor, scale: float, sees: Visibility, first: int, reader: OATSite
