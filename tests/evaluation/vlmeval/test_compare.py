@@ -17,6 +17,7 @@ from las.evaluation.evaluate import evaluate
 from las.evaluation.score import Score
 from las.evaluation.vlmeval.compare import compare_vision_language
 from las.evaluation.vlmeval.environment import import_vlmeval, installed
+from las.evaluation.vlmeval.model import ChatModel
 from tests.conversion.vision_families import FAMILIES
 from tests.evaluation.vlmeval.seeing import (
     MADE_UP,
@@ -126,6 +127,17 @@ def test_a_model_compared_with_itself_agrees_on_everything_every_time(folder):
 
 
 @needs_vlmeval
+def test_two_models_that_say_nothing_agree_and_are_wrong(folder, monkeypatch):
+    write_sets(folder, ["MMStar", "POPE"])
+    monkeypatch.setattr(ChatModel, "generate", lambda self, message, dataset=None: "")
+    model = FAMILIES["llava"].build()
+    for score in compare_vision_language(
+        model, model, llava_processor(), ["MMStar", "POPE"], folder=folder
+    ):
+        assert (score.ann, score.snn, score.agreement) == (0, 0, 1)
+
+
+@needs_vlmeval
 def test_easy_vqa_is_exported_and_asked_in_its_own_words(shapes, folder):
     ann, snn = both("llava", llava_processor())
     suite = {
@@ -146,8 +158,6 @@ def test_easy_vqa_is_exported_and_asked_in_its_own_words(shapes, folder):
 
 @needs_vlmeval
 def test_a_word_that_is_the_text_of_an_option_counts_as_its_letter(shapes, folder, monkeypatch):
-    from las.evaluation.vlmeval.model import ChatModel
-
     def right_in_words(self, message, dataset=None):
         asked = message[-1]["value"]
         return {"what is the red shape?": "circle", "what is the blue shape?": "circle"}.get(

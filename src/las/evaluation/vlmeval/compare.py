@@ -116,7 +116,8 @@ def _answer_and_judge(chat: ChatModel, dataset: Any) -> _Judged:
         values = values_of(name, items.assign(right=items[verdict].astype(bool)))
     else:
         values = [_overall(name, summary)]
-    return _Judged(items.assign(prediction=items["prediction"].astype(str)), values, chat.seconds)
+    said = items["prediction"].fillna("").astype(str)  # an empty answer comes back as no text
+    return _Judged(items.assign(prediction=said), values, chat.seconds)
 
 
 def _overall(name: str, summary: Any) -> Value:
