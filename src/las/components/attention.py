@@ -251,12 +251,11 @@ def _current(
     mask: Tensor | None, bias: Tensor | None, allowed: Tensor | None, keys: int
 ) -> Tensor | None:
     """What a mask and a bias add to the scores that are allowed; None for nothing."""
-    added = None if mask is None or mask.dtype == torch.bool else mask[..., :keys]
-    if added is not None and allowed is not None:
-        added = added.masked_fill(~allowed, 0)
-    if bias is not None:
-        added = bias if added is None else added + bias
-    return added if added is not None and bool(added.any()) else None
+    if mask is not None and allowed is not None and mask.dtype != torch.bool:
+        added = mask[..., :keys].masked_fill(~allowed, 0)
+        if bool(added.any()):  # a mask like most others adds nothing
+            return added if bias is None else added + bias
+    return bias
 
 
 def _blocks(batch: int, heads: int, queries: int, keys: int) -> Iterator[tuple[slice, slice]]:

@@ -197,7 +197,7 @@ def _inputs(model: PreTrainedModel, batch: int, length: int) -> dict[str, Tensor
 def _tokens(model: PreTrainedModel, inputs: dict[str, Tensor]) -> int:
     if "pixel_values" in inputs:
         return image_tokens(model, inputs["pixel_values"])
-    return inputs["input_ids"].numel()
+    return sum(ids.numel() for ids in inputs.values())
 
 
 def _window(module: Any, keys: int) -> int:
