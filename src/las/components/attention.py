@@ -250,18 +250,13 @@ def _allowed(mask: Tensor | None, keys: int) -> Tensor | None:
 def _current(
     mask: Tensor | None, bias: Tensor | None, allowed: Tensor | None, keys: int
 ) -> Tensor | None:
-    """What a mask and a bias add to the scores that are allowed; None for nothing.
-
-    On the meta device, which knows no values, it is something.
-    """
-    added = None if mask is None or mask.dtype == torch.bool else mask[..., :keys]
-    if added is not None and allowed is not None:
-        added = added.masked_fill(~allowed, 0)
-    if bias is not None:
-        added = bias if added is None else added + bias
-    if added is None or not (added.is_meta or bool(added.any())):
-        return None
-    return added
+    """What a mask and a bias add to the scores that are allowed; None for nothing."""
+    if mask is not None and allowed is not None and mask.dtype != torch.bool:
+        added = mask[..., :keys].masked_fill(~allowed, 0)
+        # A mask like most others adds nothing; the meta device cannot tell.
+        if added.is_meta or bool(added.any()):
+            return added if bias is None else added + bias
+    return bias
 
 
 def _blocks(batch: int, heads: int, queries: int, keys: int) -> Iterator[tuple[slice, slice]]:
