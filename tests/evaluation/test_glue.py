@@ -67,7 +67,7 @@ def test_accuracy_and_f1_by_hand(tokenizer: PreTrainedTokenizerFast) -> None:
     assert (f1.metric, f1.ann, f1.snn) == pytest.approx(("f1", 6 / 8, 4 / 7))
     p, q = math.exp(2) / (1 + math.exp(2)), 1 / (1 + math.exp(2))
     assert acc.kl == pytest.approx((p - q) * math.log(p / q) / 6)
-    assert acc.extra["majority_share"] == pytest.approx(4 / 6)
+    assert acc.extra["majority"] == pytest.approx(4 / 6)
     assert "seconds_snn" in acc.extra and "seconds_snn" not in f1.extra
 
 

@@ -81,7 +81,7 @@ def test_it_learns_what_it_can_say_of_unread_sentences(
     model = trained(data_root).eval()
     items = read_glue("sst2", data_root / "glue", "held-out")
     (score,) = compare_classifiers(model, None, byte_tokenizer, items, task="sst2")
-    assert score.ann > 0.95 > score.extra["majority_share"]
+    assert score.ann > 0.95 > score.extra["majority"]
     assert tuple(model.config.id2label.values()) == GLUE["sst2"].labels
 
 

@@ -202,8 +202,8 @@ def _classification(
             extra=extra,
         )
 
-    majority = {"majority_share": float(np.unique(labels, return_counts=True)[1].max())}
-    majority["majority_share"] /= len(labels)
+    most = np.unique(labels, return_counts=True)[1].max()
+    majority = {"majority": float(most / len(labels))}
     first = score("acc", majority | {f"seconds_{which}": s for which, s in seconds.items()})
     return [first, score("f1", majority)] if task == "mrpc" else [first]
 

@@ -18,6 +18,7 @@ from las.data.easy_vqa import Question
 from las.data.visual_prompts import question_batch
 from las.evaluation.checks import refuse_dense_checkpoint, require_finite
 from las.evaluation.score import Score
+from las.evaluation.standard_errors import mean_stderr
 from las.offload import input_device
 
 ANSWER_TOKENS = 8
@@ -101,8 +102,8 @@ def compare_visual_questions(
         higher_is_better=True,
         ann=float(right["ANN"].mean()),
         snn=float(right["SNN"].mean()),
-        ann_stderr=_stderr(right["ANN"]),
-        snn_stderr=_stderr(right["SNN"]),
+        ann_stderr=mean_stderr(right["ANN"]),
+        snn_stderr=mean_stderr(right["SNN"]),
         items=len(questions),
         items_available=questions_available,
         agreement=float(np.mean(np.array(answers["ANN"].texts) == answers["SNN"].texts)),
@@ -167,7 +168,3 @@ def _baselines(questions: Sequence[Question], known: Sequence[Question]) -> dict
             np.mean([q.answer == guess for q, guess in zip(questions, guesses, strict=True)])
         ),
     }
-
-
-def _stderr(right: np.ndarray) -> float | None:
-    return float(right.std(ddof=1) / np.sqrt(len(right))) if len(right) > 1 else None

@@ -109,7 +109,6 @@ def losslessness_of_answers(results: Results) -> Table:
             if score.metric in _OF_OTHER_TABLES or "after_steps" in score.extra:
                 continue
             ann, snn = ann_number(score), snn_number(score)
-            majority = score.extra.get("majority_share")
             rows.append(
                 Row(
                     (
@@ -123,7 +122,8 @@ def losslessness_of_answers(results: Results) -> Table:
                         Number(snn.value - ann.value, spec="+.2f"),
                         _percent(score.agreement),
                         None if score.kl is None else Number(score.kl, spec=".2e"),
-                        _percent(majority),
+                        _percent(score.extra.get("majority")),
+                        _percent(score.extra.get("blind")),
                         score.items,
                         *_spiking(cell),
                     )
@@ -144,6 +144,7 @@ def losslessness_of_answers(results: Results) -> Table:
             "Same answer, %",
             "KL(ANN || SNN), nats",
             "Most frequent answer, %",
+            "Without looking, %",
             "Items",
             *_SPIKING_COLUMNS,
         ),
@@ -151,7 +152,8 @@ def losslessness_of_answers(results: Results) -> Table:
         notes=(
             "Accuracies and F1 in %, ± standard error; change in points. Same answer: share of the "
             "items that both models answer alike, whether rightly or not. Most frequent answer: "
-            "what a model would score that always gives it. " + _SPIKING_NOTE,
+            "what always giving it would score. Without looking: what the most frequent answer to "
+            "the same question would. " + _SPIKING_NOTE,
         ),
         text_columns=3,
     )
