@@ -32,7 +32,7 @@ def sees(request: pytest.FixtureRequest, shapes: Path) -> tuple[Any, Any, Any]:
     ]
     ann, processor = untrained(ARCHITECTURES[request.param], IMAGE_SIZE, texts, seed=0)
     snn, _ = untrained(ARCHITECTURES[request.param], IMAGE_SIZE, texts, seed=0)
-    las.convert(snn, list(calibration_questions(shapes, processor, count=16, batch_size=8)))
+    las.convert(snn, list(calibration_questions(shapes, processor, count=20, batch_size=8)))
     return ann.eval(), snn, processor
 
 

@@ -54,7 +54,7 @@ def test_a_trained_model_answers_questions_about_unseen_pictures_and_spikes(
     ann, snn = (AutoModelForImageTextToText.from_pretrained(target).eval() for _ in range(2))
     assert {parameter.dtype for parameter in ann.parameters()} == {torch.float32}
     processor = load_processor(target)
-    las.convert(snn, list(calibration_questions(shapes, processor, count=24, batch_size=8)))
+    las.convert(snn, list(calibration_questions(shapes, processor, count=20, batch_size=8)))
     questions = read_questions(shapes, "test")
     score = compare_visual_questions(
         ann,

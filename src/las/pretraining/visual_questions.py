@@ -67,7 +67,7 @@ def train_visual_questions(
     images = {path: read_image(path) for path in {question.image for question in questions}}
 
     named = _Names(questions, images, processor, names)
-    namer: Any = _Namer(model, len(names))
+    namer: Any = _Namer(model, len(names), naming.seed)
     train(namer, named, named.collate, naming, checkpoints / "naming")
     answers = _Answers(questions, images, model, processor, turns)
     train(model, answers, answers.collate, recipe, checkpoints / "answers")
@@ -77,15 +77,15 @@ def train_visual_questions(
 class _Namer(nn.Module):
     """A model's vision tower, its output averaged over the picture, and a layer that names it."""
 
-    def __init__(self, model: PreTrainedModel, names: int) -> None:
+    def __init__(self, model: PreTrainedModel, names: int, seed: int) -> None:
         super().__init__()
         self.config = model.config
         self.model: Any = model
         vision = model.config.vision_config
         width = vision.embed_dim if hasattr(vision, "embed_dim") else vision.hidden_size
-        self.head = nn.Linear(width, names)
-        nn.init.zeros_(self.head.weight)
-        nn.init.zeros_(self.head.bias)
+        generator = torch.Generator().manual_seed(seed)
+        self.head = nn.Linear(width, names, bias=False)
+        nn.init.normal_(self.head.weight, std=width**-0.5, generator=generator)
 
     def forward(self, labels: Tensor, **images: Tensor) -> ModelOutput:
         """Loss of the names of some pictures; `labels` holds their numbers, (B,)."""
