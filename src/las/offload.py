@@ -13,7 +13,6 @@ from itertools import groupby
 from typing import Any
 
 import torch
-from accelerate.hooks import ModelHook, add_hook_to_module
 from torch import Tensor, nn
 
 from las.errors import UnsupportedModelError
@@ -34,6 +33,8 @@ def hand_hooks_over(model: nn.Module, hooked: dict[str, nn.Module]) -> None:
     Raises:
         UnsupportedModelError: nothing stands in a module's place, or it has other weights.
     """
+    from accelerate.hooks import ModelHook, add_hook_to_module
+
     for path, before in hooked.items():
         hook: Any = before._hf_hook
         try:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
-from transformers import PreTrainedModel
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 
 def vision_towers(model: nn.Module) -> dict[str, PreTrainedModel]:
     """The vision towers of a model by module path; a model that is one itself has the path ""."""
+    from transformers import PreTrainedModel  # it takes a second, which light stages do without
+
     towers: dict[str, PreTrainedModel] = {}
     for path, module in model.named_modules():
         if not isinstance(module, PreTrainedModel):

@@ -22,6 +22,7 @@ TITLES = {
     "bert-sst2": "BERT, SST-2",
     "bert-mrpc": "BERT, MRPC",
     "big-lm": "Big-LM",
+    "seeing": "Seeing",
 }
 
 
@@ -111,15 +112,21 @@ def write_cell(
     levels: int,
     scores: list[Score],
     row: str | None = None,
+    vision: str = "spiking",
 ) -> dict[str, str]:
-    neuron = f"t{time_steps}h{levels}"
+    neuron = f"t{time_steps}h{levels}" + ("" if vision == "spiking" else "-analog-vision")
     directory = results / model / neuron / evaluation
     directory.mkdir(parents=True)
     tally = make_tally(levels)
     content: dict[str, Any] = {
         "evaluation.json": {
             "model": {"name": model, "title": TITLES[model], "row": row or TITLES[model]},
-            "neuron": {"time_steps": time_steps, "levels": levels, "rounding": "nearest"},
+            "neuron": {
+                "time_steps": time_steps,
+                "levels": levels,
+                "rounding": "nearest",
+                "vision": vision,
+            },
             "evaluation": evaluation,
             "scores": [score.to_dict() for score in scores],
             "seconds": {"ann": 1.0, "snn": 2.5},
@@ -171,3 +178,15 @@ def tuned(tmp_path: Path) -> tuple[Path, list[dict[str, str]]]:
     """A results tree of one fine-tuned encoder."""
     results = tmp_path / "tuned"
     return results, [write_cell(results, "bert-mrpc", "glue", 16, 5, glue_scores())]
+
+
+@pytest.fixture
+def seeing(tmp_path: Path) -> tuple[Path, list[dict[str, str]]]:
+    """A results tree of one vision-language model, its tower spiking and left analog."""
+    extra = {"majority": 0.4, "blind": 0.7}
+    score = Score("easy_vqa", "acc", True, 0.98, 0.97, 0.01, 0.01, 100, 900, 0.99, 1e-6, extra)
+    results = tmp_path / "seeing"
+    return results, [
+        write_cell(results, "seeing", "vqa", 16, 5, [score], vision=vision)
+        for vision in ("spiking", "analog")
+    ]

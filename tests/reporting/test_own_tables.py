@@ -57,6 +57,16 @@ def test_every_answer_has_its_loss(tuned: Grid) -> None:
     assert column(table, "Most frequent answer, %") == ["60.00", "60.00", "–"]
 
 
+def test_an_analog_tower_is_a_row_of_its_own(seeing: Grid) -> None:
+    results = load_results(*seeing)
+    table = own_tables.losslessness_of_answers(results)
+    assert column(table, "Model") == ["Seeing", "Seeing, analog vision"]
+    assert column(table, "Without looking, %") == ["70.00", "70.00"]
+    (summary,) = summarise(results)
+    assert column(summary.lost, "Measure") == ["easy-VQA, accuracy"]
+    assert results.sweep("time_steps") == results.sweep("levels") == []
+
+
 def test_only_answers_are_among_the_answers(results: Results) -> None:
     table = own_tables.losslessness_of_answers(results)
     assert column(table, "Task") == ["PIQA", "ARC-Easy", "RTE"]

@@ -133,6 +133,17 @@ def test_table_6_sweeps_fine_tuned_checkpoints_too(grid: Grid) -> None:
     assert all(text(row["SST-2"]) != "–" for row in rows)
 
 
+def test_table_4_has_rows_for_a_spiking_tower_and_an_analog_one(seeing: Grid) -> None:
+    rows = computed(paper_tables.table_4(load_results(*seeing)))
+    assert [row["Model"] for row in rows] == [
+        "Seeing",
+        "LAS (Seeing)",
+        "Seeing, analog vision",
+        "LAS (Seeing, analog vision)",
+    ]
+    assert text(rows[1]["easy-VQA, accuracy"]) == "97.00 ± 1.00"
+
+
 def test_fine_tuned_accuracy_is_never_put_into_zero_shot_columns(grid: Grid) -> None:
     results = with_glue(grid)
     before = paper_tables.table_1(load_results(*grid))

@@ -7,10 +7,12 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from accelerate import infer_auto_device_map
 from torch import nn
-from transformers import PreTrainedModel
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 GB = 1e9
 
@@ -74,6 +76,8 @@ def place(model: PreTrainedModel, devices: Devices, reserved: float) -> Placemen
     Raises:
         ValueError: a device that computes is too small for what it needs beside weights.
     """
+    from accelerate import infer_auto_device_map
+
     computing = min(devices.gpus, default=devices.cpu)
     if reserved >= computing:
         raise ValueError(

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 import transformers
-from transformers import AutoConfig, AutoModel, PreTrainedModel
 
 from las.errors import UnsupportedModelError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 
 def read_config(source: str | Path) -> Any:
@@ -24,7 +26,7 @@ def read_config(source: str | Path) -> Any:
     """
     if str(source).startswith((".", "/", "~")) and not Path(source).exists():
         raise FileNotFoundError(f"no such model directory or config.json: {source}")
-    return AutoConfig.from_pretrained(source, trust_remote_code=False)
+    return transformers.AutoConfig.from_pretrained(source, trust_remote_code=False)
 
 
 def skeleton(config: Any, dtype: torch.dtype) -> PreTrainedModel:
@@ -40,7 +42,9 @@ def skeleton(config: Any, dtype: torch.dtype) -> PreTrainedModel:
             if model_class is not None:
                 model: PreTrainedModel = model_class._from_config(config, dtype=dtype)
             else:
-                model = AutoModel.from_config(config, dtype=dtype, trust_remote_code=False)
+                model = transformers.AutoModel.from_config(
+                    config, dtype=dtype, trust_remote_code=False
+                )
     except ValueError as error:
         raise UnsupportedModelError(
             f"transformers knows no model for a config of type {config.model_type!r}"

@@ -7,12 +7,11 @@ import weakref
 from collections import Counter
 from dataclasses import dataclass
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
-from transformers import PreTrainedModel
 
 from las.components.attention import SpikingAttention
 from las.components.modes import observing
@@ -23,6 +22,9 @@ from las.errors import UnsupportedModelError
 from las.planning.peak import PeakMemory
 from las.planning.skeleton import skeleton
 from las.towers import image_tokens
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from las.config import Vision
 from las.energy import EnergyReport
 from las.evaluation.score import Score
 from las.neurons.mt import Rounding
@@ -54,6 +55,7 @@ class CellResult(OriginalResult):
         time_steps: T.
         levels: H.
         rounding: how the MT neurons round.
+        vision: whether vision towers spike too; where they do not, title and row say so.
         energy: the estimate of Eq. 25, None before the energy stage has run.
         spikes: what was counted, None where nothing was.
     """
@@ -61,6 +63,7 @@ class CellResult(OriginalResult):
     time_steps: int
     levels: int
     rounding: Rounding
+    vision: Vision = "spiking"
     energy: EnergyReport | None = None
     spikes: SpikeTally | None = None
 
@@ -106,11 +109,11 @@ class Results:
         Args:
             shown: says of a score whether it is wanted.
         """
-        best: dict[tuple[str, str], CellResult] = {}
+        best: dict[tuple[str, str, Vision], CellResult] = {}
         for cell in self.cells:
             if not any(map(shown, cell.scores)):
                 continue
-            key = (cell.model, cell.evaluation)
+            key = (cell.model, cell.evaluation, cell.vision)
             if key not in best or _distance(cell) < _distance(best[key]):
                 best[key] = cell
         return list(best.values())
@@ -133,9 +136,9 @@ class Results:
             sweeps of at least two cells, in rising order of the setting.
         """
         held = "levels" if over == "time_steps" else "time_steps"
-        groups: dict[tuple[str, str], dict[int, list[CellResult]]] = {}
+        groups: dict[tuple[str, str, Vision], dict[int, list[CellResult]]] = {}
         for cell in self.cells:
-            by_held = groups.setdefault((cell.model, cell.evaluation), {})
+            by_held = groups.setdefault((cell.model, cell.evaluation, cell.vision), {})
             by_held.setdefault(getattr(cell, held), []).append(cell)
         longest = [
             max(by_held.items(), key=lambda item: (len(item[1]), item[0]))[1]
@@ -181,21 +184,25 @@ def _load_cell(directory: Path, cell: Mapping[str, str]) -> OriginalResult:
         energy = directory / "energy.json"
         spikes = directory / "spikes.json"
         title = evaluation["model"].get("title", cell["model"])
+        neuron = evaluation["neuron"]
+        vision = "spiking" if neuron is None else neuron.get("vision", "spiking")
+        note = ", analog vision" if vision == "analog" else ""
         original = OriginalResult(
             model=cell["model"],
             neuron=cell["neuron"],
             evaluation=cell["evaluation"],
-            title=title,
-            row=evaluation["model"].get("row", title),
+            title=title + note,
+            row=evaluation["model"].get("row", title) + note,
             scores=tuple(Score.from_dict(score) for score in evaluation["scores"]),
         )
-        if evaluation["neuron"] is None:
+        if neuron is None:
             return original
         return CellResult(
             **vars(original),
-            time_steps=evaluation["neuron"]["time_steps"],
-            levels=evaluation["neuron"]["levels"],
-            rounding=evaluation["neuron"]["rounding"],
+            time_steps=neuron["time_steps"],
+            levels=neuron["levels"],
+            rounding=neuron["rounding"],
+            vision=vision,
             energy=EnergyReport.from_dict(_read(energy)) if energy.exists() else None,
             spikes=SpikeTally.from_dict(_read(spikes)) if spikes.exists() else None,
         )

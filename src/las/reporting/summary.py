@@ -34,7 +34,8 @@ def summarise(results: Results) -> list[ModelSummary]:
         cells = [
             cell
             for cell in results.of(first.model)
-            if (cell.time_steps, cell.levels) == (first.time_steps, first.levels)
+            if (cell.time_steps, cell.levels, cell.vision)
+            == (first.time_steps, first.levels, first.vision)
         ]
         summaries.append(
             ModelSummary(first.title, _converted(first), _lost(first, cells), _cost(cells))
