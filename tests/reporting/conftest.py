@@ -184,7 +184,7 @@ def tuned(tmp_path: Path) -> tuple[Path, list[dict[str, str]]]:
 def seeing(tmp_path: Path) -> tuple[Path, list[dict[str, str]]]:
     """A results tree of one vision-language model, its tower spiking and left analog."""
     extra = {"majority": 0.4, "blind": 0.7}
-    score = Score("easy_vqa", "acc", True, 0.98, 0.97, 0.01, 0.01, 100, 900, 0.99, 1e-6, extra)
+    score = Score("easy-vqa", "acc", True, 0.98, 0.97, 0.01, 0.01, 100, 900, 0.99, 1e-6, extra)
     results = tmp_path / "seeing"
     return results, [
         write_cell(results, "seeing", "vqa", 16, 5, [score], vision=vision)

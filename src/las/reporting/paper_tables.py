@@ -50,7 +50,7 @@ TABLE_4_COLUMNS: Columns = {
 _IN_TABLE_1 = {key for keys in TABLE_1_COLUMNS.values() for key in keys}
 _IN_TABLE_3 = {key for keys in TABLE_3_COLUMNS.values() for key in keys}
 _IN_TABLE_4 = {key for keys in TABLE_4_COLUMNS.values() for key in keys}
-_EASY_VQA = ("easy_vqa", "EasyVQA_MCQ", "EasyVQA_YORN")
+_EASY_VQA = ("easy-vqa", "EasyVQA_MCQ", "EasyVQA_YORN")
 _SHARES = ("acc", "f1", "aAcc", "fAcc", "qAcc")
 """Metrics from 0 to 1, shown in per cent."""
 _TASKS = {
@@ -66,7 +66,7 @@ _TASKS = {
     "copa": "COPA",
     "rte": "RTE",
     "wsc273": "WSC",
-    "easy_vqa": "easy-VQA",
+    "easy-vqa": "easy-VQA",
     "EasyVQA_MCQ": "easy-VQA, multiple choice",
     "EasyVQA_YORN": "easy-VQA, yes or no",
     "glue_qqp": "QQP",
