@@ -39,6 +39,29 @@ def test_the_text_suite_scores_prose_and_xml(
     assert prose.items < prose.items_available < xml.items_available
 
 
+def test_the_corpus_suite_scores_one_text(
+    tokenizer: PreTrainedTokenizerFast, data_root: Path
+) -> None:
+    (data_root / "text").write_text("The end of a text is read, and its words count. " * 40)
+    ann, snn = tiny_llama(tokenizer), tiny_llama(tokenizer, seed=1)
+    config = {
+        "suite": "corpus",
+        "task": "enwik8",
+        "metric": "bits_per_byte",
+        "place": "text",
+        "last_bytes": 400,
+        "windows": None,
+        "window_tokens": 32,
+    }
+    (score,) = evaluate(ann, snn, tokenizer, config, data_root)
+    assert (score.task, score.metric) == ("enwik8", "bits_per_byte")
+    assert score.items == score.items_available
+    (whole,) = evaluate(ann, snn, tokenizer, config | {"last_bytes": None}, data_root)
+    assert whole.items > score.items
+    (some,) = evaluate(ann, snn, tokenizer, config | {"windows": 2}, data_root)
+    assert (some.items, some.items_available) == (2 * 31, score.items)
+
+
 def test_the_anytime_suite_scores_prose_after_each_step(
     tokenizer: PreTrainedTokenizerFast, data_root: Path
 ) -> None:

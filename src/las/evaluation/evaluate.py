@@ -8,6 +8,7 @@ from typing import Any
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, ProcessorMixin
 
+from las.data.corpus import read_corpus
 from las.data.easy_vqa import read_questions
 from las.data.glue import read_glue
 from las.data.lee import read_lee
@@ -48,6 +49,8 @@ def evaluate(
     - "text": `dump` (a Wikipedia dump, of which the held-out pages are read); `windows` (how
       many, spread evenly over them); `window_tokens`. Gives perplexity on the prose and bits per
       byte on the raw XML.
+    - "corpus": `task` (the name to report); `metric`, "perplexity" or "bits_per_byte"; `place` and
+      `last_bytes`, see `read_corpus`; `windows` (None for all), `window_tokens`.
     - "anytime": `dump`, `windows`, `window_tokens` as for "text". Gives the perplexity on the prose
       after each of the T time steps.
     - "similarity": any of `wordsim353`, `simlex999`, `stsb` (files) and `lee` (the directory of
@@ -68,6 +71,7 @@ def evaluate(
     suites = {
         "zero_shot": _zero_shot,
         "text": _text,
+        "corpus": _corpus,
         "anytime": _anytime,
         "similarity": _similarity,
         "glue": _glue,
@@ -125,6 +129,26 @@ def _text(
     ]
 
 
+def _corpus(
+    ann: PreTrainedModel,
+    snn: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    config: Mapping[str, Any],
+    data_root: Path,
+) -> list[Score]:
+    text = read_corpus(data_root / _field(config, "place"), _field(config, "last_bytes"))
+    windows, available = _windows(iter([text]), tokenizer, config)
+    score = compare_language_models(
+        ann,
+        snn,
+        windows,
+        task=_field(config, "task"),
+        metric=_field(config, "metric"),
+        tokens_available=available,
+    )
+    return [score]
+
+
 def _anytime(
     ann: PreTrainedModel,
     snn: PreTrainedModel,
@@ -147,7 +171,8 @@ def _windows(
     """Windows spread evenly over some texts, and how many tokens there are to predict in all."""
     count, length = _field(config, "windows"), _field(config, "window_tokens")
     windows = list(token_windows(texts, tokenizer, length))
-    return evenly_spaced(windows, count), sum(window.predicted_tokens for window in windows)
+    chosen = windows if count is None else evenly_spaced(windows, count)
+    return chosen, sum(window.predicted_tokens for window in windows)
 
 
 def _similarity(

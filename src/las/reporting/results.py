@@ -185,7 +185,7 @@ def _load_cell(directory: Path, cell: Mapping[str, str]) -> OriginalResult:
         spikes = directory / "spikes.json"
         title = evaluation["model"].get("title", cell["model"])
         neuron = evaluation["neuron"]
-        vision = "spiking" if neuron is None else neuron.get("vision", "spiking")
+        vision: Vision = "spiking" if neuron is None else neuron.get("vision", "spiking")
         note = ", analog vision" if vision == "analog" else ""
         original = OriginalResult(
             model=cell["model"],
