@@ -43,7 +43,7 @@ def evaluate_apart(cfg: DictConfig) -> None:
 
     Raises:
         MissingExtraError: No interpreter has VLMEvalKit.
-        SystemExit: The other process failed, and has said why.
+        LasError: The other process failed, and has said why.
     """
     python = interpreter()
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
@@ -55,7 +55,9 @@ def evaluate_apart(cfg: DictConfig) -> None:
         check=False,
     )
     if done.returncode:
-        raise SystemExit(done.returncode)
+        from las.errors import LasError
+
+        raise LasError(f"the evaluation failed in {python}: see its message above")
 
 
 def main() -> None:

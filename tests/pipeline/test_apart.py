@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from las.errors import MissingExtraError
+from las.errors import LasError, MissingExtraError
 from pipeline import apart, evaluate
 from pipeline.paths import Cell, MissingStageError
 
@@ -60,9 +60,8 @@ def test_the_second_environment_gets_the_whole_configuration(cfg, python):
     from omegaconf import OmegaConf
 
     cfg.neuron.time_steps = 9  # as on a command line
-    with pytest.raises(SystemExit) as caught:
+    with pytest.raises(LasError, match="see its message above"):
         evaluate.run(cfg)
-    assert caught.value.code == 7
     told = json.loads(python.with_name("told.json").read_text())
     assert told["arguments"] == ["-m", "pipeline.apart"]
     assert OmegaConf.create(told["cfg"]) == cfg

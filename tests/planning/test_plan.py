@@ -64,7 +64,7 @@ def test_opt_66b_on_eight_gpus(opt_66b: Path) -> None:
     assert made.seconds_ann is not None
     computing = 2 * sum(made.macs.values()) * 1000 / 1e14
     assert made.seconds_ann == pytest.approx(computing + made.seconds_moving)
-    assert made.seconds_snn is None or torch.cuda.is_available()
+    assert made.seconds_snn is None  # nobody has measured that machine
     assert made.disk_short > made.download - 100 * GB
     assert "OPTForCausalLM: 65.72 G parameters" in str(made)
 

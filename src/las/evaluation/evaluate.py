@@ -57,7 +57,7 @@ def evaluate(
       its two files); `batch_size`; `max_length`.
     - "glue": `tasks` (list, for which the models were fine-tuned); `directory` (with a folder for
       each task); `part`, "all" of the validation split or its "train" or "held-out" part; `limit`
-      (items per task, None for all); `batch_size`; `max_length`.
+      (items per task, spread evenly over it, None for all); `batch_size`; `max_length`.
     - "vqa": `directory` (of easy-VQA, of which the split "test" is read); `limit` (questions,
       spread evenly over them, None for all); `batch_size`.
     - "vlmeval": `sets` (names of image sets); `directory` (of their TSV files, which are downloaded
@@ -226,7 +226,7 @@ def _glue(
             ann,
             snn,
             tokenizer,
-            items[:limit],
+            items if limit is None else evenly_spaced(items, min(limit, len(items))),
             task=task,
             batch_size=_field(config, "batch_size"),
             max_length=_field(config, "max_length"),
@@ -248,7 +248,7 @@ def _vqa(
         ann,
         snn,
         processor,
-        questions if limit is None else evenly_spaced(questions, limit),
+        questions if limit is None else evenly_spaced(questions, min(limit, len(questions))),
         read_questions(directory, "train"),
         task=directory.name,
         batch_size=_field(config, "batch_size"),

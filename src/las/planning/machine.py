@@ -45,7 +45,7 @@ class Speed:
 def speed(
     config: SpikeConfig,
     dtype: torch.dtype,
-    here: bool,
+    device: torch.device | None,
     flops: float | None = None,
     neurons: float | None = None,
 ) -> Speed:
@@ -54,15 +54,14 @@ def speed(
     Arguments:
         config: T and H.
         dtype: of the weights.
-        here: whether it is this one, so that what is not given is measured, on its GPU if any.
+        device: of this machine, on which what is not given is measured; None for another machine.
         flops: per second.
         neurons: values coded per second.
     """
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     given = [name for name, value in (("flops", flops), ("neurons", neurons)) if value]
     parts = [f"{' and '.join(given)} as given"] if given else []
     oat = hg = 1 / neurons if neurons else None
-    if here and len(given) < 2:
+    if device is not None and len(given) < 2:
         name = torch.cuda.get_device_name() if device.type == "cuda" else "this processor"
         threads = "" if device.type == "cuda" else f", {torch.get_num_threads()} threads"
         parts.append(f"measured on {name}{threads}")

@@ -132,6 +132,8 @@ def plan(
     Nothing is downloaded but the config; the model is run on the meta device, which computes
     shapes only. Times are those of this machine, unless GPUs are planned for that it has not.
 
+    A vision-language model is planned as it reads text, with the weights of its tower.
+
     Arguments:
         source: a name on the hub, a model's directory, or a config.json.
         batch: sequences in a forward pass.
@@ -166,8 +168,7 @@ def plan(
     spread = cache - cache // max(1, len(devices.gpus))  # each GPU keeps that of its own layers
     reserved = max(passed.peak_ann, passed.peak_observed) - spread
     placement = place(model, devices, reserved)
-    here = not devices.gpus or torch.cuda.is_available()
-    speed = machine.speed(config, DTYPES[dtype], here, flops, neurons)
+    speed = machine.speed(config, DTYPES[dtype], _here(devices), flops, neurons)
     moving = placement.moved / machine.LINK + placement.read / machine.DISK
     coded = Counter[bool]()
     for one in passed.populations.values():
@@ -212,6 +213,16 @@ def plan(
         placement=placement,
         disk_short=0.0 if devices.disk is None else max(0.0, needed - devices.disk),
     )
+
+
+def _here(devices: Devices) -> torch.device | None:
+    """The device of this machine that is planned for; None where it has no GPU of that size."""
+    if not devices.gpus:
+        return torch.device("cpu")
+    if not torch.cuda.is_available() or torch.cuda.device_count() < len(devices.gpus):
+        return None
+    size = torch.cuda.get_device_properties(0).total_memory
+    return torch.device("cuda") if abs(size / devices.gpus[0] - 1) < 0.15 else None
 
 
 def _firing(passed: Walk, rates: Rates) -> Firing:
