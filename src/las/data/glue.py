@@ -81,8 +81,7 @@ def read_glue(task: str, directory: Path, part: Part = "all") -> list[LabelledTe
     """
     if task not in GLUE:
         raise ValueError(f"no such GLUE task: {task}; there are {', '.join(GLUE)}")
-    if part not in ("all", "train", "held-out"):
-        raise ValueError(f"part is 'all', 'train' or 'held-out', not {part!r}")
+    _check(part)
     folder = directory / task
     rows = read_shards(find_shards(folder, GLUE[task].splits, task))
     columns = _columns(task, rows.column_names, folder)
@@ -91,9 +90,22 @@ def read_glue(task: str, directory: Path, part: Part = "all") -> list[LabelledTe
         LabelledText(tuple(item), _label(task, label, folder))
         for *item, label in zip(*texts, labels, strict=True)
     ]
-    if part != "all":
-        items = [item for item in items if side_of(item.texts[0]) == part]
-    return items
+    return part_of(items, part)
+
+
+def part_of(items: Sequence[LabelledText], part: Part) -> list[LabelledText]:
+    """The items of one side of a split, or all of them; see `read_glue`.
+
+    Raises:
+        ValueError: no such part.
+    """
+    _check(part)
+    return [item for item in items if part in ("all", side_of(item.texts[0]))]
+
+
+def _check(part: str) -> None:
+    if part not in ("all", "train", "held-out"):
+        raise ValueError(f"part is 'all', 'train' or 'held-out', not {part!r}")
 
 
 def side_of(text: str) -> Part:

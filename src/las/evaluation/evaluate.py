@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from transformers import PreTrainedModel, PreTrainedTokenizerBase, ProcessorMixin
+from transformers import PreTrainedModel, ProcessorMixin
+from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from las.data.corpus import read_corpus
 from las.data.easy_vqa import read_questions
-from las.data.glue import read_glue
+from las.data.glue import part_of, read_glue
 from las.data.lee import read_lee
 from las.data.sts import read_stsb
 from las.data.wikipedia import articles, raw_pages
-from las.data.windows import Window, evenly_spaced, token_windows
+from las.data.windows import evenly_spaced, token_windows
 from las.data.word_pairs import read_word_pairs
 from las.evaluation.anytime import compare_after_each_step
 from las.evaluation.glue import compare_classifiers
 from las.evaluation.score import Score
 from las.evaluation.similarity import compare_encoders
-from las.evaluation.text import Metric, compare_language_models
+from las.evaluation.text import compare_language_models
 from las.evaluation.visual_questions import compare_visual_questions
 from las.evaluation.vlmeval.compare import compare_vision_language
 from las.evaluation.vlmeval.easy_vqa import export_easy_vqa
 from las.evaluation.zero_shot import compare_zero_shot
+
+Item = TypeVar("Item")
 
 _ALONE = ("zero_shot", "glue")
 """The suites that also score the original alone."""
@@ -33,7 +37,7 @@ _ALONE = ("zero_shot", "glue")
 def evaluate(
     ann: PreTrainedModel,
     snn: PreTrainedModel | None,
-    reader: PreTrainedTokenizerBase | ProcessorMixin,
+    reader: Tokenizer | ProcessorMixin,
     suite_config: Mapping[str, Any],
     data_root: Path,
 ) -> list[Score]:
@@ -78,109 +82,111 @@ def evaluate(
         "vqa": _vqa,
         "vlmeval": _vlmeval,
     }
-    suite = _choice(suite_config, "suite", suites)
+    config = _Config(suite_config, data_root)
+    suite = config.choice("suite", suites)
     if snn is None and suite not in _ALONE:
         raise ValueError(
             f"the suite {suite} compares two models; the original alone is scored by"
             f" {' and '.join(_ALONE)}"
         )
     score: Any = suites[suite]
-    scores: list[Score] = score(ann, snn, reader, suite_config, data_root)
+    scores: list[Score] = score(ann, snn, reader, config)
     return scores
 
 
+@dataclass(frozen=True)
+class _Config:
+    """The fields of a suite; what is missing or wrong is a ValueError that names it."""
+
+    fields: Mapping[str, Any]
+    data_root: Path
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self.fields:
+            raise ValueError(f"the evaluation's config lacks the field {name!r}")
+        return self.fields[name]
+
+    def path(self, name: str) -> Path:
+        """A field that is a path below the data sets."""
+        return self.data_root / self[name]
+
+    def choice(self, name: str, choices: Collection[str]) -> str:
+        """A field that is one of some names."""
+        value: str = self[name]
+        if value not in choices:
+            raise ValueError(f"{name} is one of {', '.join(choices)}, not {value!r}")
+        return value
+
+    def limited(self, items: Sequence[Item]) -> Sequence[Item]:
+        """As many items as `limit` says, spread evenly over them; all of them for None."""
+        limit = self["limit"]
+        if limit is None:
+            return items
+        if limit < 1:
+            raise ValueError(f"limit must be at least 1, not {limit}")
+        return evenly_spaced(items, min(limit, len(items)))
+
+
 def _zero_shot(
-    ann: PreTrainedModel,
-    snn: PreTrainedModel | None,
-    tokenizer: PreTrainedTokenizerBase,
-    config: Mapping[str, Any],
-    data_root: Path,
+    ann: PreTrainedModel, snn: PreTrainedModel | None, tokenizer: Tokenizer, config: _Config
 ) -> list[Score]:
-    local = _choice(config, "source", {"local": None, "hub": None}) == "local"
+    local = config.choice("source", ("local", "hub")) == "local"
     return compare_zero_shot(
         ann,
         snn,
         tokenizer,
-        _field(config, "tasks"),
-        directory=data_root / _field(config, "directory") if local else None,
-        limit=_field(config, "limit"),
-        batch_size=_field(config, "batch_size"),
+        config["tasks"],
+        directory=config.path("directory") if local else None,
+        limit=config["limit"],
+        batch_size=config["batch_size"],
     )
 
 
 def _text(
-    ann: PreTrainedModel,
-    snn: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    config: Mapping[str, Any],
-    data_root: Path,
+    ann: PreTrainedModel, snn: PreTrainedModel, tokenizer: Tokenizer, config: _Config
 ) -> list[Score]:
-    dump = data_root / _field(config, "dump")
-
-    def score(texts: Iterator[str], task: str, metric: Metric) -> Score:
-        windows, available = _windows(texts, tokenizer, config)
-        return compare_language_models(
-            ann, snn, windows, task=task, metric=metric, tokens_available=available
-        )
-
+    dump = config.path("dump")
+    prose = _windows(_prose(dump), tokenizer, config)
+    xml = _windows(raw_pages(dump, "held-out"), tokenizer, config)
     return [
-        score(_prose(dump), "wikipedia", "perplexity"),
-        score(raw_pages(dump, "held-out"), "wikipedia_xml", "bits_per_byte"),
+        compare_language_models(ann, snn, task="wikipedia", metric="perplexity", **prose),
+        compare_language_models(ann, snn, task="wikipedia_xml", metric="bits_per_byte", **xml),
     ]
 
 
 def _corpus(
-    ann: PreTrainedModel,
-    snn: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    config: Mapping[str, Any],
-    data_root: Path,
+    ann: PreTrainedModel, snn: PreTrainedModel, tokenizer: Tokenizer, config: _Config
 ) -> list[Score]:
-    text = read_corpus(data_root / _field(config, "place"), _field(config, "last_bytes"))
-    windows, available = _windows(iter([text]), tokenizer, config)
-    score = compare_language_models(
-        ann,
-        snn,
-        windows,
-        task=_field(config, "task"),
-        metric=_field(config, "metric"),
-        tokens_available=available,
-    )
-    return [score]
+    text = read_corpus(config.path("place"), config["last_bytes"])
+    windows = _windows([text], tokenizer, config)
+    return [
+        compare_language_models(ann, snn, task=config["task"], metric=config["metric"], **windows)
+    ]
 
 
 def _anytime(
-    ann: PreTrainedModel,
-    snn: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    config: Mapping[str, Any],
-    data_root: Path,
+    ann: PreTrainedModel, snn: PreTrainedModel, tokenizer: Tokenizer, config: _Config
 ) -> list[Score]:
-    prose = _prose(data_root / _field(config, "dump"))
-    windows, available = _windows(prose, tokenizer, config)
-    return compare_after_each_step(ann, snn, windows, task="wikipedia", tokens_available=available)
+    windows = _windows(_prose(config.path("dump")), tokenizer, config)
+    return compare_after_each_step(ann, snn, task="wikipedia", **windows)
 
 
 def _prose(dump: Path) -> Iterator[str]:
     return (article.text for article in articles(dump, "held-out"))
 
 
-def _windows(
-    texts: Iterator[str], tokenizer: PreTrainedTokenizerBase, config: Mapping[str, Any]
-) -> tuple[Sequence[Window], int]:
+def _windows(texts: Iterable[str], tokenizer: Tokenizer, config: _Config) -> dict[str, Any]:
     """Windows spread evenly over some texts, and how many tokens there are to predict in all."""
-    count, length = _field(config, "windows"), _field(config, "window_tokens")
+    count, length = config["windows"], config["window_tokens"]
     windows = list(token_windows(texts, tokenizer, length))
-    chosen = windows if count is None else evenly_spaced(windows, count)
-    return chosen, sum(window.predicted_tokens for window in windows)
+    return {
+        "windows": windows if count is None else evenly_spaced(windows, count),
+        "tokens_available": sum(window.predicted_tokens for window in windows),
+    }
 
 
 def _similarity(
-    ann: PreTrainedModel,
-    snn: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    config: Mapping[str, Any],
-    data_root: Path,
+    ann: PreTrainedModel, snn: PreTrainedModel, tokenizer: Tokenizer, config: _Config
 ) -> list[Score]:
     readers = {
         "wordsim353": read_word_pairs,
@@ -189,7 +195,7 @@ def _similarity(
         "stsb": read_stsb,
     }
     sets = {
-        name: read(data_root / config[name]) for name, read in readers.items() if config.get(name)
+        name: read(config.path(name)) for name, read in readers.items() if config.fields.get(name)
     }
     if not sets:
         raise ValueError(f"the suite similarity names no data set: give {', '.join(readers)}")
@@ -202,91 +208,62 @@ def _similarity(
             tokenizer,
             pairs,
             task=name,
-            batch_size=_field(config, "batch_size"),
-            max_length=_field(config, "max_length"),
+            batch_size=config["batch_size"],
+            max_length=config["max_length"],
         )
     ]
 
 
 def _glue(
-    ann: PreTrainedModel,
-    snn: PreTrainedModel | None,
-    tokenizer: PreTrainedTokenizerBase,
-    config: Mapping[str, Any],
-    data_root: Path,
+    ann: PreTrainedModel, snn: PreTrainedModel | None, tokenizer: Tokenizer, config: _Config
 ) -> list[Score]:
-    limit = _field(config, "limit")
-    if limit is not None and limit < 1:
-        raise ValueError(f"limit must be at least 1, not {limit}")
     scores = []
-    for task in _field(config, "tasks"):
-        directory = data_root / _field(config, "directory")
-        items = read_glue(task, directory, _field(config, "part"))
+    for task in config["tasks"]:
+        split = read_glue(task, config.path("directory"))
         scores += compare_classifiers(
             ann,
             snn,
             tokenizer,
-            items if limit is None else evenly_spaced(items, min(limit, len(items))),
+            config.limited(part_of(split, config["part"])),
             task=task,
-            batch_size=_field(config, "batch_size"),
-            max_length=_field(config, "max_length"),
-            items_available=len(read_glue(task, directory)),
+            batch_size=config["batch_size"],
+            max_length=config["max_length"],
+            items_available=len(split),
         )
     return scores
 
 
 def _vqa(
-    ann: PreTrainedModel,
-    snn: PreTrainedModel,
-    processor: ProcessorMixin,
-    config: Mapping[str, Any],
-    data_root: Path,
+    ann: PreTrainedModel, snn: PreTrainedModel, processor: ProcessorMixin, config: _Config
 ) -> list[Score]:
-    directory, limit = data_root / _field(config, "directory"), _field(config, "limit")
+    directory = config.path("directory")
     questions = read_questions(directory, "test")
     score = compare_visual_questions(
         ann,
         snn,
         processor,
-        questions if limit is None else evenly_spaced(questions, min(limit, len(questions))),
+        config.limited(questions),
         read_questions(directory, "train"),
         task=directory.name,
-        batch_size=_field(config, "batch_size"),
+        batch_size=config["batch_size"],
         questions_available=len(questions),
     )
     return [score]
 
 
 def _vlmeval(
-    ann: PreTrainedModel,
-    snn: PreTrainedModel,
-    processor: ProcessorMixin,
-    config: Mapping[str, Any],
-    data_root: Path,
+    ann: PreTrainedModel, snn: PreTrainedModel, processor: ProcessorMixin, config: _Config
 ) -> list[Score]:
-    folder = data_root / _field(config, "directory")
-    if (easy_vqa := _field(config, "easy_vqa")) is not None:
-        export_easy_vqa(data_root / easy_vqa, folder)
+    folder = config.path("directory")
+    if config["easy_vqa"] is not None:
+        export_easy_vqa(config.path("easy_vqa"), folder)
     return compare_vision_language(
         ann,
         snn,
         processor,
-        _field(config, "sets"),
+        config["sets"],
         folder=folder,
-        prompt=_field(config, "prompt"),
-        limit=_field(config, "limit"),
-        max_new_tokens=_field(config, "max_new_tokens"),
+        prompt=config["prompt"],
+        limit=config["limit"],
+        max_new_tokens=config["max_new_tokens"],
     )
-
-
-def _field(config: Mapping[str, Any], name: str) -> Any:
-    if name not in config:
-        raise ValueError(f"the evaluation's config lacks the field {name!r}")
-    return config[name]
-
-
-def _choice(config: Mapping[str, Any], name: str, choices: Mapping[str, object]) -> str:
-    value: str = _field(config, name)
-    if value not in choices:
-        raise ValueError(f"{name} is one of {', '.join(choices)}, not {value!r}")
-    return value
