@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -128,13 +124,3 @@ def wheels(root: Path) -> Path:
 def models(root: Path) -> Path:
     """Return the folder of float32 models."""
     return root / "data" / "models"
-
-
-@contextmanager
-def written_whole(path: Path) -> Iterator[Path]:
-    """Yield a path beside `path` to write to; it takes the place of `path` if all went well."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".partial-") as scratch:
-        partial = Path(scratch) / path.name
-        yield partial
-        os.replace(partial, path)

@@ -2,9 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
-from pipeline.paths import Cell, written_whole
+from pipeline.paths import Cell
 
 
 def test_a_cell_lies_where_dvc_looks_for_it(composed):
@@ -17,15 +15,3 @@ def test_a_cell_lies_where_dvc_looks_for_it(composed):
     assert cell.scores == Path("results/minilm-l6/t10h5/similarity/evaluation.json")
     assert cell.spikes == Path("results/minilm-l6/t10h5/similarity/spikes.json")
     assert cell.energy == Path("results/minilm-l6/t10h5/similarity/energy.json")
-
-
-def test_a_file_appears_whole_or_not_at_all(tmp_path):
-    target = tmp_path / "deep" / "scores.json"
-    with pytest.raises(KeyboardInterrupt), written_whole(target) as file:
-        file.write_text("half")
-        raise KeyboardInterrupt
-    assert not target.exists()
-    with written_whole(target) as file:
-        file.write_text("whole")
-    assert target.read_text() == "whole"
-    assert list(target.parent.iterdir()) == [target]

@@ -1,4 +1,4 @@
-"""Checksums, links, and directories that appear only when they are complete."""
+"""Checksums, links, and files and directories that appear only when they are complete."""
 
 from __future__ import annotations
 
@@ -45,6 +45,16 @@ def check_sha256(path: Path, expected: str) -> None:
             f"{path.name}: the sha256 is {actual}, expected {expected}. The file was removed. "
             "Fetch again; if the file really changed, correct the checksum in its config."
         )
+
+
+@contextmanager
+def whole_file(target: Path) -> Iterator[Path]:
+    """Yield a path beside `target` to write to; it takes the place of `target` if all went well."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".partial-") as scratch:
+        partial = Path(scratch) / target.name
+        yield partial
+        os.replace(partial, target)
 
 
 @contextmanager

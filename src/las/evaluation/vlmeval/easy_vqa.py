@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import base64
 import csv
-import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from string import ascii_uppercase
 
 import numpy as np
 
+from las.assets.files import whole_file
 from las.data.easy_vqa import Question, read_questions
 
 MULTIPLE_CHOICE_SET, YES_OR_NO_SET = "EasyVQA_MCQ", "EasyVQA_YORN"
@@ -35,7 +34,6 @@ def export_easy_vqa(directory: Path, folder: Path) -> None:
         FileNotFoundError, AssetError: easy-VQA is missing or damaged.
     """
     questions = read_questions(directory, "test")
-    folder.mkdir(parents=True, exist_ok=True)
     images = {image: _base64(image) for image in {question.image for question in questions}}
     closed = [question for question in questions if question.kind == "yes_no"]
     opened = [question for question in questions if question.kind != "yes_no"]
@@ -75,10 +73,7 @@ def _base64(image: Path) -> str:
 
 def _write(file: Path, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Write a table with an index; it appears only if it is whole."""
-    with tempfile.TemporaryDirectory(dir=file.parent, prefix=".partial-") as scratch:
-        partial = Path(scratch, file.name)
-        with partial.open("w", encoding="utf-8", newline="") as content:
-            writer = csv.writer(content, delimiter="\t", lineterminator="\n")
-            writer.writerow(["index", *columns])
-            writer.writerows([index, *row] for index, row in enumerate(rows))
-        os.replace(partial, file)
+    with whole_file(file) as partial, partial.open("w", encoding="utf-8", newline="") as content:
+        writer = csv.writer(content, delimiter="\t", lineterminator="\n")
+        writer.writerow(["index", *columns])
+        writer.writerows([index, *row] for index, row in enumerate(rows))

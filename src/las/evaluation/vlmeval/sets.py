@@ -5,14 +5,13 @@ from __future__ import annotations
 import base64
 import copy
 import hashlib
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from las.assets.files import whole_file
 from las.data.windows import evenly_spaced
 from las.errors import AssetError
 from las.evaluation.vlmeval.metrics import groups_of, require_scorable
@@ -116,8 +115,7 @@ def _download(url: str, md5: str | None, file: Path) -> None:
     """Download to `file`; it appears there only if it is whole."""
     from vlmeval.smp import download_file
 
-    with tempfile.TemporaryDirectory(dir=file.parent, prefix=".partial-") as scratch:
-        partial = Path(scratch, file.name)
+    with whole_file(file) as partial:
         try:
             download_file(url, str(partial))
         except Exception as error:  # whatever urllib and its mirrors raise
@@ -129,4 +127,3 @@ def _download(url: str, md5: str | None, file: Path) -> None:
             actual = hashlib.file_digest(content, "md5").hexdigest()
         if md5 is not None and actual != md5:
             raise AssetError(f"{url} is damaged: its md5 is {actual}, expected {md5}. Fetch again")
-        os.replace(partial, file)
