@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Iterable, Mapping, Sized
 from typing import Any
 
@@ -16,7 +15,8 @@ from las.calibration.fingerprint import fingerprint
 from las.calibration.statistics import SiteStatistics, Statistics
 from las.calibration.survey import survey
 from las.components.modes import observing
-from las.components.site import HGSite, OATSite, version_of
+from las.components.readers import FirstReaders
+from las.components.site import HGSite, OATSite
 from las.errors import CalibrationError
 from las.stacks import stacks
 from las.towers import image_tokens, vision_towers
@@ -107,14 +107,14 @@ class Recorder:
         self.tokens = 0
         self._keep: Tensor | None = None
         self._decoded: Tensor | None = None
-        self._seen: dict[int, tuple[weakref.ref[Tensor], tuple[int, int | None], OATSite]] = {}
+        self._readers = FirstReaders()
 
     def begin(self, batch: Mapping[str, Any]) -> bool:
         """Note which tokens of the coming batch are not padding; False if it holds none."""
         mask = batch.get("attention_mask")
         ids = batch.get("input_ids", batch.get("inputs_embeds"))
         pixels = batch.get("pixel_values")
-        self._seen.clear()
+        self._readers.forget()
         if ids is None and pixels is not None:
             self.tokens, self._keep = image_tokens(self._model, pixels), None
             return self.tokens > 0
@@ -150,11 +150,9 @@ class Recorder:
 
         What an error costs is then the sum of what it costs each reader.
         """
-        known = self._seen.get(id(x))
-        if known is None or known[0]() is not x or known[1] != version_of(x):
-            self._seen[id(x)] = (weakref.ref(x), version_of(x), site)
+        owner = self._readers.before(site, x)
+        if owner is None:
             return False
-        owner = known[2]
         if self.grouping:
             self.statistics.shared[site.name] = owner.name
             assert owner.channel_weights is not None and site.channel_weights is not None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import weakref
 from collections import Counter
 from dataclasses import dataclass
 from math import prod
@@ -16,7 +15,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from las.components.attention import SpikingAttention
 from las.components.modes import observing
 from las.components.norm import SpikingNorm
-from las.components.site import HGSite, OATSite, version_of
+from las.components.readers import FirstReaders
+from las.components.site import HGSite, OATSite
 from las.conversion.prepare import prepare
 from las.errors import UnsupportedModelError
 from las.planning.peak import PeakMemory
@@ -160,16 +160,15 @@ class _Shapes:
     def __init__(self) -> None:
         self.seen: dict[str, tuple[int, ...]] = {}
         self.shared: dict[str, str] = {}
-        self._readers: dict[int, tuple[weakref.ref[Tensor], Any, str]] = {}
+        self._readers = FirstReaders()
 
     def observe(self, site: OATSite | HGSite, x: Tensor) -> None:
         """Note a shape; a tensor that several linear layers read is coded at the first one."""
         if isinstance(site, OATSite) and site.channel_weights is not None:
-            known = self._readers.get(id(x))
-            if known is not None and known[0]() is x and known[1] == version_of(x):
-                self.shared[site.name] = known[2]
+            owner = self._readers.before(site, x)
+            if owner is not None:
+                self.shared[site.name] = owner.name
                 return
-            self._readers[id(x)] = (weakref.ref(x), version_of(x), site.name)
         self.seen[site.name] = tuple(x.shape)
 
 

@@ -1,0 +1,28 @@
+"""Which linear layers read the same tensor: the site of the first one can serve them all."""
+
+from __future__ import annotations
+
+import weakref
+
+from torch import Tensor
+
+from las.components.site import OATSite, version_of
+
+
+class FirstReaders:
+    """The site that each tensor of a forward pass came to first."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[weakref.ref[Tensor], tuple[int, int | None], OATSite]] = {}
+
+    def before(self, site: OATSite, x: Tensor) -> OATSite | None:
+        """The first reader of this very tensor, unchanged since; None makes `site` the first."""
+        known = self._known.get(id(x))
+        if known is not None and known[0]() is x and known[1] == version_of(x):
+            return known[2]
+        self._known[id(x)] = (weakref.ref(x), version_of(x), site)
+        return None
+
+    def forget(self) -> None:
+        """Begin another forward pass."""
+        self._known.clear()
