@@ -8,8 +8,8 @@ from __future__ import annotations
 import hydra
 from omegaconf import DictConfig
 
-from las.assets.files import whole_file
 from las.calibration import Statistics, choose_thresholds
+from las.files.atomic import atomic_file
 from pipeline import paths
 from pipeline.neuron import spike_config
 from pipeline.paths import Cell
@@ -20,7 +20,7 @@ def run(cfg: DictConfig) -> None:
     cell = Cell.of(cfg)
     statistics = Statistics.load(cell.need(cell.statistics, "collect"))
     thresholds = choose_thresholds(statistics, spike_config(cfg))
-    with whole_file(cell.thresholds) as file:
+    with atomic_file(cell.thresholds) as file:
         thresholds.save(file)
 
 

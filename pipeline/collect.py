@@ -19,10 +19,10 @@ def run(cfg: DictConfig) -> None:
     data_root = paths.assets(cell.root)
     cell.need(data_root / cfg.calibration.dataset.name, "fetch")
 
-    from las.assets.files import whole_file
     from las.calibration import collect
     from las.conversion.prepare import prepare
     from las.data.calibration import calibration_questions, calibration_texts, calibration_windows
+    from las.files.atomic import atomic_file
     from pipeline.loading import load_model, load_reader
 
     forms = {
@@ -37,7 +37,7 @@ def run(cfg: DictConfig) -> None:
         **{name: cfg.calibration[name] for name in sizes},
     )
     statistics = collect(prepare(load_model(base, cfg)), list(batches))
-    with whole_file(cell.statistics) as file:
+    with atomic_file(cell.statistics) as file:
         statistics.save(file)
 
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 import hydra
 from omegaconf import DictConfig
 
-from las.assets.files import whole_directory
 from las.calibration import Statistics, Thresholds
 from las.conversion.adapter import write_adapter
 from las.conversion.state import assemble
+from las.files.atomic import atomic_directory
 from las.fitting import FittedFunctions
 from pipeline import paths
 from pipeline.neuron import spike_config
@@ -25,7 +25,7 @@ def run(cfg: DictConfig) -> None:
     thresholds = Thresholds.load(cell.need(cell.thresholds, "calibrate"))
     functions = FittedFunctions.load(cell.need(cell.functions, "fit"))
     adapter = assemble(statistics, thresholds, functions, spike_config(cfg))
-    with whole_directory(cell.adapter) as folder:
+    with atomic_directory(cell.adapter) as folder:
         write_adapter(folder, adapter)
 
 

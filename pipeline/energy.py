@@ -12,9 +12,9 @@ import json
 import hydra
 from omegaconf import DictConfig
 
-from las.assets.files import whole_file
 from las.energy.cost_model import COST_MODELS
 from las.energy.estimate import estimate
+from las.files.atomic import atomic_file
 from las.neurons.tally import SpikeTally
 from pipeline import paths
 from pipeline.paths import Cell
@@ -27,7 +27,7 @@ def run(cfg: DictConfig) -> None:
     scores = json.loads(cell.need(cell.scores, "evaluate").read_text())["scores"]
     spikes = SpikeTally.from_dict(json.loads(cell.need(cell.spikes, "evaluate").read_text()))
     report = estimate(spikes, COST_MODELS[cfg.energy.name])
-    with whole_file(cell.energy) as file:
+    with atomic_file(cell.energy) as file:
         file.write_text(json.dumps(report.to_dict(), indent=1) + "\n")
     with tracked_cell(cfg, cell) as tracker:
         tracker.log_scores(scores)

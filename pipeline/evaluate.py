@@ -38,9 +38,9 @@ def run(cfg: DictConfig) -> None:
 def evaluate_here(cfg: DictConfig) -> None:
     """Do it in this process."""
     import las
-    from las.assets.files import whole_file
     from las.conversion import twin
     from las.evaluation.evaluate import evaluate
+    from las.files.atomic import atomic_file
     from pipeline.loading import load_model, load_reader
     from pipeline.neuron import spike_config
 
@@ -67,13 +67,13 @@ def evaluate_here(cfg: DictConfig) -> None:
             for which in ("ann", "snn")
         },
     }
-    with whole_file(cell.scores) as file:
+    with atomic_file(cell.scores) as file:
         file.write_text(json.dumps(result, indent=1) + "\n")
     if spikes is None:
         with tracked_cell(cfg, cell) as tracker:
             tracker.log_scores(result["scores"])
     else:
-        with whole_file(cell.spikes) as file:
+        with atomic_file(cell.spikes) as file:
             file.write_text(json.dumps(spikes.to_dict(), indent=1) + "\n")
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import hydra
 from omegaconf import DictConfig
 
-from las.assets.files import whole_file
 from las.calibration import Statistics
+from las.files.atomic import atomic_file
 from las.fitting import fit_functions
 from pipeline import paths
 from pipeline.neuron import spike_config
@@ -21,7 +21,7 @@ def run(cfg: DictConfig) -> None:
     cell = Cell.of(cfg)
     statistics = Statistics.load(cell.need(cell.statistics, "collect"))
     functions = fit_functions(statistics, spike_config(cfg))
-    with whole_file(cell.functions) as file:
+    with atomic_file(cell.functions) as file:
         functions.save(file)
 
 

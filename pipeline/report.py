@@ -11,7 +11,7 @@ import hydra
 import yaml
 from omegaconf import DictConfig
 
-from las.assets.files import whole_directory
+from las.files.atomic import atomic_directory
 from las.reporting.report import write_report
 from pipeline import paths
 from pipeline.tracking import tracked_report
@@ -27,7 +27,7 @@ def run(cfg: DictConfig) -> None:
             "python -m pipeline.cell model=... neuron=...)"
         )
     grid = yaml.safe_load((root / "params.yaml").read_text())
-    with whole_directory(root / "reports") as folder:
+    with atomic_directory(root / "reports") as folder:
         report = write_report(results, grid["cells"].values(), folder)
         with tracked_report(cfg) as tracker:
             for table in report.tables:

@@ -10,7 +10,7 @@ from benchmarks.sections import LANGUAGE_MODEL
 from benchmarks.settings import Settings
 from las.calibration import collect
 from las.conversion import prepare
-from las.conversion.twin import twin
+from las.hosts.twin import twin
 
 
 def measure(

@@ -14,7 +14,7 @@ from benchmarks.passes import compare_passes
 from benchmarks.quiet import quiet
 from benchmarks.records import COUNTING, SNN, Case
 from benchmarks.settings import Settings
-from las.conversion.twin import twin
+from las.hosts.twin import twin
 
 CONFIG = OPTConfig(
     hidden_size=4096,

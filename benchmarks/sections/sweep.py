@@ -15,8 +15,8 @@ from benchmarks.settings import Settings
 from las import SpikeConfig
 from las.calibration import Statistics, choose_thresholds
 from las.conversion import apply, assemble, prepare
-from las.conversion.twin import twin
 from las.fitting import fit_functions
+from las.hosts.twin import twin
 
 
 def sweep(

@@ -12,7 +12,7 @@ from benchmarks.passes import compare_passes
 from benchmarks.quiet import quiet
 from benchmarks.records import COUNTING, SNN, Case
 from benchmarks.settings import Settings
-from las.conversion.twin import twin
+from las.hosts.twin import twin
 
 _HEAD = 64
 _VOCABULARY = 1024

@@ -1,7 +1,7 @@
 """las: pretrained transformers as fully spike-driven networks, without loss."""
 # ruff: noqa: E402  what follows imports transformers, which needs a torchvision that imports
 
-from las.torchvision_operators import define_missing_operators
+from las.hosts.torchvision_operators import define_missing_operators
 
 define_missing_operators()
 

@@ -197,9 +197,9 @@ def _audit(options: argparse.Namespace) -> None:
 
 def _evaluate(options: argparse.Namespace) -> None:
     from las.conversion.adapter import load
-    from las.conversion.twin import twin
     from las.evaluation.anytime import compare_after_each_step
     from las.evaluation.text import compare_language_models
+    from las.hosts.twin import twin
 
     _need_file(options.text)
     ann, tokenizer = _load_model(options.model), _load_tokenizer(options.model)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from las.assets import Wheel
-from las.assets.files import sha256_of
+from las.files.checksum import sha256_of
 
 MakeWheel = Callable[..., Wheel]
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from las.planning import Devices, parse_gpus
+from las.planning.meta_model import meta_model
 from las.planning.placement import place
-from las.planning.skeleton import skeleton
 from tests.conversion import families
 
 
@@ -13,7 +13,7 @@ from tests.conversion import families
 def model():
     config = families.build("llama").config
     config.architectures = ["LlamaForCausalLM"]
-    return skeleton(config, torch.float32)
+    return meta_model(config, torch.float32)
 
 
 def test_gpus_are_a_number_and_a_size() -> None:

@@ -12,9 +12,9 @@ import las
 from las.calibration import collect
 from las.conversion import prepare
 from las.planning import GB, Devices, parse_gpus, plan
+from las.planning.meta_model import meta_model, read_config
 from las.planning.placement import place
 from las.planning.rates import measured, shipped
-from las.planning.skeleton import read_config, skeleton
 from tests.conversion import families
 
 ROOT = Path(__file__).parents[2]
@@ -71,7 +71,7 @@ def test_opt_66b_on_eight_gpus(opt_66b: Path) -> None:
 
 @pytest.mark.parametrize(("gpus", "cpu"), [("1x141", 64), ("1x24", 64), ("1x24", 256)])
 def test_opt_66b_on_one_gpu(opt_66b: Path, gpus: str, cpu: float) -> None:
-    model = skeleton(read_config(opt_66b), torch.float16)
+    model = meta_model(read_config(opt_66b), torch.float16)
     size = sum(parameter.nbytes for parameter in model.parameters())
     devices = Devices(parse_gpus(gpus), cpu * GB)
     made = place(model, devices, 4 * GB)

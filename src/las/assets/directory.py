@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from las.assets.files import link_or_copy
 from las.errors import AssetError
+from las.files.links import link_or_copy
 
 
 @dataclass(frozen=True)

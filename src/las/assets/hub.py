@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from las.assets.files import link_or_copy
 from las.errors import AssetError
+from las.files.links import link_or_copy
 
 PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.pickle", "*.h5", "*.msgpack")
 """Weights that can run code when they are read, or that are of no use here: never fetched."""

@@ -7,8 +7,9 @@ import shutil
 from pathlib import Path
 
 from las.assets.asset import RECORD, missing_files
-from las.assets.files import link_or_copy, whole_directory
 from las.errors import AssetError
+from las.files.atomic import atomic_directory
+from las.files.links import link_or_copy
 
 PROCESSOR_FILES = ("*processor_config.json", "chat_template*")
 """The files of a processor beside those of its tokenizer, as glob patterns."""
@@ -73,7 +74,7 @@ def materialise_model(
             " https://huggingface.co/spaces/safetensors/convert opens)"
         )
     if as_it_is:
-        with whole_directory(target) as partial:
+        with atomic_directory(target) as partial:
             for file in source.rglob("*"):
                 if file.is_file():
                     link_or_copy(file, partial / file.relative_to(source))
@@ -90,7 +91,7 @@ def materialise_model(
         # The weights are expanded now; without this the saved model would claim to be GGUF still.
         model.hf_quantizer = None
         del model.config.quantization_config
-    with whole_directory(target) as partial:
+    with atomic_directory(target) as partial:
         model.save_pretrained(partial, max_shard_size="1TB")
         tokenizer.save_pretrained(partial)
         if kind == "vision_language":

@@ -15,8 +15,8 @@ from pathlib import Path, PurePosixPath
 
 from tqdm import tqdm
 
-from las.assets.files import check_sha256
 from las.errors import AssetError
+from las.files.checksum import check_sha256
 
 
 @dataclass(frozen=True)

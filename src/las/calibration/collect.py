@@ -12,14 +12,14 @@ from tqdm.auto import tqdm
 
 from las.calibration.bins import BINS, LOW_EXPONENT, SUB_BITS
 from las.calibration.fingerprint import fingerprint
+from las.calibration.histogram import magnitude_histogram
 from las.calibration.statistics import SiteStatistics, Statistics
-from las.calibration.survey import survey
 from las.components.modes import observing
 from las.components.readers import FirstReaders
 from las.components.site import HGSite, OATSite
 from las.errors import CalibrationError
-from las.stacks import stacks
-from las.towers import image_tokens, vision_towers
+from las.hosts.stacks import stacks
+from las.hosts.towers import image_tokens, vision_towers
 
 FEWEST_TOKENS = 32
 
@@ -198,7 +198,7 @@ def _add(entry: SiteStatistics, site: OATSite | HGSite, values: Tensor) -> None:
             rows = 1 / values.square().mean(-1).clamp_min(1e-30)
         if site.channel_weights is not None:
             columns = site.channel_weights
-    plain, heavy, figures = survey.choose(values.numel())(
+    plain, heavy, figures = magnitude_histogram.choose(values.numel())(
         values.numpy(),
         values.view(torch.int32).numpy(),
         columns.double().cpu().numpy(),

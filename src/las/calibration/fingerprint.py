@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from las.offload import named_weights
+from las.hosts.offload import named_weights
 
 _FIELDS = (
     "activation_function",

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from las import storage
 from las.calibration.bins import BINS
 from las.errors import CalibrationError
-from las.storage import Array
+from las.files import array_file
+from las.files.array_file import Array
 
 FORMAT = "las-statistics-1"
 
@@ -86,7 +86,7 @@ class Statistics:
             "tokens": self.tokens,
             "sites": scalars,
         }
-        storage.write(path, FORMAT, header, arrays)
+        array_file.write(path, FORMAT, header, arrays)
 
     @classmethod
     def load(cls, path: Path) -> Statistics:
@@ -96,8 +96,8 @@ class Statistics:
             CalibrationError: the file is missing, truncated or of another kind.
         """
         try:
-            header, arrays = storage.read(path, FORMAT)
-        except storage.DamagedFileError as error:
+            header, arrays = array_file.read(path, FORMAT)
+        except array_file.DamagedFileError as error:
             raise CalibrationError(
                 f"cannot read statistics from {path} ({error}): collect them again"
             ) from error

@@ -16,7 +16,7 @@ from las.components.soft_cap import SpikingSoftCap
 from las.components.softmax import SpikingSoftmax, hidden_entries
 from las.components.visibility import Visibility
 from las.errors import UnsupportedModelError
-from las.neurons.coded import Coded
+from las.neurons.encoding import SpikeEncoding
 from las.neurons.fused import has_kernels
 from las.neurons.tally import current_tally
 
@@ -96,7 +96,7 @@ class SpikingAttention(nn.Module):
         for site, x in ((self.key, key), (self.value, value)):
             if simulating():
                 steps = tuple(site.steps(x))
-                coded = Coded(accumulate(iter(steps)))
+                coded = SpikeEncoding(accumulate(iter(steps)))
                 operands.append(Operand(coded.value, coded, 0, steps))
             else:
                 coded = site(x)
@@ -205,7 +205,7 @@ class SpikingAttention(nn.Module):
         return context
 
     def _count(
-        self, q: Coded, key: Operand, value: Operand, spikes: int, allowed: Tensor | None
+        self, q: SpikeEncoding, key: Operand, value: Operand, spikes: int, allowed: Tensor | None
     ) -> None:
         """Each spike adds one stored row of the other operand, as far as the mask lets it.
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from las.neurons.coded import Coded
+from las.neurons.encoding import SpikeEncoding
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Operand:
     """
 
     value: Tensor
-    coded: Coded
+    coded: SpikeEncoding
     start: int
     steps: tuple[Tensor, ...] = ()
 

@@ -13,12 +13,14 @@ from las.components.modes import observer, stopped
 from las.errors import CalibrationError
 from las.fitting.functions import FUNCTIONS
 from las.neurons import hg, oat
-from las.neurons.coded import Coded
+from las.neurons.encoding import SpikeEncoding
 from las.neurons.fused import code_hg, code_oat
 from las.neurons.hg import HG
 from las.neurons.oat import OAT
 from las.neurons.tables import HGTable, OATTable, hg_table, oat_table
 from las.neurons.tally import current_tally
+
+_Shared = tuple[weakref.ref[Tensor], tuple[int, int | None], SpikeEncoding, int]
 
 
 def version_of(x: Tensor) -> tuple[int, int | None]:
@@ -54,9 +56,11 @@ class OATSite(nn.Module):
         self.token_dim = token_dim
         self.of_encoder = False
         self.channel_weights: Tensor | None = None
-        self._shared: tuple[weakref.ref[Tensor], tuple[int, int | None], Coded, int] | None = None
+        self._shared: (
+            tuple[weakref.ref[Tensor], tuple[int, int | None], SpikeEncoding, int] | None
+        ) = None
 
-    def forward(self, x: Tensor, hidden: int = 0) -> Coded:
+    def forward(self, x: Tensor, hidden: int = 0) -> SpikeEncoding:
         """The fused path.
 
         Arguments:
@@ -65,7 +69,7 @@ class OATSite(nn.Module):
         """
         if (watch := observer()) is not None:
             watch.observe(self, x)
-            return Coded(x)
+            return SpikeEncoding(x)
         if self.fan_out > 1 and (known := self._recall(x)) is not None:
             return known
         tally = current_tally()
@@ -93,7 +97,7 @@ class OATSite(nn.Module):
         """The neuron as the kernels read it."""
         return oat_table(self.calibrated(), stopped())
 
-    def _recall(self, x: Tensor) -> Coded | None:
+    def _recall(self, x: Tensor) -> SpikeEncoding | None:
         """The spikes of x if another reader of the same tensor has just coded it."""
         if self._shared is None:
             return None
@@ -135,11 +139,11 @@ class HGSite(nn.Module):
         self.name = ""
         self.neuron: HG | None = None
 
-    def forward(self, x: Tensor, hidden: int = 0) -> Coded:
+    def forward(self, x: Tensor, hidden: int = 0) -> SpikeEncoding:
         """The fused path, f_hat(x); arguments as for `OATSite`."""
         if (watch := observer()) is not None:
             watch.observe(self, x)
-            return Coded(FUNCTIONS[self.function].evaluate(x))
+            return SpikeEncoding(FUNCTIONS[self.function].evaluate(x))
         tally = current_tally()
         coded = code_hg(x, self.fitted(), tally is not None, stopped())
         if tally is not None:

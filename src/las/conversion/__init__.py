@@ -7,7 +7,7 @@ from las.conversion.prepare import is_spiking, prepare
 from las.conversion.registry import converts
 from las.conversion.simulate import simulate, stop_after
 from las.conversion.state import SpikingState, apply, assemble
-from las.conversion.twin import twin
+from las.hosts.twin import twin
 
 __all__ = [
     "SpikingState",

@@ -7,12 +7,12 @@ from typing import TypeVar
 
 from torch import nn
 
-from las import storage
 from las.calibration.fingerprint import fingerprint
 from las.conversion.checkpoint import attach, state_of
 from las.conversion.prepare import prepare, restored_on_error
 from las.conversion.state import SpikingState, apply
 from las.errors import AdapterError
+from las.files import array_file
 
 FILE = "las_adapter.safetensors"
 FORMAT = "las-adapter-1"
@@ -40,7 +40,7 @@ def write_adapter(directory: Path, state: SpikingState) -> Path:
     """Write an adapter from its parts."""
     data, arrays = state.pack()
     path = directory / FILE
-    storage.write(path, FORMAT, data, arrays)
+    array_file.write(path, FORMAT, data, arrays)
     return path
 
 
@@ -54,8 +54,8 @@ def read_adapter(directory: str | Path) -> SpikingState:
     if not path.exists():
         raise AdapterError(f"no adapter in {directory}: {FILE} is missing; write one with las.save")
     try:
-        return SpikingState.unpack(*storage.read(path, FORMAT))
-    except (storage.DamagedFileError, KeyError, ValueError) as error:
+        return SpikingState.unpack(*array_file.read(path, FORMAT))
+    except (array_file.DamagedFileError, KeyError, ValueError) as error:
         raise AdapterError(f"{path} is damaged or truncated ({error}): save it again") from error
 
 

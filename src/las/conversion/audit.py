@@ -28,9 +28,9 @@ from torch.utils._pytree import tree_leaves
 
 from las.components.site import HGSite, OATSite
 from las.conversion.prepare import is_spiking
-from las.offload import input_device
-from las.stacks import stacks
-from las.towers import vision_towers
+from las.hosts.offload import input_device
+from las.hosts.stacks import stacks
+from las.hosts.towers import vision_towers
 
 Verdict = Literal["spiking", "folded", "exception", "movement", "float"]
 

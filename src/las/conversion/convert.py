@@ -17,7 +17,7 @@ from las.conversion.prepare import prepare, restored_on_error
 from las.conversion.state import apply, assemble
 from las.errors import UnsupportedModelError
 from las.fitting.model_functions import fit_functions
-from las.stacks import stacks
+from las.hosts.stacks import stacks
 
 Model = TypeVar("Model", bound=nn.Module)
 

@@ -15,8 +15,8 @@ from las.components.site import HGSite, OATSite
 from las.config import Vision
 from las.conversion.registry import PASSIVE, convert_module, converter_of
 from las.errors import UnsupportedModelError
-from las.offload import hand_hooks_over, hooked_modules
-from las.towers import vision_towers
+from las.hosts.offload import hand_hooks_over, hooked_modules
+from las.hosts.towers import vision_towers
 
 
 def is_spiking(model: nn.Module) -> bool:

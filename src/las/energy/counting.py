@@ -9,9 +9,9 @@ from typing import Any
 from torch import nn
 
 from las.errors import LasError
+from las.hosts.stacks import stacks
+from las.hosts.towers import image_tokens
 from las.neurons.tally import SpikeTally, counting, current_tally
-from las.stacks import stacks
-from las.towers import image_tokens
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from tqdm.auto import tqdm
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from las.evaluation.checks import require_finite
-from las.offload import input_device
+from las.hosts.offload import input_device
 
 Request = tuple[Any, list[int], list[int]]
 Input = tuple[tuple[int, ...], ...]

@@ -19,7 +19,7 @@ from las.evaluation.batches import batches_of_like_length
 from las.evaluation.checks import refuse_dense_checkpoint, require_finite
 from las.evaluation.score import Score
 from las.evaluation.standard_errors import correlation_stderr, mean_stderr, ratio_stderr
-from las.offload import input_device
+from las.hosts.offload import input_device
 
 PREFIX = "glue_"
 """Before a task's name in a Score: lm-eval's zero-shot tasks have an "rte" of their own."""

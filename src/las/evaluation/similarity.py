@@ -17,7 +17,7 @@ from las.evaluation.batches import batches_of_like_length
 from las.evaluation.checks import refuse_dense_checkpoint, require_finite
 from las.evaluation.score import Score
 from las.evaluation.standard_errors import correlation_stderr
-from las.offload import input_device
+from las.hosts.offload import input_device
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from las.data.windows import Window
 from las.evaluation.checks import refuse_dense_checkpoint, require_finite
 from las.evaluation.score import Score
 from las.evaluation.standard_errors import ratio_stderr
-from las.offload import input_device
+from las.hosts.offload import input_device
 
 Metric = Literal["perplexity", "bits_per_byte"]
 

@@ -19,7 +19,7 @@ from las.data.visual_prompts import question_batch
 from las.evaluation.checks import refuse_dense_checkpoint, require_finite
 from las.evaluation.score import Score
 from las.evaluation.standard_errors import mean_stderr
-from las.offload import input_device
+from las.hosts.offload import input_device
 
 ANSWER_TOKENS = 8
 """Tokens that an answer may take: easy-VQA's are single words."""

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm.auto import tqdm
 
-from las import storage
 from las.config import SpikeConfig
 from las.errors import CalibrationError
+from las.files import array_file
 from las.fitting.fit import Fit, fit
 from las.fitting.functions import FUNCTIONS, Budget
 from las.neurons.hg import HG, Array
@@ -65,7 +65,7 @@ class FittedFunctions:
             arrays |= {f"{name}|{part}": array for part, array in parts.items()}
             measured = {k: v for k, v in vars(one).items() if k not in ("neuron", "budget")}
             header[name] = {"neuron": data, "budget": asdict(one.budget), "measured": measured}
-        storage.write(path, FORMAT, header, arrays)
+        array_file.write(path, FORMAT, header, arrays)
 
     @classmethod
     def load(cls, path: Path) -> FittedFunctions:
@@ -75,8 +75,8 @@ class FittedFunctions:
             CalibrationError: the file is missing, truncated or of another kind.
         """
         try:
-            header, arrays = storage.read(path, FORMAT)
-        except storage.DamagedFileError as error:
+            header, arrays = array_file.read(path, FORMAT)
+        except array_file.DamagedFileError as error:
             raise CalibrationError(
                 f"cannot read fitted functions from {path} ({error}): fit again"
             ) from error

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from las.neurons import tensors
-from las.neurons.coded import Coded
+from las.neurons.encoding import SpikeEncoding
 from las.neurons.hg import HG
 from las.neurons.oat import OAT
 from las.neurons.tables import hg_table, oat_table
@@ -27,7 +27,7 @@ def has_kernels(x: Tensor) -> bool:
     return x.device.type == "cpu" and x.dtype in _INTEGERS
 
 
-def code_oat(x: Tensor, neuron: OAT, count: bool = False, stop: int | None = None) -> Coded:
+def code_oat(x: Tensor, neuron: OAT, count: bool = False, stop: int | None = None) -> SpikeEncoding:
     """Code x with an OAT neuron (Eqs. 3-7).
 
     Arguments:
@@ -43,7 +43,7 @@ def code_oat(x: Tensor, neuron: OAT, count: bool = False, stop: int | None = Non
     return _run(kernels.code_oat, x, oat_table(neuron, stop), count)
 
 
-def code_hg(x: Tensor, neuron: HG, count: bool = False, stop: int | None = None) -> Coded:
+def code_hg(x: Tensor, neuron: HG, count: bool = False, stop: int | None = None) -> SpikeEncoding:
     """Code x with an HG neuron (Eqs. 8-9): the value is f_hat(x).
 
     Arguments: see `code_oat`.
@@ -55,7 +55,7 @@ def code_hg(x: Tensor, neuron: HG, count: bool = False, stop: int | None = None)
     return _run(kernels.code_hg, x, hg_table(neuron, x.dtype, stop), count)
 
 
-def _run(kernel: Any, x: Tensor, table: Any, count: bool) -> Coded:
+def _run(kernel: Any, x: Tensor, table: Any, count: bool) -> SpikeEncoding:
     """Run an elementwise kernel over a tensor."""
     x = x.detach().contiguous()
     value = torch.empty_like(x)
@@ -64,7 +64,7 @@ def _run(kernel: Any, x: Tensor, table: Any, count: bool) -> Coded:
     kernel.choose(x.numel())(
         *memory(x), value.view(-1).numpy(), counts.view(-1).numpy(), counted, table
     )
-    return Coded(value, counts, *counted.sum(0).tolist()) if count else Coded(value)
+    return SpikeEncoding(value, counts, *counted.sum(0).tolist()) if count else SpikeEncoding(value)
 
 
 def memory(x: Tensor, *shape: int) -> tuple[Any, Any]:

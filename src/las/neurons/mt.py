@@ -71,7 +71,7 @@ class MT:
         return (2 - 1 / self.levels) * (1 - 2.0**-self.time_steps) * self.tau
 
 
-class Thresholds(NamedTuple):
+class StepThresholds(NamedTuple):
     """What step t compares the membrane with, in units of delta.
 
     A step fires floor((v + raise_by) / spacing) * spacing, capped at the top level, if
@@ -93,15 +93,15 @@ def initial_raise(levels: int, rounding: Rounding) -> float:
     return levels / 2 if rounding == "half_step" else 0.0
 
 
-def thresholds_at(t: int, time_steps: int, levels: int, rounding: Rounding) -> Thresholds:
+def thresholds_at(t: int, time_steps: int, levels: int, rounding: Rounding) -> StepThresholds:
     """Thresholds of time step t = 1 .. T (Eq. 7; lowered for "nearest")."""
     spacing = 2.0 ** (time_steps - t)  # theta(t) / H
     if rounding != "nearest":
-        return Thresholds(spacing, 0.0, levels * spacing)
+        return StepThresholds(spacing, 0.0, levels * spacing)
     lowered = min(spacing, levels) / 2
     if t == time_steps:
-        return Thresholds(spacing, lowered, levels / 2)
-    return Thresholds(spacing, lowered, levels * spacing - lowered)
+        return StepThresholds(spacing, lowered, levels / 2)
+    return StepThresholds(spacing, lowered, levels * spacing - lowered)
 
 
 def step(v: Tensor, t: int, neuron: MT) -> tuple[Tensor, Tensor]:

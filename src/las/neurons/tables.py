@@ -17,7 +17,7 @@ class OATTable(NamedTuple):
     """An OAT neuron as its kernel reads it.
 
     Attributes:
-        steps: spacing, raise_by and silent_below (`mt.Thresholds`) of each step, (T, 3).
+        steps: spacing, raise_by and silent_below (`mt.StepThresholds`) of each step, (T, 3).
         gates: magnitudes that divide the bands, (bands - 1,).
         units: delta = theta(T)/H of each band, (bands,).
         largest: the largest representable value.

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from las.neurons.coded import Coded
+from las.neurons.encoding import SpikeEncoding
 from las.neurons.hg import HG
 from las.neurons.hg import out_of_range as beyond_range
 from las.neurons.mt import wide
@@ -25,7 +25,7 @@ from las.neurons.tables import hg_table, oat_table
 Function = Callable[..., tuple[Tensor, Tensor | None]]
 
 
-def code_oat(x: Tensor, neuron: OAT, count: bool, stop: int | None) -> Coded:
+def code_oat(x: Tensor, neuron: OAT, count: bool, stop: int | None) -> SpikeEncoding:
     """See `las.neurons.fused.code_oat`."""
     inputs = wide(x)
     function, units = _oat_of(neuron, stop, count)
@@ -35,7 +35,7 @@ def code_oat(x: Tensor, neuron: OAT, count: bool, stop: int | None) -> Coded:
     return _coded(x, value, counts, outside)
 
 
-def code_hg(x: Tensor, neuron: HG, count: bool, stop: int | None) -> Coded:
+def code_hg(x: Tensor, neuron: HG, count: bool, stop: int | None) -> SpikeEncoding:
     """See `las.neurons.fused.code_hg`."""
     inputs = wide(x)
     function = _hg(neuron.time_steps if stop is None else stop, count)
@@ -45,12 +45,14 @@ def code_hg(x: Tensor, neuron: HG, count: bool, stop: int | None) -> Coded:
     return _coded(x, value, counts, outside)
 
 
-def _coded(x: Tensor, value: Tensor, counts: Tensor | None, outside: Tensor | None) -> Coded:
+def _coded(
+    x: Tensor, value: Tensor, counts: Tensor | None, outside: Tensor | None
+) -> SpikeEncoding:
     value = value.view(x.shape).to(x.dtype)
     if counts is None or outside is None:
-        return Coded(value)
+        return SpikeEncoding(value)
     spikes = int(counts.sum(dtype=torch.int64))
-    return Coded(value, counts.view(x.shape), spikes, int(outside.sum()))
+    return SpikeEncoding(value, counts.view(x.shape), spikes, int(outside.sum()))
 
 
 def _run(function: Function, device: torch.device, *tensors: Tensor) -> Any:

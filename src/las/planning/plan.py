@@ -20,9 +20,9 @@ from las.conversion.state import SpikingState
 from las.energy.cost_model import PAPER
 from las.planning import machine
 from las.planning.machine import Speed
+from las.planning.meta_model import meta_model, read_config
 from las.planning.placement import Devices, Placement, place
 from las.planning.rates import Rates, measured, role
-from las.planning.skeleton import read_config, skeleton
 from las.planning.walk import Walk, walk
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
@@ -161,7 +161,7 @@ def plan(
     devices = devices or Devices((), psutil.virtual_memory().available)
     passed = walk(base, DTYPES[dtype], batch, length)
     item = DTYPES[dtype].itemsize
-    model = skeleton(base, DTYPES[dtype])
+    model = meta_model(base, DTYPES[dtype])
     rates = rates or measured(config.time_steps, config.levels)
     statistics = _statistics_size(passed)
     cache = passed.cached * item

@@ -19,9 +19,9 @@ from las.components.readers import FirstReaders
 from las.components.site import HGSite, OATSite
 from las.conversion.prepare import prepare
 from las.errors import UnsupportedModelError
+from las.hosts.towers import image_tokens
+from las.planning.meta_model import meta_model
 from las.planning.peak import PeakMemory
-from las.planning.skeleton import skeleton
-from las.towers import image_tokens
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -84,7 +84,7 @@ def walk(config: Any, dtype: torch.dtype, batch: int, length: int) -> Walk:
         UnsupportedModelError: a module has no spike-equivalent, or the model's forward asks for
             values.
     """
-    model = skeleton(copy.deepcopy(config), dtype)
+    model = meta_model(copy.deepcopy(config), dtype)
     if hasattr(model.config, "pad_token_id"):
         model.config.pad_token_id = None  # a warning would look for it among the inputs
     inputs = _inputs(model, batch, length)

@@ -10,7 +10,7 @@ from typing import Any
 from transformers import PreTrainedModel
 from transformers.utils import PushToHubMixin
 
-from las.assets.files import whole_directory
+from las.files.atomic import atomic_directory
 from las.pretraining.classification import train_classifier
 from las.pretraining.language_model import train_language_model
 from las.pretraining.train import Recipe
@@ -55,7 +55,7 @@ def pretrain(config: Mapping[str, Any], data_root: Path, target: Path, checkpoin
     if task not in tasks:
         raise ValueError(f"task is one of {', '.join(tasks)}, not {task!r}")
     parts = tasks[task](data_root, recipe, checkpoints, **fields)
-    with whole_directory(target) as partial:
+    with atomic_directory(target) as partial:
         for part in parts:
             part.save_pretrained(partial)
     shutil.rmtree(checkpoints, ignore_errors=True)

@@ -21,8 +21,8 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm.auto import tqdm
 from transformers import PreTrainedModel, get_cosine_schedule_with_warmup
 
-from las import storage
 from las.errors import TrainingError
+from las.files import array_file
 
 FORMAT = "las.training"
 LARGEST_GRADIENT = 1.0
@@ -110,7 +110,9 @@ def train(
             schedule.step()
             if (step + 1) % recipe.checkpoint_every == 0 and step + 1 < recipe.steps:
                 arrays = {name: tensor.numpy() for name, tensor in _tensors(model, optimizer)}
-                storage.write(checkpoint, FORMAT, {"identity": identity, "done": step + 1}, arrays)
+                array_file.write(
+                    checkpoint, FORMAT, {"identity": identity, "done": step + 1}, arrays
+                )
             bar.set_postfix(loss=f"{loss.item():.3f}", refresh=False)
             bar.update()
     model.eval()
@@ -160,8 +162,8 @@ def _load(checkpoint: Path, identity: str, model: PreTrainedModel, optimizer: Ad
     if not checkpoint.exists():
         return 0
     try:
-        header, arrays = storage.read(checkpoint, FORMAT)
-    except storage.DamagedFileError as error:
+        header, arrays = array_file.read(checkpoint, FORMAT)
+    except array_file.DamagedFileError as error:
         tqdm.write(f"{checkpoint} is damaged ({error}): training begins anew.")
         return 0
     if header["identity"] != identity:

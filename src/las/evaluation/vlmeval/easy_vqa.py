@@ -10,8 +10,8 @@ from string import ascii_uppercase
 
 import numpy as np
 
-from las.assets.files import whole_file
 from las.data.easy_vqa import Question, read_questions
+from las.files.atomic import atomic_file
 
 MULTIPLE_CHOICE_SET, YES_OR_NO_SET = "EasyVQA_MCQ", "EasyVQA_YORN"
 
@@ -73,7 +73,7 @@ def _base64(image: Path) -> str:
 
 def _write(file: Path, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Write a table with an index; it appears only if it is whole."""
-    with whole_file(file) as partial, partial.open("w", encoding="utf-8", newline="") as content:
+    with atomic_file(file) as partial, partial.open("w", encoding="utf-8", newline="") as content:
         writer = csv.writer(content, delimiter="\t", lineterminator="\n")
         writer.writerow(["index", *columns])
         writer.writerows([index, *row] for index, row in enumerate(rows))

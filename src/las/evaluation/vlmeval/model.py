@@ -12,7 +12,7 @@ from transformers import PreTrainedModel, ProcessorMixin
 
 from las.evaluation.checks import require_finite
 from las.evaluation.vlmeval.prompts import Prompt
-from las.offload import input_device
+from las.hosts.offload import input_device
 
 Message = Sequence[Mapping[str, str]]
 """Pieces of a prompt: each with a `type`, "image" or "text", and a `value`, a file or a text."""

@@ -11,11 +11,11 @@ from typing import Any
 
 import pandas as pd
 
-from las.assets.files import whole_file
 from las.data.windows import evenly_spaced
 from las.errors import AssetError
 from las.evaluation.vlmeval.metrics import groups_of, require_scorable
 from las.evaluation.vlmeval.prompts import MULTIPLE_CHOICE, YES_OR_NO
+from las.files.atomic import atomic_file
 
 
 def load_set(name: str, folder: Path) -> Any:
@@ -115,7 +115,7 @@ def _download(url: str, md5: str | None, file: Path) -> None:
     """Download to `file`; it appears there only if it is whole."""
     from vlmeval.smp import download_file
 
-    with whole_file(file) as partial:
+    with atomic_file(file) as partial:
         try:
             download_file(url, str(partial))
         except Exception as error:  # whatever urllib and its mirrors raise

@@ -29,7 +29,7 @@ def read_config(source: str | Path) -> Any:
     return transformers.AutoConfig.from_pretrained(source, trust_remote_code=False)
 
 
-def skeleton(config: Any, dtype: torch.dtype) -> PreTrainedModel:
+def meta_model(config: Any, dtype: torch.dtype) -> PreTrainedModel:
     """A model on the meta device, of the class that its config names.
 
     Raises:

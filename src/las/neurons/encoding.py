@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class Coded:
+class SpikeEncoding:
     """The result of coding a tensor with spikes over all T steps at once.
 
     Attributes:

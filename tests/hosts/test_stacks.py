@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from torch import nn
 
-from las.stacks import stacks
+from las.hosts.stacks import stacks
 from tests.conversion import encoder_decoders, families, vision_families
 
 BOTH = {

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from torch import nn
 
-from las.offload import hooked_modules
+from las.hosts.offload import hooked_modules
 
 Model = TypeVar("Model", bound=nn.Module)
 

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from las.towers import image_tokens, vision_towers
+from las.hosts.towers import image_tokens, vision_towers
 from tests.conversion.vision_families import FAMILIES
 
 

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from las.files.atomic import atomic_file
+
 Array = NDArray[np.float64]
 
 
@@ -28,11 +30,9 @@ def write(path: Path, format_name: str, header: Any, arrays: Mapping[str, Array]
         header: plain data for JSON.
         arrays: float64 arrays by name.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
     metadata = {"format": format_name, "header": json.dumps(header, sort_keys=True)}
-    save_file(dict(arrays), partial, metadata)
-    partial.replace(path)
+    with atomic_file(path) as partial:
+        save_file(dict(arrays), partial, metadata)
 
 
 def read(path: Path, format_name: str) -> tuple[Any, dict[str, Array]]:

@@ -8,7 +8,7 @@ from numba import prange
 from las.neurons.compile import Kernel
 
 
-def _survey(x, bits, weights, rows, low_exponent, sub_bits, bins):  # type: ignore[no-untyped-def]
+def _magnitude_histogram(x, bits, weights, rows, low_exponent, sub_bits, bins):  # type: ignore[no-untyped-def]
     """Extremes, moments, and the histogram of |x| over dyadic bins, plain and weighted.
 
     Arguments:
@@ -66,4 +66,4 @@ def _survey(x, bits, weights, rows, low_exponent, sub_bits, bins):  # type: igno
     return plain.sum(0), heavy.sum(0) if weighed else plain.sum(0), summary
 
 
-survey = Kernel.of(_survey)
+magnitude_histogram = Kernel.of(_magnitude_histogram)

@@ -1,0 +1,1 @@
+"""Files of las: written whole or not at all, checksummed, never pickled."""
