@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 # A torchvision that behaves as the real one does where its compiled part does not load: it
 # describes operators that nobody has defined.
@@ -24,7 +24,7 @@ def qnms(dets, scores, iou_threshold):
 def mend(folder: Path, torchvision: str) -> subprocess.CompletedProcess[str]:
     """Do what `import las` does first, in a new process and with a torchvision of our own."""
     (folder / "torchvision.py").write_text(torchvision)
-    module = ROOT / "src" / "las" / "torchvision_operators.py"
+    module = ROOT / "src" / "las" / "hosts" / "torchvision_operators.py"
     code = (
         f"import runpy, sys; sys.path.insert(0, {str(folder)!r})\n"
         f"runpy.run_path({str(module)!r})['define_missing_operators']()\n"
