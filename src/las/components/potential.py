@@ -18,9 +18,11 @@ from las.components.linear import SpikingLinear
 
 Neurons = SpikingActivation | SpikingReLU
 
-_ASKED: dict[str, set[Callable[..., Tensor]]] = {
+ASKED: dict[str, set[Callable[..., Tensor]]] = {
     "gelu": {F.gelu},
     "relu": {F.relu, torch.relu, Tensor.relu},
+    "sigmoid": {F.sigmoid, torch.sigmoid, Tensor.sigmoid},
+    "silu": {F.silu},
     "tanh": {F.tanh, torch.tanh, Tensor.tanh},
 }
 """The ways to ask PyTorch for a function."""
@@ -61,7 +63,7 @@ class Potential(Tensor):
                 return func(*args, **kwargs)
             name = getattr(getattr(first.neurons, "site", None), "function", "relu")
             plain = not any(kwargs.values())  # not in place, and no other variant
-            if func in _ASKED[name] and plain:
+            if func in ASKED[name] and plain:
                 return first.neurons(first.as_subclass(Tensor))
             result = func(*args, **kwargs)
             return cls.of(result, first.neurons) if func in _WEIGHED else result

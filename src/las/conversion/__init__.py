@@ -1,6 +1,6 @@
 """From a pretrained model to a spiking one, and to disk and back."""
 
-from las.conversion import families
+from las.conversion import families, rules
 from las.conversion.adapter import load, read_adapter, save, write_adapter
 from las.conversion.convert import convert
 from las.conversion.prepare import is_spiking, prepare
@@ -20,6 +20,7 @@ __all__ = [
     "load",
     "prepare",
     "read_adapter",
+    "rules",
     "save",
     "simulate",
     "stop_after",

@@ -185,13 +185,7 @@ def audit(model: nn.Module, batch: Mapping[str, Any] | None = None) -> AuditRepo
     Raises:
         ValueError: no batch is given and the model's config does not tell the size of a vocabulary.
     """
-    kwargs = dict(_dummy_batch(model) if batch is None else batch)
-    labels = kwargs.pop("labels", None)
-    if labels is not None and kwargs.keys().isdisjoint(_READ_BY_DECODER):
-        shifted = getattr(model, "prepare_decoder_input_ids_from_labels", None)
-        kwargs |= {} if shifted is None else {"decoder_input_ids": shifted(labels)}
-    if _takes_use_cache(model):
-        kwargs["use_cache"] = False
+    kwargs = forward_arguments(model, _dummy_batch(model) if batch is None else batch)
     watch = _Watch()
     for name, value in kwargs.items():
         if isinstance(value, Tensor) and value.is_floating_point() and "mask" not in name:
@@ -208,6 +202,24 @@ def audit(model: nn.Module, batch: Mapping[str, Any] | None = None) -> AuditRepo
     if produced and watch.origin(produced[0]) is None:
         watch.add_row("untraced output", "float", "computed where PyTorch does not see it")
     return AuditReport(type(model).__name__, _aggregate(watch), watch.constants)
+
+
+def forward_arguments(model: nn.Module, batch: Mapping[str, Any]) -> dict[str, Any]:
+    """A batch for a pass without a loss and without a cache.
+
+    Arguments:
+        model: a transformers model.
+        batch: forward keyword arguments. Labels become what a decoder reads where nothing else
+            tells it.
+    """
+    kwargs = dict(batch)
+    labels = kwargs.pop("labels", None)
+    if labels is not None and kwargs.keys().isdisjoint(_READ_BY_DECODER):
+        shifted = getattr(model, "prepare_decoder_input_ids_from_labels", None)
+        kwargs |= {} if shifted is None else {"decoder_input_ids": shifted(labels)}
+    if _takes_use_cache(model):
+        kwargs["use_cache"] = False
+    return kwargs
 
 
 class _Watch(TorchDispatchMode):

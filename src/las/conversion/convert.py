@@ -1,66 +1,84 @@
-"""The one verb: a pretrained transformer in, its spike-equivalent out."""
+"""The one verb: a pretrained transformer in, its spike-equivalent out, and the proof of it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
-from torch import Tensor, nn
+from torch import nn
 
-from las.calibration.collect import collect, first_text
+from las.calibration.collect import collect
 from las.calibration.thresholds import choose_thresholds
+from las.components.modes import observing
 from las.config import SpikeConfig
 from las.conversion.audit import audit
 from las.conversion.checkpoint import attach
 from las.conversion.prepare import prepare, restored_on_error
+from las.conversion.proof import Exact, Proof
+from las.conversion.sample import few_tokens, one_row, peek
 from las.conversion.state import apply, assemble
 from las.errors import UnsupportedModelError
 from las.fitting.model_functions import fit_functions
-from las.hosts.stacks import stacks
 
 Model = TypeVar("Model", bound=nn.Module)
 
-_AUDITED_TOKENS = 8
-
 
 def convert(
-    model: Model, batches: Iterable[Mapping[str, Any]], config: SpikeConfig | None = None
+    model: Model,
+    batches: Iterable[Mapping[str, Any]],
+    config: SpikeConfig | None = None,
+    *,
+    verify: bool = True,
 ) -> Model:
-    """Turn a pretrained transformer into a fully spike-driven one, in place.
+    """Turn a pretrained transformer into a fully spike-driven one, in place, and prove it.
+
+    Every spiking component is compared with the module that it replaces, and the whole model with
+    the original, on one row of the first calibration batch: first with exact neurons, where any
+    difference beyond rounding is an error, and once more with spikes. The result is
+    `model.las_report`. It costs three forward passes of that row.
 
     Arguments:
-        model: a supported transformers model; it is put into evaluation mode.
+        model: a transformers model; it is put into evaluation mode.
         batches: calibration data, forward keyword arguments such as input_ids (B, L) and
             attention_mask (B, L), and for an encoder with a decoder labels or decoder_input_ids;
             some thousand tokens of the kind the model will see.
         config: T, H and the other options; T = 16 and H = 5 by default.
+        verify: whether to compare with the original.
 
     Returns:
         The same model. `generate`, `save_pretrained` and everything else of transformers goes on
         working.
 
     Raises:
-        UnsupportedModelError: a module or an operation has no spike-equivalent.
+        UnsupportedModelError: a module or an operation has no spike-equivalent, or one that
+            computes something else.
         CalibrationError: batches are empty, too short, or give NaN or infinite activations.
 
     After an error the model is as it was.
     """
     config = config or SpikeConfig()
+    first, batches = peek(batches)
     with restored_on_error(model):
+        model.eval()
+        proof = Proof(model, one_row(first)) if verify and first is not None else None
         prepare(model, config.vision)
-        with _first_tokens(model) as sample:
-            statistics = collect(model, batches)
+        structure_error = proof.structure(model) if proof is not None else 0.0
+        if first is not None:
+            with observing(Exact()):
+                refuse_float(model, few_tokens(model, first))
+        statistics = collect(model, batches)
         thresholds = choose_thresholds(statistics, config)
         state = assemble(statistics, thresholds, fit_functions(statistics, config), config)
         apply(model, state)
-        refuse_float(model, sample)
+        if proof is not None:
+            held: Any = model
+            held.las_report = proof.report(model, structure_error)
     attach(model, state)
     return model
 
 
 def refuse_float(model: nn.Module, batch: Mapping[str, Any]) -> None:
-    """Raise UnsupportedModelError, naming every operation of a converted model that is float."""
+    """Raise UnsupportedModelError, naming every operation of a prepared model that is float."""
     if floats := audit(model, batch).floats:
         listed = "; ".join(
             f"{row.operation} in {row.place} ({row.module_class}"
@@ -71,29 +89,3 @@ def refuse_float(model: nn.Module, batch: Mapping[str, Any]) -> None:
             f"{type(model).__name__} computes on activations without spikes: {listed}. Register a "
             "spike-equivalent of these modules with las.conversion.converts, or open an issue."
         )
-
-
-@contextmanager
-def _first_tokens(model: nn.Module) -> Iterator[dict[str, Any]]:
-    """Fill a small batch from what the model is first called with inside the block."""
-    sample: dict[str, Any] = {}
-
-    def keep(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        if not sample:
-            sample.update(first_text(kwargs) if len(stacks(model)) > 1 else _shortened(kwargs))
-
-    hook = model.register_forward_pre_hook(keep, with_kwargs=True)
-    try:
-        yield sample
-    finally:
-        hook.remove()
-
-
-def _shortened(batch: Mapping[str, Any]) -> dict[str, Any]:
-    """One sequence of a few tokens, or the whole batch where it holds more than tokens."""
-    tensors = {name: value for name, value in batch.items() if isinstance(value, Tensor)}
-    plain = all(value.ndim == 2 or name == "inputs_embeds" for name, value in tensors.items())
-    if not plain or len({value.shape[:2] for value in tensors.values()}) != 1:
-        return dict(batch)
-    short = {name: value[:1, :_AUDITED_TOKENS].clone() for name, value in tensors.items()}
-    return {**batch, **short}

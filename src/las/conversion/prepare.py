@@ -13,7 +13,7 @@ from las.components.attention import SpikingAttention
 from las.components.linear import SpikingProjection
 from las.components.site import HGSite, OATSite
 from las.config import Vision
-from las.conversion.registry import PASSIVE, convert_module, converter_of
+from las.conversion.registry import convert_module, converter_of, how_to_register
 from las.errors import UnsupportedModelError
 from las.hosts.offload import hand_hooks_over, hooked_modules
 from las.hosts.towers import vision_towers
@@ -106,37 +106,48 @@ def restored_on_error(model: nn.Module) -> Iterator[None]:
 
 
 def check_supported(model: nn.Module, analog: tuple[str, ...] = ()) -> None:
-    """Raise UnsupportedModelError, naming every module that cannot be replaced.
+    """Raise UnsupportedModelError, naming the modules that plainly cannot be replaced.
 
-    What a module computes between its parts is not seen here, but by the audit of `convert`.
+    These are activation functions and layers with a matrix of weights that no rule knows. What
+    else computes on activations is found by the audit of `convert`.
 
     Arguments:
         model: a transformers model.
         analog: beginnings of the paths of modules that are to stay.
     """
-    unknown: dict[str, list[str]] = {}
+    unknown: dict[type, list[str]] = {}
     for path, module in model.named_modules():
         if path.startswith(analog):
             continue
-        kind = type(module).__name__
         converter = converter_of(module)
         if converter is not None and _is_hooked(module):
             raise UnsupportedModelError(
                 f"{path} has forward hooks, which its spike-equivalent would lose: remove them, "
                 "convert, and register them again"
             )
-        is_leaf = next(module.children(), None) is None
-        if is_leaf and converter is None and kind not in PASSIVE:
-            unknown.setdefault(kind, []).append(path)
+        if converter is None and _computes(module):
+            unknown.setdefault(type(module), []).append(path)
     if unknown:
         listed = "; ".join(
-            f"{kind} ({paths[0]}{f' and {len(paths) - 1} more' if len(paths) > 1 else ''})"
+            f"{kind.__name__} ({paths[0]}{f' and {len(paths) - 1} more' if len(paths) > 1 else ''})"
             for kind, paths in unknown.items()
         )
         raise UnsupportedModelError(
-            f"{type(model).__name__} has modules without a spike-equivalent: {listed}. Register "
-            "them with las.conversion.converts, or open an issue."
+            f"{type(model).__name__} has modules without a spike-equivalent: {listed}. "
+            f"{how_to_register(next(iter(unknown)).__name__)}"
         )
+
+
+def _computes(module: nn.Module) -> bool:
+    """Whether a leaf is an activation function, or multiplies by a matrix of weights."""
+    if next(module.children(), None) is not None or isinstance(module, nn.Embedding):
+        return False
+    weight = module._parameters.get("weight")
+    is_function = type(module).__module__ in (
+        "torch.nn.modules.activation",
+        "transformers.activations",
+    )
+    return is_function or (weight is not None and weight.dim() == 2)
 
 
 def _is_hooked(module: nn.Module) -> bool:

@@ -1,12 +1,19 @@
-"""Which spike-equivalent stands for which module: one table, filled by a decorator.
+"""Which spike-equivalent stands for which module: by class first, by structure where no class fits.
 
-A new architecture owes one function per module class that is new, in `las.conversion.families`;
-most need only names there.
+A rule is looked up in this order, and the first one found is taken:
+
+1. what a user registered with `converts`, for the module's class or the nearest of its bases;
+2. what las registers for classes (`las.conversion.families`), likewise;
+3. the structural rules (`las.conversion.rules`), in their order.
+
+No rule is trusted: `las.convert` compares every component with the module that it replaces
+(`las.conversion.proof`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from torch import nn
@@ -15,58 +22,75 @@ from las.errors import UnsupportedModelError
 
 Converter = Callable[[Any], nn.Module]
 Given = TypeVar("Given", bound=Callable[..., nn.Module])
-
-CONVERTERS: dict[str | type, Converter] = {}
-
-PASSIVE = {
-    "CrossEntropyLoss",
-    "Dropout",
-    "Embedding",
-    "GPTNeoXRotaryEmbedding",
-    "Gemma2RotaryEmbedding",
-    "Gemma2TextScaledWordEmbedding",
-    "Gemma3RotaryEmbedding",
-    "Gemma3TextScaledWordEmbedding",
-    "Identity",
-    "LlamaRotaryEmbedding",
-    "MistralRotaryEmbedding",
-    "ModuleDict",
-    "ModuleList",
-    "OPTLearnedPositionalEmbedding",
-    "Phi3RotaryEmbedding",
-    "Qwen2RotaryEmbedding",
-    "Qwen2VLRotaryEmbedding",
-    "Qwen2VLVisionRotaryEmbedding",
-    "Qwen2_5_VLRotaryEmbedding",
-    "Qwen2_5_VLVisionRotaryEmbedding",
-    "Qwen3RotaryEmbedding",
-    "Sequential",
-}
-"""Leaf modules that are left alone: look-ups, constants, losses, what does nothing in inference."""
+Key = str | type
 
 
-def converts(*classes: str | type) -> Callable[[Given], Given]:
-    """Register the spike-equivalent of module classes.
+@dataclass(frozen=True)
+class Rule:
+    """A structural rule.
 
-    Arguments:
-        classes: the names of classes of torch or transformers, which then need no import, or
-            classes of your own.
+    Attributes:
+        recognises: whether a module has the structure.
+        converter: what makes its spike-equivalent.
     """
 
+    recognises: Callable[[nn.Module], bool]
+    converter: Converter
+
+
+OF_USERS: dict[Key, Converter] = {}
+OF_CLASSES: dict[Key, Converter] = {}
+OF_STRUCTURE: list[Rule] = []
+
+_LIBRARIES = ("torch", "transformers")
+
+
+def converts(*classes: Key) -> Callable[[Given], Given]:
+    """Register the spike-equivalent of module classes and of all that derive from them.
+
+    It takes precedence over every rule of las. The function gets the module and returns what is to
+    stand in its place: a component of `las.components`, one of your own, or the module itself with
+    spiking parts.
+
+    Arguments:
+        classes: classes, or the names of classes of torch or transformers, which then need no
+            import.
+    """
+    return _register(OF_USERS, classes)
+
+
+def known(*classes: Key) -> Callable[[Given], Given]:
+    """`converts` for las itself: a user's rule wins over it."""
+    return _register(OF_CLASSES, classes)
+
+
+def structure(recognises: Callable[[nn.Module], bool]) -> Callable[[Given], Given]:
+    """Register a structural rule after those that are there."""
+
     def register(converter: Given) -> Given:
-        for one in classes:
-            CONVERTERS[one] = converter
+        OF_STRUCTURE.append(Rule(recognises, converter))
+        return converter
+
+    return register
+
+
+def _register(table: dict[Key, Converter], classes: Iterable[Key]) -> Callable[[Given], Given]:
+    def register(converter: Given) -> Given:
+        table.update(dict.fromkeys(classes, converter))
         return converter
 
     return register
 
 
 def converter_of(module: nn.Module) -> Converter | None:
-    """What converts a module, or None. A name stands for a class of torch or transformers only."""
-    kind = type(module)
-    if kind.__module__.partition(".")[0] in ("torch", "transformers"):
-        return CONVERTERS.get(kind, CONVERTERS.get(kind.__name__))
-    return CONVERTERS.get(kind)
+    """What converts a module, or None where no rule knows it."""
+    for table in (OF_USERS, OF_CLASSES):
+        for kind in type(module).__mro__:
+            if kind in table:
+                return table[kind]
+            if kind.__module__.partition(".")[0] in _LIBRARIES and kind.__name__ in table:
+                return table[kind.__name__]
+    return next((rule.converter for rule in OF_STRUCTURE if rule.recognises(module)), None)
 
 
 def convert_module(module: nn.Module) -> nn.Module:
@@ -77,8 +101,18 @@ def convert_module(module: nn.Module) -> nn.Module:
     """
     converter = converter_of(module)
     if converter is None:
-        raise UnsupportedModelError(
-            f"{type(module).__name__} has no spike-equivalent; register one with "
-            "las.conversion.converts"
-        )
+        kind = type(module).__name__
+        raise UnsupportedModelError(f"{kind} has no spike-equivalent. {how_to_register(kind)}")
     return converter(module)
+
+
+def how_to_register(kind: str) -> str:
+    """The lines of code that would teach las a class."""
+    return (
+        "To teach las this class, register what is to stand in its place:\n\n"
+        f"    @las.converts({kind!r})\n"
+        "    def spiking(module):\n"
+        "        return ...  # a component of las.components, or a module made of some\n\n"
+        "las.convert compares it with the original. The documentation works an example through "
+        "under 'Adding an architecture'."
+    )

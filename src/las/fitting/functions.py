@@ -52,6 +52,11 @@ def quick_gelu(x: Tensor) -> Tensor:
     return x * torch.sigmoid(1.702 * x)
 
 
+def relu_squared(x: Tensor) -> Tensor:
+    """The square of ReLU, Nemotron's activation."""
+    return F.relu(x).square()
+
+
 _ACTIVATION = Budget(absolute=5e-5, relative=4e-6)
 
 FUNCTIONS: dict[str, Function] = {
@@ -68,5 +73,6 @@ FUNCTIONS: dict[str, Function] = {
         Function("tanh", torch.tanh, _ACTIVATION),
         Function("sigmoid", torch.sigmoid, _ACTIVATION),
         Function("relu", torch.relu, _ACTIVATION),
+        Function("relu_squared", relu_squared, _ACTIVATION),
     )
 }

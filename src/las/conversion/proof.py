@@ -1,0 +1,132 @@
+"""The proof of a conversion: the spiking model beside its original, on real data.
+
+Three comparisons on one row of the first calibration batch. With exact neurons, every component
+computes what the module that it replaces computes, and the whole model what the original computes:
+what is beyond rounding is an error that names the module. After calibration, the spiking model's
+outputs beside the original's say what the neurons cost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from las.components.modes import observing
+from las.conversion.audit import forward_arguments
+from las.conversion.comparison import Originals, compared, output_error, tolerance
+from las.conversion.registry import how_to_register
+from las.errors import UnsupportedModelError
+from las.neurons.tally import SpikeTally, counting
+
+
+@dataclass(frozen=True)
+class ConversionReport:
+    """What a conversion was proved to be, on one row of the first calibration batch.
+
+    Errors are relative to the size of the original's outputs.
+
+    Attributes:
+        structure_error: of the outputs with exact neurons: rounding.
+        output_error: of the outputs of the spiking model.
+        worst_site: the component that is farthest from its original on the same inputs.
+        worst_site_error: how far.
+        out_of_range: share of the inputs of all neurons that lay beyond their range.
+    """
+
+    structure_error: float
+    output_error: float
+    worst_site: str
+    worst_site_error: float
+    out_of_range: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain data for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> ConversionReport:
+        """Inverse of `to_dict`."""
+        return cls(**data)
+
+    def __str__(self) -> str:
+        return "\n".join(
+            [
+                f"error of the outputs      {self.output_error:.1e}   with exact neurons "
+                f"{self.structure_error:.1e}",
+                f"worst site                {self.worst_site_error:.1e}   {self.worst_site}",
+                f"inputs out of range       {self.out_of_range:.1e}",
+            ]
+        )
+
+
+class Exact:
+    """Observes nothing: neurons pass their inputs through."""
+
+    def observe(self, site: Any, x: Any) -> None:
+        """Take no note."""
+
+
+class Proof:
+    """The comparisons of one conversion.
+
+    Arguments:
+        model: the original, in evaluation mode.
+        batch: forward keyword arguments.
+    """
+
+    def __init__(self, model: nn.Module, batch: Mapping[str, Any]) -> None:
+        self._arguments = forward_arguments(model, batch)
+        self._originals = Originals(model)
+        self._expected = self._outputs(model)
+
+    def structure(self, model: nn.Module) -> float:
+        """Compare the prepared model, its neurons exact, with the original.
+
+        Returns:
+            The error of its outputs.
+
+        Raises:
+            UnsupportedModelError: a component or the model differs beyond rounding.
+        """
+        with observing(Exact()), compared(self._originals.beside(model)) as deviations:
+            outputs = self._outputs(model)
+        allowed = tolerance(model, 1)
+        for one in deviations:
+            if not one.error <= allowed:
+                raise UnsupportedModelError(
+                    f"the spike-equivalent of {one.path} ({one.module_class}) computes something "
+                    f"else: with exact neurons its output is off by {one.error:.2g} of its size, "
+                    f"where rounding explains {allowed:.0e}. "
+                    f"{how_to_register(one.module_class)}"
+                )
+        error = output_error(outputs, self._expected)
+        if not error <= tolerance(model, 10):
+            raise UnsupportedModelError(
+                f"{type(model).__name__} computes something else once its modules are replaced, "
+                f"though each of them is right: with exact neurons its outputs are off by "
+                f"{error:.2g} of their size. What it computes between its modules depends on them."
+            )
+        return error
+
+    def report(self, model: nn.Module, structure_error: float) -> ConversionReport:
+        """Compare the spiking model with the original."""
+        tally = SpikeTally()
+        with counting(tally), compared(self._originals.beside(model)) as deviations:
+            outputs = self._outputs(model)
+        worst = max(deviations, key=lambda one: one.error, default=None)
+        inputs = sum(site.activations for site in tally.sites.values())
+        return ConversionReport(
+            structure_error,
+            output_error(outputs, self._expected),
+            worst.path if worst else "",
+            worst.error if worst else 0.0,
+            tally.out_of_range / inputs if inputs else 0.0,
+        )
+
+    def _outputs(self, model: nn.Module) -> Any:
+        with torch.no_grad():
+            return model(**self._arguments)

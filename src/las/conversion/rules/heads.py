@@ -1,0 +1,40 @@
+"""Heads whose own forward applies a function to what a linear layer returns: tanh(dense(x))."""
+
+from __future__ import annotations
+
+import inspect
+from types import FunctionType
+from typing import Any
+
+from torch import nn
+from transformers import PreTrainedModel
+
+from las.components.activation import SpikingActivation, SpikingReLU
+from las.components.linear import spiking_linear
+from las.components.potential import ASKED, SpikingLinearInto
+from las.conversion.registry import structure
+from las.conversion.rules.gated import is_linear
+
+
+def _applied(module: nn.Module) -> str | None:
+    """The one function that a module's forward applies itself, if it has linear layers."""
+    if isinstance(module, PreTrainedModel) or not any(map(is_linear, module.children())):
+        return None
+    forward = inspect.unwrap(type(module).forward)
+    if not isinstance(forward, FunctionType):
+        return None
+    parts = {name for name, _ in module.named_children()}
+    found = (set(forward.__code__.co_names) & ASKED.keys()) - parts
+    return found.pop() if len(found) == 1 else None
+
+
+@structure(lambda module: _applied(module) is not None)
+def spiking_head(module: Any) -> nn.Module:
+    """Its linear layers return membrane potentials, whose neurons answer for the function."""
+    function = _applied(module)
+    assert function is not None
+    for name, layer in list(module.named_children()):
+        if is_linear(layer):
+            neurons = SpikingReLU() if function == "relu" else SpikingActivation(function)
+            setattr(module, name, SpikingLinearInto(spiking_linear(layer), neurons))
+    return module

@@ -1,0 +1,62 @@
+"""A module with weights that are made up, to see what its forward computes.
+
+Structural rules ask what a module does, whatever its weights are and wherever they are kept: on a
+GPU, on disk, or on the meta device, where a model is only planned.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+def stand_in(module: nn.Module, seed: int = 0) -> Any:
+    """A copy of a module without children whose parameters are random float32 numbers near 1.
+
+    Arguments:
+        module: a leaf; it is left as it is.
+    """
+    generator = torch.Generator("cpu").manual_seed(seed)
+    one: Any = copy.copy(module)
+    one._parameters = {
+        name: None if weight is None else nn.Parameter(_near_one(weight.shape, generator), False)
+        for name, weight in module._parameters.items()
+    }
+    for attribute in ("_forward_hooks", "_forward_pre_hooks"):
+        setattr(one, attribute, type(getattr(module, attribute))())
+    one.__dict__.pop("forward", None)  # accelerate wraps it for the module that was copied
+    one.training = False
+    return one
+
+
+def answer(module: nn.Module, x: Tensor) -> Tensor | None:
+    """What a module makes of a tensor; None if it takes no tensor alone or returns something else.
+
+    Whatever it raises says that it is not of the kind that was asked for.
+    """
+    try:
+        with torch.no_grad():
+            y = module(x.clone())
+    except Exception:
+        return None
+    return y if isinstance(y, Tensor) and y.device == x.device else None
+
+
+def same(given: Tensor | None, expected: Tensor, tolerance: float) -> bool:
+    """Whether a module answered what a function would, element by element.
+
+    Arguments:
+        given: what it answered.
+        expected: numbers of about 1.
+        tolerance: relative and absolute.
+    """
+    if given is None or given.shape != expected.shape:
+        return False
+    return torch.allclose(given.float(), expected.float(), rtol=tolerance, atol=tolerance)
+
+
+def _near_one(shape: torch.Size, generator: torch.Generator) -> Tensor:
+    return 1 + 0.3 * torch.randn(shape, generator=generator, dtype=torch.float32, device="cpu")

@@ -1,0 +1,47 @@
+"""A small part of the calibration data, to prove a conversion on."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from torch import Tensor, nn
+
+from las.hosts.stacks import stacks
+
+_AUDITED_TOKENS = 8
+
+Batch = Mapping[str, Any]
+
+
+def peek(batches: Iterable[Batch]) -> tuple[Batch | None, Iterable[Batch]]:
+    """The first batch that can be read, or None, and all of the batches."""
+    if not isinstance(batches, Iterable):
+        return None, batches
+    iterator = iter(batches)
+    first = next(iterator, None)
+    again = batches if iterator is not batches else itertools.chain([first], iterator)
+    if not isinstance(first, Mapping):
+        return None, () if first is None else again
+    return first, again
+
+
+def one_row(batch: Batch) -> dict[str, Any]:
+    """One sequence or image of a batch, or all of it where its tensors count different things."""
+    tensors = [value for value in batch.values() if isinstance(value, Tensor)]
+    rows = {len(value) for value in tensors if value.dim()}
+    by_token = all(value.dim() == 2 for value in tensors)
+    if len(rows) != 1 or not (by_token or len(tensors) == 1):
+        return dict(batch)
+    return {name: x[:1] if isinstance(x, Tensor) and x.dim() else x for name, x in batch.items()}
+
+
+def few_tokens(model: nn.Module, batch: Batch) -> dict[str, Any]:
+    """One sequence of a few tokens, or one row where a batch holds more than tokens."""
+    tensors = {name: value for name, value in batch.items() if isinstance(value, Tensor)}
+    plain = all(value.ndim == 2 or name == "inputs_embeds" for name, value in tensors.items())
+    if len(stacks(model)) > 1 or not plain or len({x.shape[:2] for x in tensors.values()}) != 1:
+        return one_row(batch)
+    short = {name: value[:1, :_AUDITED_TOKENS].clone() for name, value in tensors.items()}
+    return {**batch, **short}
