@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
-from las.components.attention import CHILD
+from las.components import attention, operations
 
 _LARGEST = 16
 """One in this many channels is left out of the second measure of an error."""
@@ -44,6 +44,7 @@ class Originals:
         self._modules = dict(model.named_modules())
         self._children = {one: dict(one._modules) for one in self._modules.values()}
         self._hooks = {one: dict(one._forward_pre_hooks) for one in self._modules.values()}
+        self._later_hooks = {one: dict(one._forward_hooks) for one in self._modules.values()}
         configs = [one.config for one in self._modules.values() if hasattr(one, "config")]
         self._attention = {
             id(config): getattr(config, "_attn_implementation", None) for config in configs
@@ -63,7 +64,7 @@ class Originals:
             if module is not original:
                 pairs[path] = module, original
                 done = (*done, f"{path}.")
-            elif hasattr(module, CHILD) and not _placed(module):
+            elif _attends(module) and not _placed(module):
                 pairs[path] = module, self._dense(module)
         return pairs
 
@@ -74,7 +75,7 @@ class Originals:
             name: child and self._dense(child) for name, child in self._children[module].items()
         }
         one._forward_pre_hooks = OrderedDict(self._hooks[module])
-        one._forward_hooks = OrderedDict(module._forward_hooks)
+        one._forward_hooks = OrderedDict(self._later_hooks[module])
         if hasattr(one, "config"):
             one.config = copy.copy(one.config)
             one.config._attn_implementation_internal = self._implementation(module)
@@ -163,6 +164,11 @@ def _root_ratio(error: Tensor, size: Tensor) -> float:
 def _numbers(output: Any) -> list[Tensor]:
     leaves = tree_leaves(dict(output) if isinstance(output, Mapping) else output)
     return [x for x in leaves if isinstance(x, Tensor) and x.is_floating_point()]
+
+
+def _attends(module: nn.Module) -> bool:
+    """Whether a module that stayed has spiking attention within its own forward."""
+    return hasattr(module, attention.CHILD) or hasattr(module, operations.CHILD)
 
 
 def _placed(module: nn.Module) -> bool:

@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from torch import nn
+from transformers import PreTrainedModel
 
-from las.components import attention
+from las.components import attention, operations
 from las.components.attention import SpikingAttention
 from las.components.linear import SpikingProjection
 from las.components.site import HGSite, OATSite
@@ -70,8 +71,17 @@ def use_spiking_attention(model: Any) -> None:
     left = [tower.config for tower in vision_towers(model).values() if not is_spiking(tower)]
     before = [config._attn_implementation for config in left]
     model.set_attn_implementation(attention.NAME)
+    for part in model.modules():
+        if isinstance(part, PreTrainedModel) and _attends_itself(part):
+            part.config._attn_implementation = "eager"  # its mask is one that is added
     for config, name in zip(left, before, strict=True):
         config._attn_implementation = name
+
+
+def _attends_itself(model: nn.Module) -> bool:
+    """Whether the attention modules of a model multiply and soften in their own forward."""
+    parts = [module for module in model.modules() if hasattr(module, operations.CHILD)]
+    return bool(parts) and not any(hasattr(one, attention.CHILD) for one in model.modules())
 
 
 @contextmanager
@@ -87,6 +97,7 @@ def restored_on_error(model: nn.Module) -> Iterator[None]:
     # the same module under two names counts twice, which `named_children` would leave out
     children = {module: dict(module._modules) for module in model.modules()}
     hooks = {module: dict(module._forward_pre_hooks) for module in children}
+    later = {module: dict(module._forward_hooks) for module in children}
     training = {module: module.training for module in children}
     configs: list[Any] = [m.config for m in children if hasattr(m, "config")]
     implementations = [getattr(config, "_attn_implementation", None) for config in configs]
@@ -98,7 +109,11 @@ def restored_on_error(model: nn.Module) -> Iterator[None]:
             module._modules.update(held)
             module.training = training[module]
             for handle in set(module._forward_pre_hooks) - set(hooks[module]):
-                del module._forward_pre_hooks[handle], module._forward_pre_hooks_with_kwargs[handle]
+                del module._forward_pre_hooks[handle]
+                module._forward_pre_hooks_with_kwargs.pop(handle, None)
+            for handle in set(module._forward_hooks) - set(later[module]):
+                del module._forward_hooks[handle]
+                module._forward_hooks_always_called.pop(handle, None)
         for config, name in zip(configs, implementations, strict=True):
             if hasattr(config, "_attn_implementation"):
                 config._attn_implementation = name

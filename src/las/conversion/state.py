@@ -11,6 +11,7 @@ from torch import nn
 
 from las.calibration.statistics import Statistics
 from las.calibration.thresholds import Thresholds
+from las.components.operations import SpikingOperations
 from las.components.site import HGSite, OATSite
 from las.config import SpikeConfig
 from las.conversion.prepare import share_sites
@@ -113,6 +114,9 @@ def apply(model: nn.Module, state: SpikingState) -> nn.Module:
     """
     config = state.config
     shared = state.shared
+    for module in list(model.modules()):
+        if isinstance(module, SpikingOperations):
+            module.grow(state.thresholds.sites)
     if config.vision == "analog":
         there = {module.name for module in model.modules() if isinstance(module, OATSite)}
         shared = {name: owner for name, owner in shared.items() if name in there}

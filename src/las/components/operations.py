@@ -1,0 +1,190 @@
+"""Attention that a module computes in its own forward, operation by operation (Section 4.2.1).
+
+Most attention modules of transformers hand queries, keys and values to an interface, where
+`SpikingAttention` answers. The others multiply and soften themselves. There, while the module's
+forward runs, PyTorch's matrix products of two tensors are answered by `SpikingProduct`, its softmax
+by `SpikingSoftmax`, and its fused attention by `SpikingAttention`; everything else is PyTorch's.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
+
+from las.components.attention import SpikingAttention
+from las.components.modes import simulating
+from las.components.saa import multiply_steps
+from las.components.site import OATSite, accumulate
+from las.components.softmax import SpikingSoftmax
+from las.neurons.tally import current_tally
+
+CHILD = "spiking_operations"
+
+_PRODUCTS = {torch.matmul, Tensor.matmul, Tensor.__matmul__, torch.bmm, Tensor.bmm}
+_SUMMED_PRODUCTS = {torch.baddbmm, Tensor.baddbmm}
+_SOFTMAX = {F.softmax, torch.softmax, Tensor.softmax}
+
+
+class SpikingProduct(nn.Module):
+    """phi(A) phi(B) of two tensors that the model computes (Eqs. 11-12)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.name = ""
+        self.left = OATSite(token_dim=-2)
+        self.right = OATSite(token_dim=-2)
+
+    def forward(self, left: Tensor, right: Tensor) -> Tensor:
+        """(..., n, k) and (..., k, m) -> (..., n, m)."""
+        turned = right.stride(-1) != 1  # K^T: its tokens are columns
+        stored = right.mT if turned else right
+        if simulating():
+            trains = self.right.steps(stored)
+            return accumulate(
+                multiply_steps(
+                    self.left.steps(left),
+                    (spikes.mT if turned else spikes for spikes in trains),
+                    torch.matmul,
+                )
+            )
+        a, b = self.left(left), self.right(stored)
+        product = a.value @ (b.value.mT if turned else b.value)
+        if (tally := current_tally()) is not None:
+            tally.add_operations(
+                self.name,
+                self.name,
+                "matmul",
+                sops=a.spikes * right.shape[-1] + b.spikes * left.shape[-2],
+                macs=product.numel() * left.shape[-1],
+            )
+        return product
+
+
+class SpikingOperations(nn.Module):
+    """What answers for the products and the softmax of one attention module.
+
+    Products are told apart by their order in the module's forward, and are made when they are
+    first asked for. A name such as `product_0` is that of its neurons, too.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.name = ""
+        self.softmax = SpikingSoftmax()
+        self.attention = SpikingAttention()
+
+    def product(self, index: int) -> Any:
+        """The product that comes after `index` others."""
+        name = f"product_{index}"
+        if not hasattr(self, name):
+            made = SpikingProduct()
+            self.add_module(name, made)
+            for path, module in made.named_modules(prefix=f"{self.name}.{name}"):
+                module.name = path
+        return getattr(self, name)
+
+    def grow(self, sites: Iterable[str]) -> None:
+        """Make the products that neuron sites with these names belong to."""
+        for site in sites:
+            owner, _, rest = site.removeprefix(self.name).partition(".product_")
+            if site.startswith(f"{self.name}.product_") and not owner:
+                self.product(int(rest.partition(".")[0]))
+
+
+class _Answering(TorchFunctionMode):
+    """Lets `SpikingOperations` answer during one call of a module's forward."""
+
+    def __init__(self, operations: SpikingOperations) -> None:
+        super().__init__()
+        self._operations = operations
+        self._products = 0
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Answer for products and softmax."""
+        kwargs = dict(kwargs or {})
+        if func in _PRODUCTS:
+            return self._product(*args, *kwargs.values())
+        if func in _SUMMED_PRODUCTS:
+            return self._summed(*args, **kwargs)
+        if func in _SOFTMAX:
+            return self._soften(*args, **kwargs)
+        if func is F.scaled_dot_product_attention:
+            return self._attend(*args, **kwargs)
+        return func(*args, **kwargs)
+
+    def _product(self, left: Tensor, right: Tensor) -> Tensor:
+        index, self._products = self._products, self._products + 1
+        result: Tensor = self._operations.product(index)(left, right)
+        return result
+
+    def _summed(
+        self,
+        given: Tensor,
+        batch1: Tensor,
+        batch2: Tensor,
+        *,
+        beta: float = 1,
+        alpha: float = 1,
+    ) -> Tensor:
+        """A bias of positions, such as ALiBi's, is a constant current into the scores."""
+        return given * beta + self._product(batch1, batch2) * alpha
+
+    def _soften(
+        self, z: Tensor, dim: int = -1, _stacklevel: int = 3, dtype: torch.dtype | None = None
+    ) -> Tensor:
+        z = (z if dtype is None else z.to(dtype)).movedim(dim, -1)
+        hidden = z <= torch.finfo(z.dtype).min / 2
+        softmax = self._operations.softmax
+        if simulating():
+            silent = z.masked_fill(hidden, -torch.inf)
+            probabilities = accumulate(softmax.simulate(iter([silent]), ~hidden))
+        else:
+            probabilities = softmax(z.masked_fill(hidden, -torch.inf))
+        return probabilities.movedim(-1, dim)
+
+    def _attend(
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        attn_mask: Tensor | None = None,
+        dropout_p: float = 0.0,
+        is_causal: bool = False,
+        scale: float | None = None,
+        **kwargs: Any,
+    ) -> Tensor:
+        if is_causal:
+            attn_mask = torch.ones(query.shape[-2], key.shape[-2], dtype=torch.bool).tril()
+            attn_mask = attn_mask[None, None].to(query.device)
+        weight = query.shape[-1] ** -0.5 if scale is None else scale
+        result: Tensor = self._operations.attention(query, key, value, attn_mask, weight)
+        return result
+
+
+_ENTERED = threading.local()
+"""The modes that calls of attention modules have entered, innermost last, in each thread."""
+
+
+def begin(module: Any, args: Any) -> None:
+    """A forward pre-hook of a module whose operations spike."""
+    mode = _Answering(getattr(module, CHILD))
+    mode.__enter__()
+    _ENTERED.stack = [*getattr(_ENTERED, "stack", []), mode]
+
+
+def end(module: Any, args: Any, output: Any) -> None:
+    """The forward hook that belongs to `begin`; it runs even if the forward raised."""
+    *_ENTERED.stack, mode = _ENTERED.stack
+    mode.__exit__(None, None, None)
