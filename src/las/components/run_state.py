@@ -103,6 +103,10 @@ class RunState:
         """Whether a tally is open."""
         return bool(self._tallies.open)
 
+    def fills(self, tally: SpikeTally) -> bool:
+        """Whether a tally is one of those that are open."""
+        return any(block.value[0] is tally for block in self._tallies.open)
+
     @contextmanager
     def simulate(self) -> Iterator[None]:
         """Run every component step by step over T inside the block."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from torch import nn
 
+from las.components.run_state import RunState
 from las.components.running import running
 from las.hosts.stacks import stacks
 from las.hosts.towers import image_tokens
@@ -38,29 +40,36 @@ def count_spikes(model: nn.Module) -> Iterator[SpikeTally]:
     with ExitStack() as blocks:
         for one in converted:
             for stack in stacks(one.model).values():
-                hook = stack.register_forward_pre_hook(
-                    _token_counter(tally, one.model), with_kwargs=True
-                )
+                counter = _TokenCounter(tally, one.model, one.run)
+                hook = stack.register_forward_pre_hook(counter, with_kwargs=True)
                 blocks.callback(hook.remove)
             prefix = f"{one.path}." if len(converted) > 1 and one.path else ""
             blocks.enter_context(one.run.counted(tally, prefix))
         yield tally
 
 
-def _token_counter(tally: SpikeTally, model: nn.Module) -> Any:
-    """A forward pre-hook that counts the tokens which go into a stack of a model."""
+@dataclass(frozen=True, eq=False)
+class _TokenCounter:
+    """A forward pre-hook that counts the tokens which go into a stack of a model.
 
-    def count_tokens(
-        stack: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any] | None = None
+    A copy of the model that is made meanwhile takes a copy of it along, which counts nothing.
+    """
+
+    tally: SpikeTally
+    model: nn.Module
+    run: RunState
+
+    def __call__(
+        self, stack: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any] | None = None
     ) -> None:
         # PyTorch gives no kwargs to a hook that another thread is just adding or removing.
         named = {getattr(stack, "main_input_name", "input_ids"): arg for arg in args[:1]}
         named |= kwargs or {}
         ids = named.get("input_ids", named.get("inputs_embeds"))
         pixels = named.get("pixel_values")
+        if not self.run.fills(self.tally):
+            return
         if ids is not None:
-            tally.add_tokens(ids.shape[:2].numel())
+            self.tally.add_tokens(ids.shape[:2].numel())
         elif pixels is not None:
-            tally.add_tokens(image_tokens(model, pixels))
-
-    return count_tokens
+            self.tally.add_tokens(image_tokens(self.model, pixels))

@@ -103,7 +103,8 @@ def walk(config: Any, dtype: torch.dtype, batch: int, length: int) -> Walk:
     shapes = _Shapes()
     with observing(model, shapes), count_spikes(model) as tally:
         peak_observed = _run(model, inputs)
-    macs, nonlinear = Counter[str](), Counter[str]()
+    macs = Counter(linear=0, hadamard=0, norm=0, matmul=0, softmax=0)
+    nonlinear = Counter[str]()
 
     def add(works: Iterable[Work | OperationCount]) -> None:
         for work in works:
