@@ -7,7 +7,7 @@ from torch import nn
 
 from las.calibration import Statistics, bins, collect
 from las.components.linear import spiking_linear
-from las.components.modes import observing
+from las.components.running import observing
 from las.components.site import HGSite, OATSite
 from las.conversion import prepare
 from las.errors import CalibrationError
@@ -163,7 +163,7 @@ class TestWholeModels:
         self, model, make_batches
     ) -> None:
         class Nobody:
-            def observe(self, site: object, x: torch.Tensor) -> None:
+            def observe(self, site: object, x: torch.Tensor, importance: object) -> None:
                 pass
 
         (batch,) = make_batches(1, padding=5)
@@ -172,7 +172,7 @@ class TestWholeModels:
         with torch.no_grad():
             before = model(**batch)[0]
             prepare(model)
-            with observing(Nobody()):
+            with observing(model, Nobody()):
                 after = model(**batch)[0]
         assert torch.allclose(before[kept], after[kept], rtol=1e-5, atol=1e-6 * before.abs().max())
 

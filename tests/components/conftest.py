@@ -9,11 +9,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from las.components.modes import simulate
+import las
+from las.components.component import SpikingModule, share_run
+from las.components.run_state import RunState
 from las.components.site import HGSite, OATSite
 from las.fitting import FUNCTIONS, fit
 from las.neurons import HG, OAT
-from las.neurons.tally import SpikeTally, counting
+from las.neurons.tally import SpikeTally
 
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -43,29 +45,32 @@ def spiking(functions: dict[str, HG]) -> Callable[..., nn.Module]:
 
     def set_up(module: Module, neuron: OAT = OAT((5.0, 320.0), (8.0,))) -> Module:  # noqa: B008
         for path, part in module.named_modules():
-            if type(part).__module__.startswith("las.components"):
+            if isinstance(part, SpikingModule):
                 part.name = f"top.{path}" if path else "top"
             if isinstance(part, OATSite):
                 part.neuron = neuron
             elif isinstance(part, HGSite):
                 part.neuron = functions[part.function]
+        share_run(module, RunState())
         return module.double().eval()
 
     return set_up
 
 
-Paths = Callable[[Callable[[], Tensor]], tuple[Tensor, Tensor, SpikeTally, SpikeTally]]
+Paths = Callable[[nn.Module, Callable[[], Tensor]], tuple[Tensor, Tensor, SpikeTally, SpikeTally]]
 
 
 @pytest.fixture
 def both_paths() -> Paths:
     """Runs something on the fused path and on the simulator, and counts spikes of both."""
 
-    def run(forward: Callable[[], Tensor]) -> tuple[Tensor, Tensor, SpikeTally, SpikeTally]:
+    def run(
+        module: nn.Module, forward: Callable[[], Tensor]
+    ) -> tuple[Tensor, Tensor, SpikeTally, SpikeTally]:
         with torch.no_grad():
-            with counting(SpikeTally()) as fused_tally:
+            with las.count_spikes(module) as fused_tally:
                 fused = forward()
-            with simulate(), counting(SpikeTally()) as simulated_tally:
+            with las.simulate(module), las.count_spikes(module) as simulated_tally:
                 simulated = forward()
         return fused, simulated, fused_tally, simulated_tally
 
@@ -73,15 +78,15 @@ def both_paths() -> Paths:
 
 
 @pytest.fixture
-def assert_one_truth(both_paths: Paths) -> Callable[[Callable[[], Tensor]], Tensor]:
+def assert_one_truth(both_paths: Paths) -> Callable[[nn.Module, Callable[[], Tensor]], Tensor]:
     """Both paths agree and every site emits the same spikes; returns the fused result.
 
     Outputs are sums of up to some hundred products, added up in another order by each path:
     1e-12 of the largest of them, not of each, which may be a small difference of large terms.
     """
 
-    def check(forward: Callable[[], Tensor]) -> Tensor:
-        fused, simulated, fused_tally, simulated_tally = both_paths(forward)
+    def check(module: nn.Module, forward: Callable[[], Tensor]) -> Tensor:
+        fused, simulated, fused_tally, simulated_tally = both_paths(module, forward)
         assert fused.dtype == torch.float64
         largest = fused.abs().max().item() if fused.numel() else 0.0
         assert torch.allclose(fused, simulated, rtol=1e-12, atol=1e-12 * largest)

@@ -4,10 +4,9 @@ import pytest
 import torch
 from torch import nn
 
+import las
 from las.components.activation import SpikingActivation, SpikingReLU
-from las.components.modes import simulate
 from las.errors import CalibrationError
-from las.neurons.tally import SpikeTally, counting
 
 
 @pytest.mark.parametrize(("function", "module"), [("gelu", nn.GELU()), ("silu", nn.SiLU())])
@@ -16,13 +15,13 @@ def test_both_paths_agree(spiking, assert_one_truth, function: str, module: nn.M
     activation = spiking(SpikingActivation(function))
     x = torch.randn(4, 3, 50, dtype=torch.float64) * 6
     x[0, 0, :3] = torch.tensor([0.0, 500.0, -500.0])
-    y = assert_one_truth(lambda: activation(x))
+    y = assert_one_truth(activation, lambda: activation(x))
     assert torch.allclose(y, module(x), atol=1e-3)
 
 
 def test_it_is_counted_as_one_evaluation_for_each_element(spiking) -> None:
     activation = spiking(SpikingActivation("gelu"))
-    with counting(SpikeTally()) as tally:
+    with las.count_spikes(activation) as tally:
         activation(torch.randn(4, 7))
     assert tally.sites["top.site"].kind == "hg:gelu"
     assert tally.operations["top"].nonlinear == {"gelu": 28}
@@ -31,7 +30,7 @@ def test_it_is_counted_as_one_evaluation_for_each_element(spiking) -> None:
 
 def test_inputs_beyond_the_calibrated_range_are_counted(spiking) -> None:
     activation = spiking(SpikingActivation("silu"))
-    with counting(SpikeTally()) as tally:
+    with las.count_spikes(activation) as tally:
         activation(torch.tensor([0.0, 199.0, 201.0, -31.0]))
     assert tally.out_of_range == 2
 
@@ -41,12 +40,15 @@ def test_neurons_without_parameters_are_a_clear_error() -> None:
     activation.site.name = "layers.0.act.site"
     with pytest.raises(CalibrationError, match=r"layers\.0\.act\.site.*calibrate"):
         activation(torch.randn(2))
-    with simulate(), pytest.raises(CalibrationError, match=r"layers\.0\.act\.site.*calibrate"):
+    with (
+        las.simulate(activation),
+        pytest.raises(CalibrationError, match=r"layers\.0\.act\.site.*calibrate"),
+    ):
         activation(torch.randn(2))
 
 
 def test_relu_is_exact() -> None:
-    x = torch.randn(100)
-    assert torch.equal(SpikingReLU()(x), torch.relu(x))
-    with simulate():
-        assert torch.equal(SpikingReLU()(x), torch.relu(x))
+    x, relu = torch.randn(100), SpikingReLU()
+    assert torch.equal(relu(x), torch.relu(x))
+    with las.simulate(relu):
+        assert torch.equal(relu(x), torch.relu(x))

@@ -5,11 +5,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+import las
 from las.components import attention
 from las.components.attention import SpikingAttention
-from las.components.modes import simulate
 from las.errors import CalibrationError, UnsupportedModelError
-from las.neurons.tally import SpikeTally, counting
 
 B, H, L, D = 2, 4, 9, 8
 LOWEST = torch.finfo(torch.float64).min
@@ -72,7 +71,7 @@ def test_both_paths_agree(spiking, assert_one_truth, mask: Tensor | None, heads:
     """With grouped queries too; the context is close to exact attention's."""
     attend = spiking(SpikingAttention())
     query, key, value = operands(heads)
-    y = assert_one_truth(lambda: attend(query, key, value, mask, D**-0.5))
+    y = assert_one_truth(attend, lambda: attend(query, key, value, mask, D**-0.5))
     assert torch.allclose(y, reference(query, key, value, mask), atol=2e-2)
 
 
@@ -84,10 +83,10 @@ def test_the_size_of_the_blocks_changes_nothing(
     """Members of the batch, and queries where one member is too much, go block by block."""
     attend = spiking(SpikingAttention())
     query, key, value = operands(2)
-    with counting(SpikeTally()) as whole:
+    with las.count_spikes(attend) as whole:
         expected = attend(query, key, value, mask, D**-0.5)
     monkeypatch.setattr(attention, "BLOCK", block)
-    with counting(SpikeTally()) as blocks:
+    with las.count_spikes(attend) as blocks:
         y = attend(query, key, value, mask, D**-0.5)
     assert torch.allclose(y, expected, rtol=0, atol=1e-13)
     assert blocks.operations == whole.operations
@@ -102,7 +101,7 @@ def test_both_paths_agree_block_by_block(
     """A block of queries that see nothing is one of them."""
     monkeypatch.setattr(attention, "BLOCK", block)
     attend = spiking(SpikingAttention())
-    assert_one_truth(lambda: attend(*operands(2), mask, D**-0.5))
+    assert_one_truth(attend, lambda: attend(*operands(2), mask, D**-0.5))
 
 
 @pytest.mark.parametrize("block", [attention.BLOCK, 40])
@@ -116,7 +115,7 @@ def test_a_bias_of_positions_is_added_to_the_scores(
     attend = spiking(SpikingAttention())
     query, key, value = operands()
     query = query * (D**-0.5 / scale)
-    y = assert_one_truth(lambda: attend(query, key, value, mask, scale, distances()))
+    y = assert_one_truth(attend, lambda: attend(query, key, value, mask, scale, distances()))
     given = torch.zeros(1).double() if mask is None else mask
     if given.dtype == torch.bool:
         given = torch.zeros(mask.shape).double().masked_fill(~mask, LOWEST)
@@ -136,7 +135,7 @@ def test_a_bias_of_zeros_changes_no_bit(spiking) -> None:
 def test_with_a_cache_there_are_more_keys_than_queries(spiking, assert_one_truth) -> None:
     attend = spiking(SpikingAttention())
     query, key, value = operands(keys=20)
-    y = assert_one_truth(lambda: attend(query[:, :, :1], key, value, None, D**-0.5))
+    y = assert_one_truth(attend, lambda: attend(query[:, :, :1], key, value, None, D**-0.5))
     assert y.shape == (B, H, 1, D)
     assert torch.allclose(y, reference(query[:, :, :1], key, value, None), atol=2e-2)
 
@@ -153,9 +152,9 @@ def test_a_mask_longer_than_the_keys_is_cut(spiking) -> None:
 def test_what_the_mask_hides_changes_nothing(spiking, both_paths) -> None:
     attend = spiking(SpikingAttention())
     query, key, value = operands()
-    before = both_paths(lambda: attend(query, key, value, padded(), D**-0.5))
+    before = both_paths(attend, lambda: attend(query, key, value, padded(), D**-0.5))
     key[1, :, -3:], value[1, :, -3:] = -key[1, :, -3:], -value[1, :, -3:]
-    after = both_paths(lambda: attend(query, key, value, padded(), D**-0.5))
+    after = both_paths(attend, lambda: attend(query, key, value, padded(), D**-0.5))
     assert torch.equal(before[0], after[0])
     assert torch.equal(before[1], after[1])
     for old, new in zip(before[2:], after[2:], strict=True):
@@ -168,7 +167,7 @@ def test_a_query_that_sees_no_key_gets_zero_not_nan(spiking, both_paths) -> None
     attend = spiking(SpikingAttention())
     mask = causal().repeat(B, 1, 1, 1)
     mask[1, :, :, :2] = LOWEST
-    fused, simulated, *_ = both_paths(lambda: attend(*operands(), mask, D**-0.5))
+    fused, simulated, *_ = both_paths(attend, lambda: attend(*operands(), mask, D**-0.5))
     for y in (fused, simulated):
         assert y.isfinite().all()
         assert (y[1, :, :2] == 0).all()
@@ -179,7 +178,7 @@ def test_only_pairs_that_the_mask_allows_are_counted(spiking) -> None:
     query, key, value = operands()
     tallies = {}
     for name in ("bidirectional", "causal"):
-        with counting(SpikeTally()) as tallies[name]:
+        with las.count_spikes(attend) as tallies[name]:
             attend(query, key, value, MASKS[name], D**-0.5)
     for site in ("softmax.exp", "probability"):
         assert tallies["bidirectional"].sites[f"top.{site}"].activations == B * H * L * L
@@ -196,7 +195,7 @@ def test_synaptic_operations_of_the_products_by_brute_force(spiking) -> None:
     """Each spike of an operand adds one stored value of the other for every pair it is part of."""
     attend = spiking(SpikingAttention())
     query, key, value = operands(heads=2)
-    with counting(SpikeTally()) as tally:
+    with las.count_spikes(attend) as tally:
         attend(query, key, value, causal(), D**-0.5)
         q, k, v = (
             site(x).counts.long()
@@ -218,7 +217,7 @@ def test_neurons_without_thresholds_are_a_clear_error() -> None:
     attend = SpikingAttention()
     with pytest.raises(CalibrationError, match="calibrate"):
         attend(*operands(), None, 1.0)
-    with simulate(), pytest.raises(CalibrationError, match="calibrate"):
+    with las.simulate(attend), pytest.raises(CalibrationError, match="calibrate"):
         attend(*operands(), None, 1.0)
 
 

@@ -4,10 +4,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+import las
 from las.components.activation import SpikingActivation
 from las.components.feed_forward import SpikingGatedFeedForward, SpikingJointFeedForward
 from las.components.linear import spiking_linear
-from las.neurons.tally import SpikeTally, counting
 
 
 def gated() -> SpikingGatedFeedForward:
@@ -20,7 +20,7 @@ def gated() -> SpikingGatedFeedForward:
 def test_both_paths_agree(spiking, assert_one_truth) -> None:
     network = spiking(gated())
     x = torch.randn(2, 5, 12, dtype=torch.float64) * 4
-    y = assert_one_truth(lambda: network(x))
+    y = assert_one_truth(network, lambda: network(x))
     hidden = F.silu(x @ network.gate_proj.weight.T) * (x @ network.up_proj.weight.T)
     assert torch.allclose(y, hidden @ network.down_proj.weight.T, atol=2e-2)
 
@@ -32,7 +32,7 @@ def test_projections_in_one_layer_are_the_same_network(spiking, assert_one_truth
     layers = {"gate_up_proj": spiking_linear(joint), "down_proj": two.down_proj}
     one = spiking(SpikingJointFeedForward(layers, two.act_fn))
     x = torch.randn(2, 5, 12, dtype=torch.float64) * 4
-    assert torch.allclose(assert_one_truth(lambda: one(x)), two(x), atol=1e-12)
+    assert torch.allclose(assert_one_truth(one, lambda: one(x)), two(x), atol=1e-12)
     assert set(one.state_dict()) == {"gate_up_proj.weight", "down_proj.weight"}
 
 
@@ -46,7 +46,7 @@ def test_it_keeps_the_names_of_the_checkpoint() -> None:
 
 def test_the_hadamard_product_costs_the_spikes_of_both_factors(spiking) -> None:
     network = spiking(gated())
-    with counting(SpikeTally()) as tally:
+    with las.count_spikes(network) as tally:
         network(torch.randn(3, 12, dtype=torch.float64))
     operation = tally.operations["top"]
     spikes = tally.sites["top.act_fn.site"].spikes + tally.sites["top.up_site"].spikes

@@ -5,11 +5,10 @@ import torch
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
+import las
 from las.components.linear import SpikingLinear, spiking_linear
-from las.components.modes import simulate
 from las.errors import CalibrationError
 from las.neurons import OAT
-from las.neurons.tally import SpikeTally, counting
 
 
 @pytest.mark.parametrize("bias", [True, False])
@@ -20,10 +19,10 @@ def test_both_paths_agree(spiking, assert_one_truth, both_paths, bias: bool, sha
     spike_linear = spiking(spiking_linear(linear))
     x = torch.randn(shape, dtype=torch.float64) * 20
     if not x.numel():
-        fused, simulated, _, _ = both_paths(lambda: spike_linear(x))
+        fused, simulated, _, _ = both_paths(spike_linear, lambda: spike_linear(x))
         assert fused.shape == simulated.shape == (0, 9)
         return
-    y = assert_one_truth(lambda: spike_linear(x))
+    y = assert_one_truth(spike_linear, lambda: spike_linear(x))
     assert torch.allclose(y, linear(x), atol=1e-1)
 
 
@@ -36,7 +35,7 @@ def test_both_paths_agree_for_any_neuron(
     neuron = OAT((1.0 * levels, 16.0 * levels), (2.0,), steps, levels, rounding)
     spike_linear = spiking(spiking_linear(nn.Linear(40, 11)), neuron)
     x = torch.randn(6, 40, dtype=torch.float64) * 10
-    assert_one_truth(lambda: spike_linear(x))
+    assert_one_truth(spike_linear, lambda: spike_linear(x))
 
 
 def test_conv1d_of_gpt2_is_a_linear_layer_with_its_weight_transposed(
@@ -48,7 +47,9 @@ def test_conv1d_of_gpt2_is_a_linear_layer_with_its_weight_transposed(
     spike_linear = spiking(spiking_linear(conv))
     x = torch.randn(4, 12, dtype=torch.float64)
     assert spike_linear.matrix.shape == (7, 12)
-    assert torch.allclose(assert_one_truth(lambda: spike_linear(x)), conv(x), atol=1e-3)
+    assert torch.allclose(
+        assert_one_truth(spike_linear, lambda: spike_linear(x)), conv(x), atol=1e-3
+    )
 
 
 def test_weight_and_bias_stay_the_very_parameters_of_the_layer() -> None:
@@ -69,7 +70,7 @@ def test_what_comes_out_is_the_layer_applied_to_the_coded_input(spiking) -> None
 
 def test_each_spike_costs_one_accumulation_for_each_output(spiking) -> None:
     spike_linear = spiking(spiking_linear(nn.Linear(6, 10)))
-    with counting(SpikeTally()) as tally:
+    with las.count_spikes(spike_linear) as tally:
         spike_linear(torch.randn(3, 6, dtype=torch.float64))
     operation = tally.operations["top"]
     assert operation.sops == 10 * tally.sites["top.site"].spikes > 0
@@ -81,24 +82,27 @@ def test_neurons_without_thresholds_are_a_clear_error() -> None:
     spike_linear.site.name = "layers.3.q_proj.site"
     with pytest.raises(CalibrationError, match=r"layers\.3\.q_proj\.site.*calibrate"):
         spike_linear(torch.randn(2, 4))
-    with simulate(), pytest.raises(CalibrationError, match=r"layers\.3\.q_proj\.site.*calibrate"):
+    with (
+        las.simulate(spike_linear),
+        pytest.raises(CalibrationError, match=r"layers\.3\.q_proj\.site.*calibrate"),
+    ):
         spike_linear(torch.randn(2, 4))
 
 
 class TestThreeReadersOfOneTensor:
     @pytest.fixture
-    def readers(self, spiking) -> list[SpikingLinear]:
+    def readers(self, spiking) -> nn.ModuleList:
         module = spiking(nn.ModuleList(spiking_linear(nn.Linear(8, 5)) for _ in range(3)))
         site = module[0].site
         for reader in module[1:]:
             reader.site = site
             site.fan_out += 1
-        return list(module)
+        return module
 
     def test_it_is_coded_once_on_both_paths(self, readers, both_paths) -> None:
         x = torch.randn(4, 8, dtype=torch.float64)
         fused, simulated, fused_tally, simulated_tally = both_paths(
-            lambda: torch.stack([reader(x) for reader in readers])
+            readers, lambda: torch.stack([reader(x) for reader in readers])
         )
         assert torch.allclose(fused, simulated, rtol=1e-12, atol=1e-13)
         for tally in (fused_tally, simulated_tally):
@@ -129,7 +133,7 @@ class TestThreeReadersOfOneTensor:
 
     def test_the_next_forward_pass_is_coded_anew(self, readers) -> None:
         x = torch.randn(4, 8, dtype=torch.float64)
-        with counting(SpikeTally()) as tally:
+        with las.count_spikes(readers) as tally:
             for _ in range(2):
                 for reader in readers:
                     reader(x)
@@ -138,7 +142,7 @@ class TestThreeReadersOfOneTensor:
     def test_a_pass_without_counting_does_not_leak_into_one_with(self, readers) -> None:
         x = torch.randn(4, 8, dtype=torch.float64)
         readers[0](x)  # an interrupted pass: the two others never read
-        with counting(SpikeTally()) as tally:
+        with las.count_spikes(readers) as tally:
             for reader in readers:
                 reader(x)
         assert tally.sites["top.0.site"].activations == x.numel()

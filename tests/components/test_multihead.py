@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
+import las
 from las.components.multihead import spiking_multihead_attention
 from las.errors import UnsupportedModelError
-from las.neurons.tally import SpikeTally, counting
 
 WIDTH, HEADS = 12, 3
 
@@ -24,7 +24,7 @@ def test_both_paths_agree_and_do_what_the_original_does(bias, spiking, assert_on
     spikes = spiking(spiking_multihead_attention(original))
     probe = torch.randn(2, 1, WIDTH, dtype=torch.float64)
     memory = torch.randn(2, 5, WIDTH, dtype=torch.float64)
-    y = assert_one_truth(lambda: spikes(probe, memory, memory)[0])
+    y = assert_one_truth(spikes, lambda: spikes(probe, memory, memory)[0])
     expected, _ = original(probe, memory, memory)
     assert torch.allclose(y, expected, atol=1e-2)
 
@@ -33,7 +33,7 @@ def test_keys_and_values_read_the_same_spikes(spiking):
     spikes = spiking(spiking_multihead_attention(dense()))
     probe = torch.randn(2, 1, WIDTH, dtype=torch.float64)
     memory = torch.randn(2, 5, WIDTH, dtype=torch.float64)
-    with counting(SpikeTally()) as tally:
+    with las.count_spikes(spikes) as tally:
         spikes(probe, memory, memory)
     assert tally.sites["top.memory.site"].activations == memory.numel()
     for part, outputs in (("query", WIDTH), ("memory", 2 * WIDTH)):

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+import las
 from las.components.activation import SpikingActivation, SpikingReLU
 from las.components.linear import spiking_linear
 from las.components.potential import Potential, SpikingLinearInto
-from las.neurons.tally import SpikeTally, counting
 
 
 @pytest.fixture
@@ -37,8 +37,8 @@ ASKING: list[Callable[[Tensor], Tensor]] = [
 
 @pytest.mark.parametrize("function", ASKING)
 def test_neurons_answer_for_their_function(layer, x, assert_one_truth, function) -> None:
-    y = assert_one_truth(lambda: function(layer(x)))
-    with counting(SpikeTally()) as tally:
+    y = assert_one_truth(layer, lambda: function(layer(x)))
+    with las.count_spikes(layer) as tally:
         function(layer(x))
     assert tally.sites["top.activation.site"].activations == y.numel()
     assert type(y) is Tensor
@@ -47,7 +47,7 @@ def test_neurons_answer_for_their_function(layer, x, assert_one_truth, function)
 
 def test_another_function_is_not_theirs(layer, x) -> None:
     """It stays PyTorch's, for the audit to find."""
-    with counting(SpikeTally()) as tally:
+    with las.count_spikes(layer) as tally:
         y = torch.sigmoid(layer(x))
     assert "top.activation.site" not in tally.sites
     assert type(y) is Tensor
@@ -55,7 +55,7 @@ def test_another_function_is_not_theirs(layer, x) -> None:
 
 def test_the_tanh_approximation_is_another_function_than_gelu(spiking, x) -> None:
     layer = spiking(SpikingLinearInto(spiking_linear(nn.Linear(12, 20)), SpikingActivation("gelu")))
-    with counting(SpikeTally()) as tally:
+    with las.count_spikes(layer) as tally:
         F.gelu(layer(x), approximate="tanh")
         assert "top.activation.site" not in tally.sites
         F.gelu(layer(x))

@@ -12,9 +12,9 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+import las
 from las.components import attention
 from las.components.attention import SpikingAttention
-from las.components.modes import simulate
 from las.neurons import HG, OAT, Octaves, hg, oat
 
 HEADS, WIDTH, BLOCK = 2, 4, 2**14
@@ -50,7 +50,7 @@ def test_attention_holds_a_block_of_scores_at_a_time(spiking, monkeypatch, maske
     def of(length: int) -> int:
         x = torch.randn(1, HEADS, length, WIDTH, dtype=torch.float64)
         mask = torch.ones(1, 1, length, length, dtype=torch.bool).tril() if masked else None
-        with simulate():
+        with las.simulate(attend):
             return largest(lambda: attend(x, x, x, mask, 0.5))
 
     short, long = of(256), of(512)

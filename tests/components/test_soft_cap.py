@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+import las
 from las.components import attention
 from las.components.attention import SpikingAttention
 from las.errors import UnsupportedModelError
-from las.neurons.tally import SpikeTally, counting
 
 B, H, L, D = 2, 4, 9, 8
 CAP = 5.0
@@ -44,7 +44,7 @@ MASKS = {
 @pytest.mark.parametrize("mask", MASKS.values(), ids=MASKS.keys())
 def test_both_paths_agree(spiking, assert_one_truth, mask: Tensor | None) -> None:
     attend = spiking(SpikingAttention(CAP))
-    y = assert_one_truth(lambda: attend(*operands(), mask, D**-0.5))
+    y = assert_one_truth(attend, lambda: attend(*operands(), mask, D**-0.5))
     assert torch.allclose(y, reference(mask), atol=2e-2)
     uncapped = spiking(SpikingAttention())(*operands(), mask, D**-0.5)
     assert (uncapped - y).abs().max() > 0.2
@@ -52,7 +52,7 @@ def test_both_paths_agree(spiking, assert_one_truth, mask: Tensor | None) -> Non
 
 def test_masked_scores_emit_no_spike(spiking) -> None:
     attend = spiking(SpikingAttention(CAP))
-    with counting(SpikeTally()) as tally:
+    with las.count_spikes(attend) as tally:
         attend(*operands(), CAUSAL, D**-0.5)
     seen = B * H * (L * (L + 1) // 2)
     site = tally.sites["top.soft_cap.site"]

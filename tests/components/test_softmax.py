@@ -4,11 +4,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from las.components.modes import simulate
+import las
 from las.components.site import accumulate
 from las.components.softmax import SpikingSoftmax, subtract_running_max
 from las.errors import CalibrationError
-from las.neurons.tally import SpikeTally, counting
 
 
 def increments(*shape: int, steps: int = 16) -> list[Tensor]:
@@ -21,10 +20,8 @@ def causal(keys: int) -> Tensor:
 
 
 def run(softmax: SpikingSoftmax, z: list[Tensor], allowed: Tensor | None) -> Tensor:
-    """On the fused path, or on the simulator inside `simulate`."""
-    from las.components.modes import simulating
-
-    if simulating():
+    """On the fused path, or on the simulator inside `las.simulate`."""
+    if softmax.run.simulating:
         return accumulate(softmax.simulate(iter(z), allowed))
     scores = sum(z, start=torch.zeros_like(z[0]))
     return softmax(scores if allowed is None else scores.masked_fill(~allowed, -torch.inf))
@@ -57,7 +54,7 @@ def test_both_paths_agree(spiking, assert_one_truth, masked: bool) -> None:
     softmax = spiking(SpikingSoftmax())
     z = increments(2, 3, 12, 12)
     allowed = causal(12) if masked else None
-    p = assert_one_truth(lambda: run(softmax, z, allowed))
+    p = assert_one_truth(softmax, lambda: run(softmax, z, allowed))
     scores = sum(z) if allowed is None else sum(z).masked_fill(~allowed, -torch.inf)
     assert torch.allclose(p, scores.softmax(-1), atol=1e-4)
     assert torch.allclose(p.sum(-1), torch.ones(2, 3, 12).double(), atol=1e-4)
@@ -68,12 +65,12 @@ def test_masked_entries_are_exactly_zero_and_emit_no_spike(spiking, both_paths) 
     z = increments(5, 9)
     allowed = torch.rand(5, 9) < 0.5
     allowed[:, 0] = True
-    fused, simulated, *tallies = both_paths(lambda: run(softmax, z, allowed))
+    fused, simulated, *tallies = both_paths(softmax, lambda: run(softmax, z, allowed))
     assert (fused[~allowed] == 0).all()
     assert (simulated[~allowed] == 0).all()
     scores = sum(z)
     for row in range(5):  # the same spikes as where the masked entries never existed
-        with counting(SpikeTally()) as alone:
+        with las.count_spikes(softmax) as alone:
             softmax(scores[row][allowed[row]])
         for tally in tallies:
             tally.sites["top.exp"].spikes -= alone.sites["top.exp"].spikes
@@ -84,7 +81,7 @@ def test_masked_entries_are_not_out_of_range(spiking) -> None:
     softmax = spiking(SpikingSoftmax())
     scores = torch.randn(4, 6, dtype=torch.float64)
     scores[:, 3:] = -torch.inf
-    with counting(SpikeTally()) as tally:
+    with las.count_spikes(softmax) as tally:
         softmax(scores)
     assert tally.out_of_range == 0
 
@@ -95,7 +92,7 @@ def test_a_row_without_any_entry_is_zero_not_nan(spiking, both_paths) -> None:
     z = increments(3, 4)
     allowed = torch.ones(3, 4, dtype=torch.bool)
     allowed[1] = False
-    fused, simulated, *_ = both_paths(lambda: run(softmax, z, allowed))
+    fused, simulated, *_ = both_paths(softmax, lambda: run(softmax, z, allowed))
     for p in (fused, simulated):
         assert (p[1] == 0).all()
         assert torch.allclose(p[[0, 2]].sum(-1), torch.ones(2).double(), atol=1e-4)
@@ -122,5 +119,5 @@ def test_neurons_without_parameters_are_a_clear_error() -> None:
     z = increments(2, 3)
     with pytest.raises(CalibrationError, match=r"softmax\.exp.*calibrate"):
         run(softmax, z, None)
-    with simulate(), pytest.raises(CalibrationError, match=r"softmax\.exp.*calibrate"):
+    with las.simulate(softmax), pytest.raises(CalibrationError, match=r"softmax\.exp.*calibrate"):
         run(softmax, z, None)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 
-from las.neurons.tally import SpikeTally, counting, current_tally
+from las.neurons.tally import SpikeTally
 
 
 def filled() -> SpikeTally:
@@ -55,14 +55,3 @@ def test_merging_adds_and_leaves_the_other_tally_alone() -> None:
 def test_a_tally_survives_json() -> None:
     tally = filled()
     assert SpikeTally.from_dict(json.loads(json.dumps(tally.to_dict()))) == tally
-
-
-def test_counting_nests_and_ends() -> None:
-    outer, inner = SpikeTally(), SpikeTally()
-    assert current_tally() is None
-    with counting(outer):
-        assert current_tally() is outer
-        with counting(inner):
-            assert current_tally() is inner
-        assert current_tally() is outer
-    assert current_tally() is None

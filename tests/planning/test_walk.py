@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import las
-from las.components.modes import observing
+from las.components.running import observing
 from las.conversion import prepare
 from las.neurons.tally import SpikeTally
 from las.planning.peak import PeakMemory
@@ -104,9 +104,15 @@ def test_memory_is_what_pytorch_allocates(family: str) -> None:
     On the CPU the ANN's attention, and that of the SNN, hold the scores of a block at a time.
     """
 
-    class Nobody:
-        def observe(self, site: Any, x: torch.Tensor) -> None:
-            pass
+    class Calibration:
+        """It keeps the importance of the channels."""
+
+        def __init__(self) -> None:
+            self.kept: list[torch.Tensor] = []
+
+        def observe(self, site: Any, x: torch.Tensor, importance: Any) -> None:
+            if importance is not None:
+                self.kept.append(importance())
 
     model = families.build(family)
     walked = walk(config_of(model), torch.float32, ROWS, LENGTH)
@@ -118,8 +124,9 @@ def test_memory_is_what_pytorch_allocates(family: str) -> None:
         return memory.peak
 
     assert peak(model) <= walked.peak_ann
-    with observing(Nobody()):
-        assert peak(prepare(model)) == walked.peak_observed
+    prepare(model)
+    with observing(model, Calibration()):
+        assert peak(model) == walked.peak_observed
     assert peak(las.convert(families.build(family), families.batches())) <= walked.peak_observed
 
 

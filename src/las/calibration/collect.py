@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sized
+from collections.abc import Callable, Iterable, Mapping, Sized
 from typing import Any
 
 import numpy as np
@@ -14,9 +14,9 @@ from las.calibration.bins import BINS, LOW_EXPONENT, SUB_BITS
 from las.calibration.fingerprint import fingerprint
 from las.calibration.histogram import magnitude_histogram
 from las.calibration.statistics import SiteStatistics, Statistics
-from las.components.modes import observing
 from las.components.readers import FirstReaders
-from las.components.site import HGSite, OATSite
+from las.components.running import observing
+from las.components.site import HGSite, OATSite, Site
 from las.errors import CalibrationError
 from las.hosts.stacks import stacks
 from las.hosts.towers import image_tokens, vision_towers
@@ -47,7 +47,7 @@ def collect(model: nn.Module, batches: Iterable[Mapping[str, Any]]) -> Statistic
     statistics = Statistics(fingerprint(model), getattr(config, "model_type", type(model).__name__))
     recorder = Recorder(statistics, model)
     total = len(batches) if isinstance(batches, Sized) else None
-    with torch.no_grad(), observing(recorder):
+    with torch.no_grad(), observing(model, recorder):
         for batch in tqdm(batches, total=total, desc="calibrating", unit="batch"):
             if not recorder.begin(batch):
                 continue
@@ -108,6 +108,7 @@ class Recorder:
         self._keep: Tensor | None = None
         self._decoded: Tensor | None = None
         self._readers = FirstReaders()
+        self._importance: dict[str, Tensor] = {}
 
     def begin(self, batch: Mapping[str, Any]) -> bool:
         """Note which tokens of the coming batch are not padding; False if it holds none."""
@@ -132,34 +133,36 @@ class Recorder:
             self._decoded = None if bool(decoded.all()) else decoded
         return self.tokens > 0
 
-    def observe(self, site: OATSite | HGSite, x: Tensor) -> None:
+    def observe(self, site: Site, x: Tensor, importance: Callable[[], Tensor] | None) -> None:
         """Add the inputs of one site."""
-        if isinstance(site, OATSite) and site.channel_weights is not None and self._joins(site, x):
+        if importance is not None and self._joins(site, x, importance):
             return
         if self.grouping:
             return
-        kind = "oat" if isinstance(site, OATSite) else site.function
+        kind = site.function if isinstance(site, HGSite) else "oat"
         scale_free = isinstance(site, OATSite) and site.scale_free
         entry = self.statistics.sites.setdefault(site.name, SiteStatistics(kind, scale_free))
         values = self._tokens(site, x)
         if values.numel():
-            _add(entry, site, values)
+            _add(entry, site, values, self._importance.get(site.name))
 
-    def _joins(self, site: OATSite, x: Tensor) -> bool:
+    def _joins(self, site: Site, x: Tensor, importance: Callable[[], Tensor]) -> bool:
         """Whether another linear layer reads the same tensor; then its site serves both.
 
         What an error costs is then the sum of what it costs each reader.
         """
+        if site.name not in self._importance:
+            self._importance[site.name] = importance()
         owner = self._readers.before(site, x)
         if owner is None:
             return False
-        if self.grouping:
+        if self.grouping and site.name not in self.statistics.shared:
             self.statistics.shared[site.name] = owner.name
-            assert owner.channel_weights is not None and site.channel_weights is not None
-            owner.channel_weights = owner.channel_weights + site.channel_weights
+            both = self._importance[owner.name] + self._importance[site.name]
+            self._importance[owner.name] = both
         return self.statistics.shared.get(site.name) == owner.name
 
-    def _kept(self, site: OATSite | HGSite) -> Tensor | None:
+    def _kept(self, site: Site) -> Tensor | None:
         """Which tokens of a site are no padding, or None for all of them."""
         if site.name.startswith(self._unmasked):
             return None
@@ -167,7 +170,7 @@ class Recorder:
         decoded = self.decodes and not of_encoder and not site.name.startswith(self._encoder)
         return self._decoded if decoded else self._keep  # heads read what the decoder makes
 
-    def _tokens(self, site: OATSite | HGSite, x: Tensor) -> Tensor:
+    def _tokens(self, site: Site, x: Tensor) -> Tensor:
         """Rows of the tokens that are not padding, (rows, channels), float32."""
         x = x.detach().float().cpu().movedim(site.token_dim, 1)
         keep = self._kept(site)
@@ -190,14 +193,15 @@ def _decoded(batch: Mapping[str, Any], encoded: Tensor) -> Tensor:
     return encoded  # a head that lets the decoder read the encoder's tokens
 
 
-def _add(entry: SiteStatistics, site: OATSite | HGSite, values: Tensor) -> None:
+def _add(entry: SiteStatistics, site: Site, values: Tensor, importance: Tensor | None) -> None:
+    """Add the inputs of a site, (rows, channels), channels weighed by their importance."""
     rows = columns = torch.ones(0)  # all weigh the same
-    if isinstance(site, OATSite) and (site.scale_free or site.channel_weights is not None):
+    if entry.scale_free or importance is not None:
         rows, columns = torch.ones(values.shape[0]), torch.ones(values.shape[-1])
-        if site.scale_free:
+        if entry.scale_free:
             rows = 1 / values.square().mean(-1).clamp_min(1e-30)
-        if site.channel_weights is not None:
-            columns = site.channel_weights
+        if importance is not None:
+            columns = importance
     plain, heavy, figures = magnitude_histogram.choose(values.numel())(
         values.numpy(),
         values.view(torch.int32).numpy(),

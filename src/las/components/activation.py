@@ -2,47 +2,43 @@
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from collections.abc import Sequence
+from math import prod
 
-from las.components.modes import simulating
+from torch import Tensor
+
+from las.components.component import SpikingComponent, Work
 from las.components.site import HGSite, accumulate
-from las.neurons.tally import current_tally
 
 
-class SpikingActivation(nn.Module):
+class SpikingActivation(SpikingComponent):
     """f_hat(x) by HG neurons, e.g. GELU or SiLU (Section 4.3)."""
+
+    equations = "Section 4.3"
 
     def __init__(self, function: str) -> None:
         super().__init__()
-        self.name = ""
         self.site = HGSite(function)
+
+    def work(self, x: Sequence[int]) -> tuple[Work, ...]:
+        """One evaluation for each element of x."""
+        return (Work("activation", nonlinear={self.site.function: prod(x)}),)
 
     def forward(self, x: Tensor) -> Tensor:
         """Element by element, any shape."""
-        if simulating():
+        if self.run.simulating:
             return accumulate(self.site.steps(x))
         spiked = self.site(x)
-        if (tally := current_tally()) is not None:
-            tally.add_operations(
-                self.name,
-                self.name,
-                "activation",
-                sops=spiked.spikes,
-                macs=0,
-                nonlinear={self.site.function: x.numel()},
-            )
+        if self.run.counting:
+            self.count(self.work(x.shape), spiked.spikes)
         return spiked.value
 
 
-class SpikingReLU(nn.Module):
+class SpikingReLU(SpikingComponent):
     """ReLU, exactly: a gate on the sign, before the OAT neurons of the layer that reads it.
 
     A negative membrane potential emits nothing; a positive one is coded unchanged.
     """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.name = ""
 
     def forward(self, x: Tensor) -> Tensor:
         """Element by element, any shape."""

@@ -9,16 +9,15 @@ import torch
 from torch import Tensor, nn
 
 from las.components.cache import Operand
-from las.components.modes import observer, simulating
+from las.components.component import SpikingComponent, Work
 from las.components.saa import multiply_steps
 from las.components.site import OATSite, accumulate
 from las.components.soft_cap import SpikingSoftCap
-from las.components.softmax import SpikingSoftmax, hidden_entries
+from las.components.softmax import SpikingSoftmax
 from las.components.visibility import Visibility
 from las.errors import UnsupportedModelError
 from las.neurons.encoding import SpikeEncoding
 from las.neurons.fused import has_kernels
-from las.neurons.tally import current_tally
 
 NAME = "las"
 CHILD = "spiking_attention"
@@ -27,7 +26,7 @@ BLOCK = 2**19
 """Scores, (B, H, L, S) in all, that are worked on at a time."""
 
 
-class SpikingAttention(nn.Module):
+class SpikingAttention(SpikingComponent):
     """phi(softmax(phi(Q) phi(K)^T / sqrt(d) + b)) phi(V) of SAA products (Eqs. 11-12 and 15-17).
 
     The scale 1/sqrt(d) is a fixed weight on the accumulated products. A bias b, where a model has
@@ -39,16 +38,25 @@ class SpikingAttention(nn.Module):
         soft_cap: the neurons that cap the scores, or None.
     """
 
+    equations = "Eqs. 11-12 and 15-17"
+
     def __init__(self, cap: float | None = None) -> None:
         super().__init__()
-        self.name = ""
         self.query = OATSite(token_dim=2)
         self.key = OATSite(token_dim=2)
         self.value = OATSite(token_dim=2)
         self.soft_cap = None if cap is None else SpikingSoftCap(cap)
         self.softmax = SpikingSoftmax()
         self.probability = OATSite(token_dim=2)
-        self.entered: tuple[Operand, Operand] | None = None
+
+    def work(self, pairs: int, width: int) -> tuple[Work, ...]:
+        """The two products, beside what softmax and cap do.
+
+        Arguments:
+            pairs: of a query and a key that it sees, over all heads.
+            width: D.
+        """
+        return tuple(Work("matmul", pairs * width, part=part) for part in ("scores", "context"))
 
     def forward(
         self,
@@ -72,29 +80,29 @@ class SpikingAttention(nn.Module):
         Returns:
             (B, H, L, D).
         """
-        entered, self.entered = self.entered, None
+        entered: tuple[Operand, Operand] | None = self.run.take(self)
         if entered is not None and entered[0].value is key and entered[1].value is value:
             k, v = entered
         else:
             k, v = self.code(key, value)
         allowed = _allowed(mask, key.shape[-2])
         bias = _current(mask, bias, allowed, key.shape[-2])
-        if simulating():
+        if k.steps:
             return self._simulate(query, k, v, allowed, bias, scale)
         q = self.query(query)
-        if self.soft_cap is None and observer() is None and has_kernels(query):
+        if self.soft_cap is None and self.run.observer is None and has_kernels(query):
             context, spikes = self._fused(q.value, k.value, v.value, allowed, bias, scale)
         else:
             context, spikes = self._composed(q.value, k.value, v.value, allowed, bias, scale)
-        if current_tally() is not None:
-            self._count(q, k, v, spikes, allowed)
+        if q.counts is not None:
+            self._count(q.counts, k, v, spikes, allowed)
         return context
 
     def code(self, key: Tensor, value: Tensor) -> tuple[Operand, Operand]:
         """Code new keys and values, (B, H_kv, N, D) each."""
         operands = []
         for site, x in ((self.key, key), (self.value, value)):
-            if simulating():
+            if self.run.simulating:
                 steps = tuple(site.steps(x))
                 coded = SpikeEncoding(accumulate(iter(steps)))
                 operands.append(Operand(coded.value, coded, 0, steps))
@@ -157,7 +165,7 @@ class SpikingAttention(nn.Module):
             scores += bias
         if allowed is not None:
             scores.masked_fill_(~allowed, -torch.inf)
-        p = self.probability(self.softmax(scores), hidden_entries(scores))
+        p = self.probability(self.softmax(scores), self.softmax.hidden(scores))
         return p.value @ _expand(value, groups), p.spikes
 
     def _simulate(
@@ -205,16 +213,21 @@ class SpikingAttention(nn.Module):
         return context
 
     def _count(
-        self, q: SpikeEncoding, key: Operand, value: Operand, spikes: int, allowed: Tensor | None
+        self, asked: Tensor, key: Operand, value: Operand, spikes: int, allowed: Tensor | None
     ) -> None:
         """Each spike adds one stored row of the other operand, as far as the mask lets it.
 
         Keys and values of earlier tokens do not spike again: the spikes of the queries and of the
         probabilities read what they have left.
+
+        Arguments:
+            asked: spikes of the queries, (B, H, L, D).
+            key: the keys.
+            value: the values.
+            spikes: of the probabilities.
+            allowed: which keys a query sees.
         """
-        tally = current_tally()
-        assert tally is not None and q.counts is not None
-        batch, heads, queries, width = q.counts.shape
+        batch, heads, queries, width = asked.shape
         seen = torch.ones(1, 1, queries, key.value.shape[-2], dtype=torch.bool)
         if allowed is not None:
             seen = allowed.to("cpu")
@@ -225,18 +238,15 @@ class SpikingAttention(nn.Module):
 
         def read(operand: Operand) -> int:
             """How often its spikes are read, over all heads."""
-            assert operand.coded.counts is not None
+            if operand.coded.counts is None:  # they came in before anybody counted
+                return 0
             rows = operand.coded.counts.sum(-1, dtype=torch.int64).to("cpu")
             rows = rows.repeat_interleave(heads // rows.shape[1], dim=1)
             new = slice(operand.start, operand.start + rows.shape[-1])
             return int((rows * queries_of_key[..., new]).sum())
 
-        asked = int((q.counts.sum(-1, dtype=torch.int64).to("cpu") * keys_of_query).sum())
-        weighed = spikes * width
-        for part, sops in (("scores", asked + read(key)), ("context", weighed + read(value))):
-            tally.add_operations(
-                f"{self.name}.{part}", self.name, "matmul", sops=sops, macs=pairs * width
-            )
+        scores = int((asked.sum(-1, dtype=torch.int64).to("cpu") * keys_of_query).sum())
+        self.count(self.work(pairs, width), scores + read(key), spikes * width + read(value))
 
 
 def _allowed(mask: Tensor | None, keys: int) -> Tensor | None:

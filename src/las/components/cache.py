@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from las.components.run_state import RunState
 from las.neurons.encoding import SpikeEncoding
 
 
@@ -41,7 +42,7 @@ class Operand:
 class Coder(Protocol):
     """What codes keys and values: spiking attention."""
 
-    entered: tuple[Operand, Operand] | None
+    run: RunState
 
     def code(self, key: Tensor, value: Tensor) -> tuple[Operand, Operand]:
         """Code new keys and values."""
@@ -65,10 +66,11 @@ class CodingCache:
         key, value = self._attention.code(key_states, value_states)
         keys, values = self._cache.update(key.value, value.value, layer_idx, *args, **kwargs)
         start = min(past, keys.shape[-2] - key_states.shape[-2])  # a sliding window drops the rest
-        self._attention.entered = (
+        entered = (
             Operand(keys, key.coded, start, key.steps),
             Operand(values, value.coded, start, value.steps),
         )
+        self._attention.run.hand_over(self._attention, entered)
         return keys, values
 
 
@@ -99,7 +101,7 @@ def _coding(cache: Any, module: Any) -> Any:
     coding.cross_attention_cache = CodingCache(cache.cross_attention_cache, attention)
     if cache.is_updated.get(module.layer_idx):
         layer = cache.cross_attention_cache.layers[module.layer_idx]
-        attention.entered = _remembered(layer.keys, layer.values, attention)
+        attention.run.hand_over(attention, _remembered(layer.keys, layer.values, attention))
     return coding
 
 

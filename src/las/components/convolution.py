@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from las.components.modes import observer, simulating
+from las.components.component import SpikingComponent, Work
 from las.components.site import OATSite, accumulate
 from las.errors import UnsupportedModelError
-from las.neurons.tally import current_tally
 
 _CONVOLVE: dict[int, Any] = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
 
 
-class SpikingConvolution(nn.Module):
+class SpikingConvolution(SpikingComponent):
     """W * x = sum over t of W * theta(t) X_s(t) (Eq. 10), with an OAT population before it.
 
     Where it is the first layer, as patch embeddings are, pixels are the input currents of its
@@ -27,6 +28,8 @@ class SpikingConvolution(nn.Module):
         bias: likewise, (out,) or None.
         site: the neurons that code the input.
     """
+
+    equations = "Eq. 10"
 
     bias: nn.Parameter | None
 
@@ -46,28 +49,23 @@ class SpikingConvolution(nn.Module):
         self.padding = padding
         self.dilation = dilation
         self.groups = groups
-        self.name = ""
         self.site = OATSite()
+
+    def work(self, y: Sequence[int]) -> tuple[Work, ...]:
+        """Each output reads one kernel's worth of inputs: y is their shape, (B, out, *space)."""
+        return (Work("linear", macs=prod(y) * self.weight[0].numel()),)
 
     def forward(self, x: Tensor) -> Tensor:
         """x: (B, in, *space) -> (B, out, *space), of one to three dimensions."""
-        if simulating():
+        if self.run.simulating:
             trains = self.site.steps(x.movedim(1, -1))
             y = accumulate(self._convolve(spikes.movedim(-1, 1), self.weight) for spikes in trains)
             return y if self.bias is None else y + self.bias.view(-1, *(1,) * (x.dim() - 2))
-        if observer() is not None and self.site.channel_weights is None:
-            self.site.channel_weights = self._seen_of_channels()
-        spiked = self.site(x.movedim(1, -1))
+        spiked = self.site(x.movedim(1, -1), importance=self._seen_of_channels)
         y = self._convolve(spiked.value.movedim(-1, 1), self.weight, self.bias)
-        if (tally := current_tally()) is not None:
-            assert spiked.counts is not None
-            tally.add_operations(
-                self.name,
-                self.name,
-                "linear",
-                sops=self._reads(spiked.counts.movedim(-1, 1)),
-                macs=y.numel() * self.weight[0].numel(),
-            )
+        if self.run.counting:
+            reads = 0 if spiked.counts is None else self._reads(spiked.counts.movedim(-1, 1))
+            self.count(self.work(y.shape), reads)
         return y
 
     def _convolve(self, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:

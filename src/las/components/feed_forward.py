@@ -6,21 +6,22 @@ replaced one by one.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from las.components.activation import SpikingActivation
+from las.components.component import SpikingComponent, Work
 from las.components.linear import SpikingLinear
-from las.components.modes import observer, simulating
 from las.components.saa import multiply_steps
 from las.components.site import OATSite, accumulate
 from las.neurons.fused import has_kernels, memory, totals
-from las.neurons.tally import current_tally
 
 
-class SpikingGate(nn.Module):
+class SpikingGate(SpikingComponent):
     """f(x) = W_d phi(phi(u) o g), g = f_hat(W_g phi(x)), u = W_u phi(x) (Eq. 21).
 
     Arguments:
@@ -29,9 +30,10 @@ class SpikingGate(nn.Module):
         act_fn: f_hat.
     """
 
+    equations = "Eq. 21"
+
     def __init__(self, layers: dict[str, SpikingLinear], act_fn: SpikingActivation) -> None:
         super().__init__()
-        self.name = ""
         for name, layer in layers.items():
             self.add_module(name, layer)
         self._names = tuple(layers)
@@ -43,6 +45,11 @@ class SpikingGate(nn.Module):
         """The linear layers."""
         return [getattr(self, name) for name in self._names]
 
+    def work(self, gate: Sequence[int]) -> tuple[Work, ...]:
+        """A function and a product for each element of the gate, (..., intermediate)."""
+        count = prod(gate)
+        return (Work("hadamard", macs=count, nonlinear={self.act_fn.site.function: count}),)
+
     def currents(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """W_g phi(x) and W_u phi(x), (..., intermediate) each."""
         raise NotImplementedError
@@ -50,23 +57,16 @@ class SpikingGate(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """x: (..., hidden) -> (..., hidden)."""
         gate, up = self.currents(x)
-        if simulating():
+        if self.run.simulating:
             steps = multiply_steps(self.act_fn.site.steps(gate), self.up_site.steps(up), torch.mul)
             return self._down(accumulate(steps))
-        if observer() is None and has_kernels(gate):
+        if self.run.observer is None and has_kernels(gate):
             product, spikes = self._fused(gate, up)
         else:
             g, u = self.act_fn.site(gate), self.up_site(up)
             product, spikes = g.value * u.value, g.spikes + u.spikes
-        if (tally := current_tally()) is not None:
-            tally.add_operations(
-                self.name,
-                self.name,
-                "hadamard",
-                sops=spikes,
-                macs=gate.numel(),
-                nonlinear={self.act_fn.site.function: gate.numel()},
-            )
+        if self.run.counting:
+            self.count(self.work(gate.shape), spikes)
         return self._down(product)
 
     def _down(self, product: Tensor) -> Tensor:
@@ -88,7 +88,7 @@ class SpikingGate(nn.Module):
             counted,
             self.act_fn.site.table(gate.dtype),
             self.up_site.table(),
-            current_tally() is not None,
+            self.run.counting,
         )
         functions, functions_out, neurons, neurons_out = counted.sum(0).tolist()
         self.act_fn.site.count(gate.numel(), functions, functions_out)

@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from math import prod
+
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from las.components.modes import observer, simulating
+from las.components.component import SpikingComponent, Work
 from las.components.site import OATSite
-from las.neurons.tally import current_tally
 
 
-class SpikingProjection(nn.Module):
+class SpikingProjection(SpikingComponent):
     """W x = sum over t of W theta(t) X_s(t) (Eq. 10), of a weight that its caller holds.
 
     Attributes:
         site: the neurons that code the input; shared by all layers that read the same tensor.
     """
 
+    equations = "Eq. 10"
+
     def __init__(self) -> None:
         super().__init__()
-        self.name = ""
         self.site = OATSite()
+
+    def work(self, x: Sequence[int], outputs: int) -> tuple[Work, ...]:
+        """Each element of x is read once for each output.
+
+        Arguments:
+            x: shape of the input.
+            outputs: out_features.
+        """
+        return (Work("linear", macs=prod(x) * outputs),)
 
     def project(self, x: Tensor, matrix: Tensor, bias: Tensor | None) -> Tensor:
         """Read the spikes of x.
@@ -33,19 +45,11 @@ class SpikingProjection(nn.Module):
         Returns:
             (..., out_features).
         """
-        if simulating():
+        if self.run.simulating:
             return self._simulate(x, matrix, bias)
-        if observer() is not None and self.site.channel_weights is None:
-            self.site.channel_weights = matrix.detach().float().square().sum(0)
-        spiked = self.site(x)
-        if (tally := current_tally()) is not None:
-            tally.add_operations(
-                self.name,
-                self.name,
-                "linear",
-                sops=spiked.spikes * len(matrix),
-                macs=x.numel() * len(matrix),
-            )
+        spiked = self.site(x, importance=lambda: matrix.detach().float().square().sum(0))
+        if self.run.counting:
+            self.count(self.work(x.shape, len(matrix)), spiked.spikes * len(matrix))
         return F.linear(spiked.value, matrix, bias)
 
     def _simulate(self, x: Tensor, matrix: Tensor, bias: Tensor | None) -> Tensor:

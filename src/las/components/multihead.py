@@ -7,11 +7,12 @@ from typing import Any
 from torch import Tensor, nn
 
 from las.components.attention import SpikingAttention
+from las.components.component import SpikingComponent
 from las.components.linear import SpikingLinear, SpikingProjection, spiking_linear
 from las.errors import UnsupportedModelError
 
 
-class SpikingMultiheadAttention(nn.Module):
+class SpikingMultiheadAttention(SpikingComponent):
     """Queries of one tensor, keys and values of another, which spikes once for both of them.
 
     Attributes:
@@ -21,6 +22,8 @@ class SpikingMultiheadAttention(nn.Module):
         out_proj: what reads the context.
         heads: the number of heads.
     """
+
+    equations = "Section 4.2.1"
 
     in_proj_bias: nn.Parameter | None
 
@@ -36,7 +39,6 @@ class SpikingMultiheadAttention(nn.Module):
         self.register_parameter("in_proj_bias", in_proj_bias)
         self.out_proj = out_proj
         self.heads = heads
-        self.name = ""
         self.query = SpikingProjection()
         self.memory = SpikingProjection()
         self.attention = SpikingAttention()

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from math import prod
+
 import torch
 from torch import Tensor, nn
 
-from las.components.modes import observer, simulating
+from las.components.component import SpikingComponent, Work
 from las.components.saa import multiply_steps
 from las.components.site import HGSite, OATSite, accumulate
 from las.neurons.fused import has_kernels, memory, totals
-from las.neurons.tally import current_tally
 
 _HALF = (torch.float16, torch.bfloat16)
 
 
-class SpikingNorm(nn.Module):
+class SpikingNorm(SpikingComponent):
     """gamma * phi(phi(x - mu) o f_InvSqrt(sigma^2 + eps)) + beta.
 
     mu and the mean of the squares are fixed weights 1/n on arriving currents; the squares come
@@ -27,6 +29,8 @@ class SpikingNorm(nn.Module):
         eps: epsilon.
         centred: subtract the mean (LayerNorm) or not (RMSNorm).
     """
+
+    equations = "Eq. 14"
 
     weight: nn.Parameter | None
     bias: nn.Parameter | None
@@ -45,11 +49,14 @@ class SpikingNorm(nn.Module):
         self.eps = eps
         self.centred = centred
         self.offset = offset
-        self.name = ""
         self.input = OATSite(scale_free=True)
         self.square = HGSite("square")
         self.inverse_sqrt = HGSite("inverse_sqrt")
         self.output = OATSite()
+
+    def work(self, x: Sequence[int]) -> tuple[Work, ...]:
+        """A square and two products for each element of x, (..., n), and a root for each token."""
+        return (Work("norm", macs=3 * prod(x), nonlinear={"sqrt": prod(x[:-1])}),)
 
     @property
     def gamma(self) -> Tensor | None:
@@ -63,11 +70,11 @@ class SpikingNorm(nn.Module):
         )
         if x.dtype in _HALF:
             x = x.float()
-        if not simulating() and observer() is None and has_kernels(x):
+        if not self.run.simulating and self.run.observer is None and has_kernels(x):
             return self._fused(x).to(dtype)
         if self.centred:
             x = x - x.mean(-1, keepdim=True)
-        y = self._simulate(x) if simulating() else self._composed(x)
+        y = self._simulate(x) if self.run.simulating else self._composed(x)
         if (gamma := self.gamma) is not None:
             y = y * gamma.to(y.dtype)
         if self.bias is not None:
@@ -98,7 +105,7 @@ class SpikingNorm(nn.Module):
             self.inverse_sqrt.table(x.dtype),
             self.input.table(),
             self.output.table(),
-            current_tally() is not None,
+            self.run.counting,
         )
         sites: list[OATSite | HGSite] = [self.square, self.inverse_sqrt, self.input, self.output]
         figures = counted.sum(0).reshape(4, 2).tolist()
@@ -119,16 +126,9 @@ class SpikingNorm(nn.Module):
 
     def _count(self, x: Tensor, squares: int, inverse: int, before: int, after: int) -> None:
         """Add the work of one call to the tally: spikes of the four populations come in."""
-        if (tally := current_tally()) is not None:
-            width = x.shape[-1]
-            tally.add_operations(
-                self.name,
-                self.name,
-                "norm",
-                sops=squares + before + inverse * width + after,
-                macs=x.numel() * 3,
-                nonlinear={"sqrt": x.numel() // width},
-            )
+        if self.run.counting:
+            sops = squares + before + inverse * x.shape[-1] + after
+            self.count(self.work(x.shape), sops)
 
     def _simulate(self, x: Tensor) -> Tensor:
         mean_square: Tensor | None = None

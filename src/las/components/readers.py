@@ -6,16 +6,16 @@ import weakref
 
 from torch import Tensor
 
-from las.components.site import OATSite, version_of
+from las.components.site import Site, version_of
 
 
 class FirstReaders:
     """The site that each tensor of a forward pass came to first."""
 
     def __init__(self) -> None:
-        self._known: dict[int, tuple[weakref.ref[Tensor], tuple[int, int | None], OATSite]] = {}
+        self._known: dict[int, tuple[weakref.ref[Tensor], int, Site]] = {}
 
-    def before(self, site: OATSite, x: Tensor) -> OATSite | None:
+    def before(self, site: Site, x: Tensor) -> Site | None:
         """The first reader of this very tensor, unchanged since; None makes `site` the first."""
         known = self._known.get(id(x))
         if known is not None and known[0]() is x and known[1] == version_of(x):

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from las.components.component import SpikingComponent, Work
 from las.components.site import HGSite, accumulate
-from las.neurons.tally import current_tally
 
 
-class SpikingSoftCap(nn.Module):
+class SpikingSoftCap(SpikingComponent):
     """c f_tanh(z / c) (Section 4.3): no score exceeds the cap c. Masked scores emit no spike.
 
     Attributes:
@@ -19,11 +19,16 @@ class SpikingSoftCap(nn.Module):
         site: the neurons.
     """
 
+    equations = "Section 4.3"
+
     def __init__(self, cap: float) -> None:
         super().__init__()
-        self.name = ""
         self.cap = cap
         self.site = HGSite("tanh")
+
+    def work(self, pairs: int) -> tuple[Work, ...]:
+        """One tanh for each pair of a query and a key that it sees."""
+        return (Work("activation", nonlinear={"tanh": pairs}),)
 
     def forward(self, z: Tensor, allowed: Tensor | None) -> Tensor:
         """The fused path.
@@ -37,15 +42,8 @@ class SpikingSoftCap(nn.Module):
         """
         allowed = _everywhere(allowed, z)
         spiked = self.site(self._potentials(z, allowed))
-        if (tally := current_tally()) is not None:
-            tally.add_operations(
-                self.name,
-                self.name,
-                "activation",
-                sops=spiked.spikes,
-                macs=0,
-                nonlinear={"tanh": spiked.value.numel()},
-            )
+        if self.run.counting:
+            self.count(self.work(spiked.value.numel()), spiked.spikes)
         return self._placed(spiked.value, z, allowed)
 
     def simulate(self, z: Iterable[Tensor], allowed: Tensor | None) -> Iterator[Tensor]:

@@ -5,26 +5,32 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from las.components.component import SpikingComponent, Work
 from las.components.saa import multiply_steps
 from las.components.site import HGSite, OATSite, accumulate
 from las.components.visibility import Visibility
 from las.neurons.fused import memory, totals
-from las.neurons.tally import current_tally
 
 
-class SpikingSoftmax(nn.Module):
+class SpikingSoftmax(SpikingComponent):
     """f_exp(z - z_max) o f_inv(sum of f_exp(z - z_max)) over the last dimension.
 
     Masked entries emit no spike: they are silent neurons, not large negative numbers.
     """
 
+    equations = "Eqs. 15-17, Appendix C"
+
     def __init__(self) -> None:
         super().__init__()
-        self.name = ""
         self.exp = HGSite("exp", token_dim=2)
         self.reciprocal = HGSite("reciprocal", token_dim=2)
+
+    def work(self, pairs: int, queries: int) -> tuple[Work, ...]:
+        """An exponential and a product for each pair of a query and a key that it sees."""
+        nonlinear = {"exp": pairs, "reciprocal": queries}
+        return (Work("softmax", macs=pairs, nonlinear=nonlinear),)
 
     def forward(self, z: Tensor) -> Tensor:
         """Site by site: where no kernel runs, and where activations are observed.
@@ -33,13 +39,13 @@ class SpikingSoftmax(nn.Module):
             z: (..., keys); masked entries are -inf.
         """
         peak = z.amax(-1, keepdim=True).nan_to_num(neginf=0.0)
-        exponentials = self.exp(z - peak, hidden_entries(z))
+        exponentials = self.exp(z - peak, self.hidden(z))
         total = exponentials.value.sum(-1, keepdim=True)
         inverse = self.reciprocal(total)
-        if current_tally() is not None:
+        if inverse.counts is not None:
             kept = torch.count_nonzero(torch.isfinite(z), dim=-1)[..., None]
             sops = 2 * exponentials.spikes + int((inverse.counts * kept).sum())
-            self.count(sops, int(kept.sum()), inverse.value.numel())
+            self.count(self.work(int(kept.sum()), inverse.value.numel()), sops)
         # A query that sees no key, such as padding on the left, weighs none.
         return exponentials.value * inverse.value.masked_fill(total == 0, 0.0)
 
@@ -61,6 +67,7 @@ class SpikingSoftmax(nn.Module):
         """
         from las.neurons import kernels
 
+        counting = self.run.counting
         counted = totals(scores.numel(), 8)
         kernels.attend.choose(scores.numel())(
             *memory(scores, *scores.shape),
@@ -72,29 +79,17 @@ class SpikingSoftmax(nn.Module):
             self.exp.table(scores.dtype),
             self.reciprocal.table(scores.dtype),
             reader.table(),
-            current_tally() is not None,
+            counting,
         )
-        if current_tally() is not None:
+        if counting:
             queries = scores.numel() // scores.shape[-1]
             exponentials, inverse, coded, (products, kept) = counted.sum(0).reshape(4, 2).tolist()
             self.exp.count(kept, *exponentials)
             self.reciprocal.count(queries, *inverse)
             reader.count(kept, *coded)
-            self.count(2 * exponentials[0] + products, kept, queries)
+            self.count(self.work(kept, queries), 2 * exponentials[0] + products)
             return coded[0]
         return 0
-
-    def count(self, sops: int, kept: int, queries: int) -> None:
-        """Add the work of one call to the tally: of `kept` pairs of a query and a key it sees."""
-        if (tally := current_tally()) is not None:
-            tally.add_operations(
-                self.name,
-                self.name,
-                "softmax",
-                sops=sops,
-                macs=kept,
-                nonlinear={"exp": kept, "reciprocal": queries},
-            )
 
     def simulate(self, z: Iterable[Tensor], allowed: Tensor | None) -> Iterator[Tensor]:
         """The step simulator.
@@ -107,16 +102,16 @@ class SpikingSoftmax(nn.Module):
             The increments of the probabilities.
         """
         corrected = accumulate(subtract_running_max(z, allowed))
-        exponentials = list(self.exp.steps(corrected, hidden_entries(corrected)))
+        exponentials = list(self.exp.steps(corrected, self.hidden(corrected)))
         inverse = self.reciprocal.steps(
             accumulate(spikes.sum(-1, keepdim=True) for spikes in exponentials)
         )
         yield from multiply_steps(iter(exponentials), inverse, torch.mul)
 
-
-def hidden_entries(z: Tensor) -> int:
-    """How many scores a mask hides, i.e. has set to -inf; 0 where nobody counts."""
-    return 0 if current_tally() is None else int(torch.isneginf(z).sum())
+    def hidden(self, z: Tensor) -> int:
+        """How many scores a mask hides, i.e. has set to -inf; 0 where nobody counts."""
+        counts = self.run.counting and self.run.observer is None
+        return int(torch.isneginf(z).sum()) if counts else 0
 
 
 def subtract_running_max(z: Iterable[Tensor], allowed: Tensor | None) -> Iterator[Tensor]:

@@ -14,7 +14,6 @@ from __future__ import annotations
 import inspect
 import itertools
 import re
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -26,7 +25,8 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from las.components.site import HGSite, OATSite
+from las.components.component import SpikingComponent
+from las.components.site import OATSite, Site
 from las.conversion.prepare import is_spiking
 from las.hosts.offload import input_device
 from las.hosts.stacks import stacks
@@ -271,7 +271,7 @@ class _Watch(TorchDispatchMode):
         analog = {tower for tower in towers if not is_spiking(tower)}
         with ExitStack() as stack:
             for path, module in model.named_modules():
-                component = module in analog or _is_component(module)
+                component = module in analog or isinstance(module, SpikingComponent)
                 handles = [
                     module.register_forward_pre_hook(self._enter(path), prepend=True),
                     *(
@@ -400,13 +400,9 @@ def _takes_use_cache(model: nn.Module) -> bool:
 
 def _said_of(component: nn.Module) -> tuple[Verdict, str]:
     """The verdict on what a module that is taken as one does inside, and a note."""
-    return ("spiking", "") if _is_component(component) else ("exception", _ANALOG_TOWER)
-
-
-def _is_component(module: nn.Module) -> bool:
-    """Whether a module is a spiking component, which answers for all that happens inside of it."""
-    known = any(kind.__module__.startswith("las.components.") for kind in type(module).__mro__)
-    return known and not isinstance(module, OATSite | HGSite)
+    if isinstance(component, SpikingComponent):  # it answers for all that happens inside of it
+        return "spiking", component.equations
+    return "exception", _ANALOG_TOWER
 
 
 def _aggregate(watch: _Watch) -> tuple[AuditRow, ...]:
@@ -443,28 +439,19 @@ def _component_rows(ran: Mapping[nn.Module, AuditRow]) -> Iterator[AuditRow]:
             f"OAT {name}" if isinstance(site, OATSite) else f"HG {site.function}"
             for name, site in _own_sites(component, ran)
         ]
-        said = [_equation(type(component)), f"neurons: {', '.join(neurons)}" if neurons else ""]
+        said = [row.note, f"neurons: {', '.join(neurons)}" if neurons else ""]
         yield replace(row, note="; ".join(part for part in said if part))
 
 
 def _own_sites(
     module: nn.Module, ran: Mapping[nn.Module, AuditRow], prefix: str = ""
-) -> Iterator[tuple[str, OATSite | HGSite]]:
+) -> Iterator[tuple[str, Site]]:
     """Neuron sites below a component, without those of components that ran below it."""
     for name, child in module.named_children():
-        if isinstance(child, OATSite | HGSite):
+        if isinstance(child, Site):
             yield prefix + name, child
         elif child not in ran:
             yield from _own_sites(child, ran, f"{prefix}{name}.")
-
-
-def _equation(component: type[nn.Module]) -> str:
-    """The equations or the section that a component's docstring, or its module's, refers to."""
-    for text in (component.__doc__, sys.modules[component.__module__].__doc__):
-        reference = re.search(r"\(((?:Eqs?\.|Section|Appendix)[^()]*)\)", text or "")
-        if reference:
-            return " ".join(reference[1].split())
-    return ""
 
 
 def _dummy_batch(model: nn.Module) -> dict[str, Tensor]:

@@ -11,8 +11,10 @@ from transformers import PreTrainedModel
 
 from las.components import attention, operations
 from las.components.attention import SpikingAttention
+from las.components.component import SpikingModule, share_run
 from las.components.linear import SpikingProjection
-from las.components.site import HGSite, OATSite
+from las.components.run_state import RunState
+from las.components.site import Site
 from las.config import Vision
 from las.conversion.registry import convert_module, converter_of, how_to_register
 from las.errors import UnsupportedModelError
@@ -22,7 +24,7 @@ from las.hosts.towers import vision_towers
 
 def is_spiking(model: nn.Module) -> bool:
     """Whether a model has been prepared or converted."""
-    return any(isinstance(module, OATSite | HGSite) for module in model.modules())
+    return any(isinstance(module, Site) for module in model.modules())
 
 
 def prepare(model: nn.Module, vision: Vision = "spiking") -> nn.Module:
@@ -189,10 +191,11 @@ def _swap_children(module: nn.Module, analog: Set[nn.Module]) -> None:
 
 
 def name_sites(model: nn.Module) -> None:
-    """Give every component and neuron site its module path as name."""
+    """Give all components and neuron sites their module paths as names, and one run state."""
     for path, module in model.named_modules():
-        if type(module).__module__.startswith("las.components"):
+        if isinstance(module, SpikingModule):
             module.name = path
+    share_run(model, RunState())
 
 
 def share_sites(model: nn.Module, shared: dict[str, str]) -> None:

@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from torch import nn
 
-from las.components import modes
-from las.components.site import HGSite, OATSite
-from las.conversion.prepare import is_spiking
-from las.errors import LasError
+from las.components.running import running
+from las.components.site import Site
 
 
 @contextmanager
 def simulate(model: nn.Module) -> Iterator[None]:
     """Run the step simulator, spikes explicit over T, instead of the fused path inside the block.
 
+    It holds for this model alone, in every thread that runs it.
+
     Arguments:
-        model: a converted model.
+        model: a converted model, a part of one, or a module that holds some.
 
     Raises:
         LasError: the model has no spiking neurons.
     """
-    _need_spikes(model)
-    with modes.simulate():
+    with ExitStack() as blocks:
+        for one in running(model):
+            blocks.enter_context(one.run.simulate())
         yield
 
 
@@ -34,10 +35,11 @@ def stop_after(model: nn.Module, t: int) -> Iterator[None]:
 
     Every neuron keeps the thresholds of its T steps, fires in the first t of them and is silent in
     the others: an OAT neuron codes with theta(1) to theta(t), an HG neuron adds d(1) and its first
-    t - 1 binary digits. This holds for the fused path and for the simulator.
+    t - 1 binary digits. This holds for the fused path and for the simulator, for this model alone,
+    and for every thread that runs it; of blocks within each other, for the innermost one.
 
     Arguments:
-        model: a converted model.
+        model: a converted model, a part of one, or a module that holds some.
         t: 1 to T.
 
     Raises:
@@ -47,20 +49,13 @@ def stop_after(model: nn.Module, t: int) -> Iterator[None]:
     steps = time_steps(model)
     if not 1 <= t <= steps:
         raise ValueError(f"the model has time steps 1 to {steps}, it cannot stop after {t}")
-    with modes.stop_after(t):
+    with ExitStack() as blocks:
+        for one in running(model):
+            blocks.enter_context(one.run.stop_after(t))
         yield
 
 
 def time_steps(model: nn.Module) -> int:
     """T of a converted model; an error if it has no neurons, or they have no parameters yet."""
-    _need_spikes(model)
-    sites = (module for module in model.modules() if isinstance(module, OATSite | HGSite))
-    return min(
-        (site.calibrated() if isinstance(site, OATSite) else site.fitted()).time_steps
-        for site in sites
-    )
-
-
-def _need_spikes(model: nn.Module) -> None:
-    if not is_spiking(model):
-        raise LasError(f"{type(model).__name__} has no spiking neurons: use las.convert first")
+    parts = (part for one in running(model) for part in one.model.modules())
+    return min(part.time_steps for part in parts if isinstance(part, Site))

@@ -129,7 +129,6 @@ def apply(model: nn.Module, state: SpikingState) -> nn.Module:
                 continue
             taus, gates = state.thresholds.sites[module.name]
             module.neuron = OAT(taus, gates, config.time_steps, config.levels, config.rounding)
-            module.channel_weights = None
         elif isinstance(module, HGSite):
             if module.function not in state.functions:
                 missing.append(f"{module.name} ({module.function})")

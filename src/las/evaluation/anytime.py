@@ -20,7 +20,8 @@ from las.evaluation.text import (
     logits_of,
     score_windows,
 )
-from las.neurons.tally import SpikeTally, current_tally
+from las.hosts.twin import twin
+from las.neurons.tally import SpikeTally
 
 AFTER = "perplexity_after_"
 """The metric, with t behind it: perplexity after t of the T time steps."""
@@ -37,8 +38,8 @@ def compare_after_each_step(
     """Score a spiking causal language model that is stopped after t = 1 .. T of its time steps.
 
     The original reads each window once, the spiking model once for every t; see
-    `las.stop_after` for what is left of it then. Where spikes are being counted, those of the
-    whole model are.
+    `las.stop_after` for what is left of it then. Where the caller counts its spikes, those of whole
+    passes count: it is a twin of it that is stopped before.
 
     Arguments: as for `las.evaluation.text.compare_language_models`.
 
@@ -55,6 +56,7 @@ def compare_after_each_step(
     refuse_dense_checkpoint(ann)
     refuse_dense_checkpoint(snn)
     steps = range(1, time_steps(snn) + 1)
+    stopped = twin(snn)
     results: dict[int, list[WindowResult]] = {t: [] for t in steps}
     tallies = {t: SpikeTally() for t in steps}
     seconds = {t: {"ann": 0.0, "snn": 0.0} for t in steps}
@@ -64,14 +66,13 @@ def compare_after_each_step(
         ann_logits = logits_of(ann, "ANN", window, where, seconds[steps[-1]])
         ann_log_probabilities = list(log_probabilities(ann_logits))
         for t in steps:
-            with stop_after(snn, t), count_spikes(snn) as spikes:
-                logits = logits_of(snn, "SNN", window, f"{where}, step {t}", seconds[t])
+            model = snn if t == steps[-1] else stopped
+            with stop_after(model, t), count_spikes(model) as spikes:
+                logits = logits_of(model, "SNN", window, f"{where}, step {t}", seconds[t])
             results[t].append(compare_logits(ann_log_probabilities, logits, window))
             tallies[t].merge(spikes)
             progress.update()
     progress.close()
-    if (tally := current_tally()) is not None:
-        tally.merge(tallies[steps[-1]])
     return [
         _score(results[t], windows, task, seconds[t], tokens_available, t, tallies[t])
         for t in steps

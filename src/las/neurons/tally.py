@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+import threading
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
+
+_ADDING = threading.Lock()
+"""Held while numbers are added: several threads may fill one tally."""
 
 
 @dataclass
@@ -75,10 +77,11 @@ class SpikeTally:
         out_of_range: int,
     ) -> None:
         """Add one call of a neuron site."""
-        count = self.sites.setdefault(site, SiteCount(kind, time_steps))
-        count.activations += activations
-        count.spikes += spikes
-        count.out_of_range += out_of_range
+        with _ADDING:
+            count = self.sites.setdefault(site, SiteCount(kind, time_steps))
+            count.activations += activations
+            count.spikes += spikes
+            count.out_of_range += out_of_range
 
     def add_operations(
         self,
@@ -90,11 +93,17 @@ class SpikeTally:
         nonlinear: Mapping[str, int] | None = None,
     ) -> None:
         """Add one call of a component."""
-        count = self.operations.setdefault(name, OperationCount(layer, kind))
-        count.sops += sops
-        count.macs += macs
-        for function, evaluations in (nonlinear or {}).items():
-            count.nonlinear[function] = count.nonlinear.get(function, 0) + evaluations
+        with _ADDING:
+            count = self.operations.setdefault(name, OperationCount(layer, kind))
+            count.sops += sops
+            count.macs += macs
+            for function, evaluations in (nonlinear or {}).items():
+                count.nonlinear[function] = count.nonlinear.get(function, 0) + evaluations
+
+    def add_tokens(self, tokens: int) -> None:
+        """Add tokens that went in."""
+        with _ADDING:
+            self.tokens += tokens
 
     def merge(self, other: SpikeTally) -> None:
         """Add all counts of `other` to this tally."""
@@ -104,7 +113,7 @@ class SpikeTally:
             )
         for name, op in other.operations.items():
             self.add_operations(name, op.layer, op.kind, op.sops, op.macs, op.nonlinear)
-        self.tokens += other.tokens
+        self.add_tokens(other.tokens)
 
     @property
     def spikes(self) -> int:
@@ -128,21 +137,3 @@ class SpikeTally:
             operations={name: OperationCount(**op) for name, op in data["operations"].items()},
             tokens=data["tokens"],
         )
-
-
-_CURRENT: ContextVar[SpikeTally | None] = ContextVar("las_tally", default=None)
-
-
-def current_tally() -> SpikeTally | None:
-    """The tally that is being filled now, or None where nobody counts."""
-    return _CURRENT.get()
-
-
-@contextmanager
-def counting(tally: SpikeTally) -> Iterator[SpikeTally]:
-    """Fill `tally` with everything that spikes inside the block."""
-    token = _CURRENT.set(tally)
-    try:
-        yield tally
-    finally:
-        _CURRENT.reset(token)

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import copy
 from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
-from torch.utils.flop_counter import FlopCounterMode
 
 from las.components.attention import SpikingAttention
-from las.components.modes import observing
-from las.components.norm import SpikingNorm
+from las.components.component import Work
 from las.components.readers import FirstReaders
-from las.components.site import HGSite, OATSite
+from las.components.running import observing
+from las.components.site import OATSite, Site
 from las.conversion.prepare import prepare
+from las.energy.counting import count_spikes
 from las.errors import UnsupportedModelError
 from las.hosts.towers import image_tokens
+from las.neurons.tally import OperationCount
 from las.planning.meta_model import meta_model
 from las.planning.peak import PeakMemory
 
@@ -99,27 +101,23 @@ def walk(config: Any, dtype: torch.dtype, batch: int, length: int) -> Walk:
         if attention.soft_cap is not None:  # it picks scores by their mask, which has no values
             attention.soft_cap.forward = lambda z, allowed: z  # type: ignore[method-assign]
     shapes = _Shapes()
-    counter = FlopCounterMode(display=False)
-    with observing(shapes), counter:
+    with observing(model, shapes), count_spikes(model) as tally:
         peak_observed = _run(model, inputs)
-    flops = counter.get_flop_counts()["Global"]
-    linear = sum(count for op, count in flops.items() if "bmm" not in str(op)) // 2
+    macs = Counter(linear=0, hadamard=0, norm=0, matmul=0, softmax=0)
+    nonlinear = Counter[str]()
+
+    def add(works: Iterable[Work | OperationCount]) -> None:
+        for work in works:
+            macs[work.kind] += work.macs
+            nonlinear.update(work.nonlinear)
+
+    add(tally.operations.values())
     modules = dict(model.named_modules())
-    populations, macs, nonlinear = {}, Counter(linear=linear), Counter[str]()
+    populations = {}
     for name, shape in shapes.seen.items():
         site: Any = modules[name]
-        kind = "oat" if isinstance(site, OATSite) else f"hg:{site.function}"
-        channels = shape[-1] if kind == "oat" and site.token_dim == 1 else 0
-        populations[name] = Population(kind, prod(shape), channels)
-        if isinstance(site, HGSite) and name.endswith(".site"):
-            nonlinear[site.function] += prod(shape)
-        if name.endswith(".up_site"):
-            macs["hadamard"] += prod(shape)
-    for name, module in modules.items():
-        if isinstance(module, SpikingNorm) and f"{name}.square" in shapes.seen:
-            shape = shapes.seen[f"{name}.square"]
-            macs["norm"] += 3 * prod(shape)
-            nonlinear["sqrt"] += prod(shape[:-1])
+        channels = shape[-1] if isinstance(site, OATSite) and site.token_dim == 1 else 0
+        populations[name] = Population(site.kind, prod(shape), channels)
     cached = 0
     for attention in attentions:
         if f"{attention.name}.query" not in shapes.seen:
@@ -131,22 +129,21 @@ def walk(config: Any, dtype: torch.dtype, batch: int, length: int) -> Walk:
             window = _window(modules[attention.name.rpartition(".")[0]], keys[2])
             seen = prod(query[:2]) * (window * (window + 1) // 2 + (keys[2] - window) * window)
         cached += 2 * prod(keys)
-        macs["matmul"] += 2 * seen * query[3]
-        macs["softmax"] += seen
-        nonlinear["exp"] += seen
-        nonlinear["reciprocal"] += prod(query[:3])
-        for name, kind in (("softmax.exp", "hg:exp"), ("probability", "oat")):
-            populations[f"{attention.name}.{name}"] = Population(kind, seen, 0)
+        add(attention.work(seen, query[3]))
+        add(attention.softmax.work(seen, prod(query[:3])))
+        paired: list[Site] = [attention.softmax.exp, attention.probability]
         if attention.soft_cap is not None:
-            populations[f"{attention.name}.soft_cap.site"] = Population("hg:tanh", seen, 0)
-            nonlinear["tanh"] += seen
+            add(attention.soft_cap.work(seen))
+            paired.append(attention.soft_cap.site)
+        for site in paired:
+            populations[site.name] = Population(site.kind, seen, 0)
     return Walk(
         tokens=_tokens(model, inputs),
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         largest=max(parameter.numel() for parameter in model.parameters()),
         populations=populations,
         shared=shapes.shared,
-        macs=dict(macs),
+        macs=dict(+macs),
         nonlinear=dict(nonlinear),
         cached=cached if _writes(model) else 0,
         peak_ann=peak_ann,
@@ -160,11 +157,14 @@ class _Shapes:
     def __init__(self) -> None:
         self.seen: dict[str, tuple[int, ...]] = {}
         self.shared: dict[str, str] = {}
+        self._importance: dict[str, Tensor] = {}
         self._readers = FirstReaders()
 
-    def observe(self, site: OATSite | HGSite, x: Tensor) -> None:
+    def observe(self, site: Site, x: Tensor, importance: Callable[[], Tensor] | None) -> None:
         """Note a shape; a tensor that several linear layers read is coded at the first one."""
-        if isinstance(site, OATSite) and site.channel_weights is not None:
+        if importance is not None:
+            if site.name not in self._importance:  # calibration keeps it as well
+                self._importance[site.name] = importance()
             owner = self._readers.before(site, x)
             if owner is not None:
                 self.shared[site.name] = owner.name

@@ -1,0 +1,123 @@
+"""What all spiking components have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from torch import nn
+
+from las.components.run_state import RunState
+
+
+class SpikingModule(nn.Module):
+    """A spiking component, or a site of neurons within one.
+
+    Attributes:
+        name: its module path, set by the conversion.
+        run: how it runs right now, and who counts: one state for all parts of a model. Alone, it
+            has a state of its own, which it shares with the parts that it is given.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.name = ""
+        self.run = RunState()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if isinstance(value, nn.Module):
+            share_run(value, self.run)
+
+    def add_module(self, name: str, module: nn.Module | None) -> None:
+        """Add a part, which then runs as this component does."""
+        super().add_module(name, module)
+        if module is not None:
+            share_run(module, self.run)
+
+
+def share_run(module: nn.Module, run: RunState) -> None:
+    """Give everything that spikes within a module one run state."""
+    for part in module.modules():
+        if isinstance(part, SpikingModule):
+            part.run = run
+
+
+@dataclass(frozen=True)
+class Work:
+    """What one call costs the operation of the ANN that a component stands for.
+
+    Attributes:
+        kind: "linear", "matmul", "hadamard", "softmax", "norm" or "activation".
+        macs: multiply-accumulates.
+        nonlinear: scalar evaluations of non-linear functions, e.g. {"gelu": 4096}.
+        part: which of the operations of a component, if it stands for several of them.
+    """
+
+    kind: str
+    macs: int = 0
+    nonlinear: Mapping[str, int] = field(default_factory=dict)
+    part: str = ""
+
+
+class SpikingComponent(SpikingModule):
+    """The spike-equivalent of a module. Counting, planning and the audit know it by this class.
+
+    A new one is a subclass that
+
+    - names its `equations`;
+    - holds its neurons as `OATSite` and `HGSite`, and layers that read spikes as the components
+      that they are;
+    - says its `work`, unless all of it is done by components within;
+    - has two paths in `forward`: the step simulator where `self.run.simulating`, which reads the
+      spike trains `site.steps(x)`, and else the fused path, which reads `site(x)`;
+    - adds the spikes that it reads where somebody counts.
+
+    For example, fixed weights on spikes, element by element:
+
+        class SpikingScale(SpikingComponent):
+            equations = "Eq. 10"
+
+            def __init__(self, weight: nn.Parameter) -> None:
+                super().__init__()
+                self.weight = weight
+                self.site = OATSite()
+
+            def work(self, x: Sequence[int]) -> tuple[Work, ...]:
+                return (Work("linear", macs=prod(x)),)
+
+            def forward(self, x: Tensor) -> Tensor:
+                if self.run.simulating:
+                    return accumulate(spikes * self.weight for spikes in self.site.steps(x))
+                spiked = self.site(x)
+                if self.run.counting:
+                    self.count(self.work(x.shape), spiked.spikes)
+                return spiked.value * self.weight
+
+    Where activations are observed, as in calibration, `site(x)` returns x itself, or the function
+    of it, and no spikes. Nothing else is to be done for it.
+
+    Attributes:
+        equations: of the paper, e.g. "Eq. 10".
+    """
+
+    equations: ClassVar[str] = ""
+
+    def work(self, *args: Any, **kwargs: Any) -> tuple[Work, ...]:
+        """What a call costs the ANN, beside the work of components within.
+
+        Arguments: those of each component tell what it depends on, shapes above all.
+        """
+        return ()
+
+    def count(self, works: tuple[Work, ...], *sops: int) -> None:
+        """Add one call to what is being counted.
+
+        Arguments:
+            works: what it costs the ANN.
+            sops: synaptic operations for each of them.
+        """
+        for work, spent in zip(works, sops, strict=True):
+            name = f"{self.name}.{work.part}" if work.part else self.name
+            self.run.add_operations(name, self.name, work.kind, spent, work.macs, work.nonlinear)

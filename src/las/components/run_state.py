@@ -1,0 +1,180 @@
+"""How the components of one model run right now: fused or step by step, observed, counted."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Generic, Protocol, TypeVar
+from weakref import WeakKeyDictionary
+
+from torch import Tensor
+
+from las.neurons.tally import SpikeTally
+
+Value = TypeVar("Value")
+
+
+class Observer(Protocol):
+    """What looks on while neurons pass their inputs through unchanged."""
+
+    def observe(self, site: Any, x: Tensor, importance: Callable[[], Tensor] | None) -> None:
+        """Take note of the inputs of a neuron site.
+
+        Arguments:
+            site: the neuron site.
+            x: its input, any shape.
+            importance: computes how much a squared error of each channel costs the layer that
+                reads the spikes, (channels,); None where no layer with weights does.
+        """
+
+
+class _Block(Generic[Value]):
+    """One open block; two of them are never equal."""
+
+    def __init__(self, value: Value) -> None:
+        self.value = value
+
+
+class _Blocks(Generic[Value]):
+    """The open blocks of one kind, in the order in which they were opened.
+
+    Any thread may open and close blocks: each one removes itself, not the last one.
+    """
+
+    def __init__(self) -> None:
+        self.open: tuple[_Block[Value], ...] = ()
+        self._changing = threading.Lock()
+
+    @contextmanager
+    def entered(self, value: Value) -> Iterator[None]:
+        """Hold `value` inside the block."""
+        block = _Block(value)
+        with self._changing:
+            self.open = (*self.open, block)
+        try:
+            yield
+        finally:
+            with self._changing:
+                self.open = tuple(other for other in self.open if other is not block)
+
+    def innermost(self) -> Value | None:
+        """The value of the block that was opened last, or None if none is open."""
+        opened = self.open
+        return opened[-1].value if opened else None
+
+
+class RunState:
+    """The state of one model, which all of its components and neuron sites hold.
+
+    Blocks such as `simulate` hold for this model alone, and for every thread that runs it. What is
+    entered while another thread is in the middle of a pass takes hold at the next component there.
+
+    A copy of a model, deep or pickled, has a state of its own in which no block is open.
+    """
+
+    def __init__(self) -> None:
+        self._simulations = _Blocks[None]()
+        self._stops = _Blocks[int]()
+        self._observers = _Blocks[Observer]()
+        self._tallies = _Blocks[tuple[SpikeTally, str]]()
+        self._thread = threading.local()
+
+    def __reduce__(self) -> tuple[type[RunState], tuple[()]]:
+        return RunState, ()
+
+    @property
+    def simulating(self) -> bool:
+        """Whether components run the step simulator instead of the fused path."""
+        return bool(self._simulations.open)
+
+    @property
+    def stop(self) -> int | None:
+        """After how many of its T time steps every neuron falls silent; None where none does."""
+        return self._stops.innermost()
+
+    @property
+    def observer(self) -> Observer | None:
+        """The observer in charge, or None where neurons spike."""
+        return self._observers.innermost()
+
+    @property
+    def counting(self) -> bool:
+        """Whether a tally is open."""
+        return bool(self._tallies.open)
+
+    def fills(self, tally: SpikeTally) -> bool:
+        """Whether a tally is one of those that are open."""
+        return any(block.value[0] is tally for block in self._tallies.open)
+
+    @contextmanager
+    def simulate(self) -> Iterator[None]:
+        """Run every component step by step over T inside the block."""
+        with self._simulations.entered(None):
+            yield
+
+    @contextmanager
+    def stop_after(self, steps: int) -> Iterator[None]:
+        """Let every neuron fire in the first `steps` of its T time steps only inside the block."""
+        with self._stops.entered(steps):
+            yield
+
+    @contextmanager
+    def observed(self, by: Observer) -> Iterator[None]:
+        """Pass activations through unchanged inside the block and show them to `by`."""
+        with self._observers.entered(by):
+            yield
+
+    @contextmanager
+    def counted(self, tally: SpikeTally, prefix: str = "") -> Iterator[None]:
+        """Add everything that spikes inside the block to a tally, and to those of outer blocks.
+
+        Arguments:
+            tally: what is filled.
+            prefix: stands before the names of sites and components.
+        """
+        with self._tallies.entered((tally, prefix)):
+            yield
+
+    def add_spikes(
+        self,
+        site: str,
+        kind: str,
+        time_steps: int,
+        activations: int,
+        spikes: int,
+        out_of_range: int,
+    ) -> None:
+        """Add one call of a neuron site to every open tally."""
+        for block in self._tallies.open:
+            tally, prefix = block.value
+            tally.add_spikes(prefix + site, kind, time_steps, activations, spikes, out_of_range)
+
+    def add_operations(
+        self,
+        name: str,
+        layer: str,
+        kind: str,
+        sops: int,
+        macs: int,
+        nonlinear: Mapping[str, int],
+    ) -> None:
+        """Add one call of a component to every open tally."""
+        for block in self._tallies.open:
+            tally, prefix = block.value
+            tally.add_operations(prefix + name, prefix + layer, kind, sops, macs, nonlinear)
+
+    def hand_over(self, to: Any, what: Any) -> None:
+        """Keep something for a module until it is taken, in this thread only."""
+        self._handed[to] = what
+
+    def take(self, module: Any) -> Any:
+        """What was handed over to a module in this thread, or None; it is handed over no more."""
+        return self._handed.pop(module, None)
+
+    @property
+    def _handed(self) -> WeakKeyDictionary[Any, Any]:
+        handed: WeakKeyDictionary[Any, Any] | None = getattr(self._thread, "handed", None)
+        if handed is None:
+            handed = self._thread.handed = WeakKeyDictionary()
+        return handed
