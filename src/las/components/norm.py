@@ -23,7 +23,7 @@ class SpikingNorm(SpikingComponent):
     from HG neurons, their sum drives one HG neuron per token for the inverse square root.
 
     Attributes:
-        weight: gamma - offset, (n,) or None.
+        weight: gamma - offset, (n,), (heads, n) or None.
         bias: beta, (n,) or None.
         offset: what gamma exceeds the weight by: 1 in Gemma.
         eps: epsilon.
@@ -75,11 +75,13 @@ class SpikingNorm(SpikingComponent):
         if self.centred:
             x = x - x.mean(-1, keepdim=True)
         y = self._simulate(x) if self.run.simulating else self._composed(x)
+        return self._weighed(y).to(dtype)
+
+    def _weighed(self, y: Tensor) -> Tensor:
+        """gamma y + beta."""
         if (gamma := self.gamma) is not None:
             y = y * gamma.to(y.dtype)
-        if self.bias is not None:
-            y = y + self.bias.to(y.dtype)
-        return y.to(dtype)
+        return y if self.bias is None else y + self.bias.to(y.dtype)
 
     def _fused(self, x: Tensor) -> Tensor:
         """All of it in one kernel."""
@@ -89,8 +91,9 @@ class SpikingNorm(SpikingComponent):
         y = torch.empty_like(x)
         width = x.shape[-1]
         tokens = x.numel() // width
+        by_head = self.weight is not None and self.weight.dim() > 1  # each with weights of its own
         affine = [
-            (x.new_empty(0) if part is None else part.detach().to(x.dtype)).numpy()
+            (x.new_empty(0) if part is None or by_head else part.detach().to(x.dtype)).numpy()
             for part in (self.gamma, self.bias)
         ]
         counted = totals(x.numel(), 8)
@@ -112,7 +115,7 @@ class SpikingNorm(SpikingComponent):
         for site, (spikes, outside) in zip(sites, figures, strict=True):
             site.count(tokens if site is self.inverse_sqrt else x.numel(), spikes, outside)
         self._count(x, *(spikes for spikes, _ in figures))
-        return y
+        return self._weighed(y) if by_head else y
 
     def _composed(self, x: Tensor) -> Tensor:
         """Site by site: where no kernel runs, and where activations are observed."""

@@ -9,20 +9,20 @@ by `SpikingSoftmax`, and its fused attention by `SpikingAttention`; everything e
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from math import prod
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
 from las.components.attention import SpikingAttention
-from las.components.modes import simulating
+from las.components.component import SpikingComponent, SpikingModule, Work
 from las.components.saa import multiply_steps
 from las.components.site import OATSite, accumulate
 from las.components.softmax import SpikingSoftmax
-from las.neurons.tally import current_tally
 
 CHILD = "spiking_operations"
 
@@ -31,20 +31,25 @@ _SUMMED_PRODUCTS = {torch.baddbmm, Tensor.baddbmm}
 _SOFTMAX = {F.softmax, torch.softmax, Tensor.softmax}
 
 
-class SpikingProduct(nn.Module):
+class SpikingProduct(SpikingComponent):
     """phi(A) phi(B) of two tensors that the model computes (Eqs. 11-12)."""
+
+    equations = "Eqs. 11-12"
 
     def __init__(self) -> None:
         super().__init__()
-        self.name = ""
         self.left = OATSite(token_dim=-2)
         self.right = OATSite(token_dim=-2)
+
+    def work(self, left: Sequence[int], columns: int) -> tuple[Work, ...]:
+        """Each element of the left operand is multiplied with each column of the right one."""
+        return (Work("matmul", macs=prod(left) * columns),)
 
     def forward(self, left: Tensor, right: Tensor) -> Tensor:
         """(..., n, k) and (..., k, m) -> (..., n, m)."""
         turned = right.stride(-1) != 1  # K^T: its tokens are columns
         stored = right.mT if turned else right
-        if simulating():
+        if self.run.simulating:
             trains = self.right.steps(stored)
             return accumulate(
                 multiply_steps(
@@ -55,28 +60,36 @@ class SpikingProduct(nn.Module):
             )
         a, b = self.left(left), self.right(stored)
         product = a.value @ (b.value.mT if turned else b.value)
-        if (tally := current_tally()) is not None:
-            tally.add_operations(
-                self.name,
-                self.name,
-                "matmul",
-                sops=a.spikes * right.shape[-1] + b.spikes * left.shape[-2],
-                macs=product.numel() * left.shape[-1],
-            )
+        if self.run.counting:
+            read = a.spikes * right.shape[-1] + b.spikes * left.shape[-2]
+            self.count(self.work(left.shape, right.shape[-1]), read)
         return product
 
 
-class SpikingOperations(nn.Module):
+class SpikingScores(SpikingSoftmax):
+    """The softmax of scores whose hidden entries the model has set to the lowest number."""
+
+    def forward(self, z: Tensor) -> Tensor:
+        """(..., keys) -> (..., keys)."""
+        hidden = z <= torch.finfo(z.dtype).min / 2
+        silent = z.masked_fill(hidden, -torch.inf)
+        if self.run.simulating:
+            return accumulate(self.simulate(iter([silent]), ~hidden))
+        return super().forward(silent)
+
+
+class SpikingOperations(SpikingComponent):
     """What answers for the products and the softmax of one attention module.
 
     Products are told apart by their order in the module's forward, and are made when they are
     first asked for. A name such as `product_0` is that of its neurons, too.
     """
 
+    equations = "Section 4.2.1"
+
     def __init__(self) -> None:
         super().__init__()
-        self.name = ""
-        self.softmax = SpikingSoftmax()
+        self.softmax = SpikingScores()
         self.attention = SpikingAttention()
 
     def product(self, index: int) -> Any:
@@ -86,7 +99,8 @@ class SpikingOperations(nn.Module):
             made = SpikingProduct()
             self.add_module(name, made)
             for path, module in made.named_modules(prefix=f"{self.name}.{name}"):
-                module.name = path
+                if isinstance(module, SpikingModule):
+                    module.name = path
         return getattr(self, name)
 
     def grow(self, sites: Iterable[str]) -> None:
@@ -144,14 +158,8 @@ class _Answering(TorchFunctionMode):
     def _soften(
         self, z: Tensor, dim: int = -1, _stacklevel: int = 3, dtype: torch.dtype | None = None
     ) -> Tensor:
-        z = (z if dtype is None else z.to(dtype)).movedim(dim, -1)
-        hidden = z <= torch.finfo(z.dtype).min / 2
-        softmax = self._operations.softmax
-        if simulating():
-            silent = z.masked_fill(hidden, -torch.inf)
-            probabilities = accumulate(softmax.simulate(iter([silent]), ~hidden))
-        else:
-            probabilities = softmax(z.masked_fill(hidden, -torch.inf))
+        z = z if dtype is None else z.to(dtype)
+        probabilities: Tensor = self._operations.softmax(z.movedim(dim, -1))
         return probabilities.movedim(-1, dim)
 
     def _attend(

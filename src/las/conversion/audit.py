@@ -238,6 +238,7 @@ class _Watch(TorchDispatchMode):
         self.ran: dict[nn.Module, AuditRow] = {}
         self.constants = 0
         self._activations: dict[int, tuple[StorageWeakRef, int]] = {}
+        self._constants: dict[int, StorageWeakRef] = {}
         self._origins = itertools.count(_EMBEDDING + 1)
         self._modules: list[tuple[str, str]] = []
         self._depth = 0
@@ -252,6 +253,15 @@ class _Watch(TorchDispatchMode):
         """Where an activation comes from; None for a constant."""
         found = self._activations.get(StorageWeakRef(tensor.untyped_storage()).cdata)
         return None if found is None else found[1]
+
+    def fix(self, tensor: Tensor) -> None:
+        """Call a tensor a constant: a weight, or what only depends on such."""
+        reference = StorageWeakRef(tensor.untyped_storage())
+        self._constants[reference.cdata] = reference
+
+    def fixed(self, tensor: Tensor) -> bool:
+        """Whether a tensor is known to be a constant."""
+        return StorageWeakRef(tensor.untyped_storage()).cdata in self._constants
 
     def add_row(self, operation: str, verdict: Verdict, note: str) -> None:
         """Note one operation at the present place."""
@@ -269,6 +279,8 @@ class _Watch(TorchDispatchMode):
         """
         towers = set(vision_towers(model).values()) if is_spiking(model) else set()
         analog = {tower for tower in towers if not is_spiking(tower)}
+        for weight in itertools.chain(model.parameters(), model.buffers()):
+            self.fix(weight)
         with ExitStack() as stack:
             for path, module in model.named_modules():
                 component = module in analog or isinstance(module, SpikingComponent)
@@ -299,7 +311,8 @@ class _Watch(TorchDispatchMode):
 
     def _begin(self, component: nn.Module, args: Any, kwargs: Any) -> None:
         tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
-        if self._depth == 0 and all(self.origin(tensor) is None for tensor in tensors):
+        traced = any(self.origin(tensor) is not None for tensor in tensors)
+        if self._depth == 0 and not traced and not all(map(self.fixed, tensors)):
             self.add_row("untraced input", "float", "computed where PyTorch does not see it")
         path, kind = self._modules[-1]
         row = self.ran.get(component, AuditRow(kind, path, kind, 0, *_said_of(component)))
@@ -329,6 +342,8 @@ class _Watch(TorchDispatchMode):
             common: int | None = _EMBEDDING
         elif not sources or _READS_SHAPE_ONLY.search(operation):
             self.constants += self._depth == 0
+            for tensor in produced:
+                self.fix(tensor)
             return output
         else:
             verdict, note = _classify(func, operation, args, kwargs, sources, produced)
@@ -382,6 +397,8 @@ def _classify(
         if divided and not two and kwargs.get("rounding_mode") is None:
             return "folded", "fixed weights on spikes"
         return "float", "division by an activation, or rounding"
+    if operation in ("clamp", "clamp_min", "clamp_max", "maximum", "minimum") and not two:
+        return "folded", "a membrane potential that saturates"
     if operation in ("neg", "rsub", "mean", "sum"):
         return ("float", "") if two else ("folded", "fixed weights on spikes")
     return "float", ""

@@ -76,7 +76,7 @@ class Originals:
         }
         one._forward_pre_hooks = OrderedDict(self._hooks[module])
         one._forward_hooks = OrderedDict(self._later_hooks[module])
-        if hasattr(one, "config"):
+        if hasattr(one, "config") and hasattr(module, attention.CHILD):
             one.config = copy.copy(one.config)
             one.config._attn_implementation_internal = self._implementation(module)
         return one

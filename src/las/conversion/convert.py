@@ -9,7 +9,7 @@ from torch import nn
 
 from las.calibration.collect import collect
 from las.calibration.thresholds import choose_thresholds
-from las.components.modes import observing
+from las.components.running import observing
 from las.config import SpikeConfig
 from las.conversion.audit import audit
 from las.conversion.checkpoint import attach
@@ -64,7 +64,7 @@ def convert(
         prepare(model, config.vision)
         structure_error = proof.structure(model) if proof is not None else 0.0
         if first is not None:
-            with observing(Exact()):
+            with observing(model, Exact()):
                 refuse_float(model, few_tokens(model, first))
         statistics = collect(model, batches)
         thresholds = choose_thresholds(statistics, config)

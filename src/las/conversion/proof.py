@@ -9,18 +9,19 @@ outputs beside the original's say what the neurons cost.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
 from torch import nn
 
-from las.components.modes import observing
+from las.components.running import observing, running
 from las.conversion.audit import forward_arguments
 from las.conversion.comparison import Originals, compared, output_error, tolerance
 from las.conversion.registry import how_to_register
-from las.errors import UnsupportedModelError
-from las.neurons.tally import SpikeTally, counting
+from las.errors import LasError, UnsupportedModelError
+from las.neurons.tally import SpikeTally
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class ConversionReport:
 class Exact:
     """Observes nothing: neurons pass their inputs through."""
 
-    def observe(self, site: Any, x: Any) -> None:
+    def observe(self, site: Any, x: Any, importance: Any) -> None:
         """Take no note."""
 
 
@@ -92,8 +93,8 @@ class Proof:
         Raises:
             UnsupportedModelError: a component or the model differs beyond rounding.
         """
-        with observing(Exact()), compared(self._originals.beside(model)) as deviations:
-            outputs = self._outputs(model)
+        with observing(model, Exact()), compared(self._originals.beside(model)) as deviations:
+            outputs = self._run_prepared(model)
         allowed = tolerance(model, 1)
         for one in deviations:
             if not one.error <= allowed:
@@ -115,7 +116,10 @@ class Proof:
     def report(self, model: nn.Module, structure_error: float) -> ConversionReport:
         """Compare the spiking model with the original."""
         tally = SpikeTally()
-        with counting(tally), compared(self._originals.beside(model)) as deviations:
+        with ExitStack() as blocks:
+            for one in running(model):
+                blocks.enter_context(one.run.counted(tally))
+            deviations = blocks.enter_context(compared(self._originals.beside(model)))
             outputs = self._outputs(model)
         worst = max(deviations, key=lambda one: one.error, default=None)
         inputs = sum(site.activations for site in tally.sites.values())
@@ -126,6 +130,17 @@ class Proof:
             worst.error if worst else 0.0,
             tally.out_of_range / inputs if inputs else 0.0,
         )
+
+    def _run_prepared(self, model: nn.Module) -> Any:
+        try:
+            return self._outputs(model)
+        except LasError:
+            raise
+        except Exception as error:
+            raise UnsupportedModelError(
+                f"{type(model).__name__} runs no more once its modules are replaced: "
+                f"{type(error).__name__}: {error}"
+            ) from error
 
     def _outputs(self, model: nn.Module) -> Any:
         with torch.no_grad():

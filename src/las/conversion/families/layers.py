@@ -7,14 +7,8 @@ from typing import Any
 from torch import nn
 
 from las.components.convolution import spiking_convolution
-from las.components.linear import spiking_linear
 from las.components.multihead import spiking_multihead_attention
 from las.conversion.registry import known
-
-
-@known(nn.Linear, "Conv1D")
-def _linear(module: Any) -> nn.Module:
-    return spiking_linear(module)
 
 
 @known(nn.Conv1d, nn.Conv2d, nn.Conv3d)

@@ -3,6 +3,6 @@
 Their order matters: a module is converted by the first one that recognises it.
 """
 
-from las.conversion.rules import attention, own_attention, gated, heads, activation, norm  # isort: skip
+from las.conversion.rules import linear, attention, own_attention, gated, heads, activation, norm  # isort: skip
 
-__all__ = ["activation", "attention", "gated", "heads", "norm", "own_attention"]
+__all__ = ["activation", "attention", "gated", "heads", "linear", "norm", "own_attention"]

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from torch import nn
-from transformers.pytorch_utils import Conv1D
 
 from las.components.activation import SpikingActivation
 from las.components.feed_forward import SpikingGatedFeedForward, SpikingJointFeedForward
 from las.components.linear import SpikingLinear
 from las.conversion.registry import convert_module, structure
+from las.conversion.rules.linear import is_linear
 from las.errors import UnsupportedModelError
 
 _TWO = (
@@ -23,11 +23,6 @@ _TWO = (
 
 _JOINT = (("gate_up_proj", "down_proj"), ("Wi", "Wo"))
 """The same where W_g and W_u are one layer, W_g first."""
-
-
-def is_linear(module: nn.Module) -> bool:
-    """Whether a module is a linear layer, `nn.Linear` or GPT-2's `Conv1D`."""
-    return isinstance(module, nn.Linear | Conv1D)
 
 
 def _names(module: nn.Module) -> tuple[str, ...] | None:

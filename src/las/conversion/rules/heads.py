@@ -13,7 +13,7 @@ from las.components.activation import SpikingActivation, SpikingReLU
 from las.components.linear import spiking_linear
 from las.components.potential import ASKED, SpikingLinearInto
 from las.conversion.registry import structure
-from las.conversion.rules.gated import is_linear
+from las.conversion.rules.linear import is_linear
 
 
 def _applied(module: nn.Module) -> str | None:

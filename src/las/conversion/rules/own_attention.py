@@ -13,10 +13,10 @@ from transformers import PreTrainedModel
 from las.components import operations
 from las.components.operations import SpikingOperations
 from las.conversion.registry import structure
-from las.conversion.rules.gated import is_linear
+from las.conversion.rules.linear import is_linear
 
 _MULTIPLIES = {"matmul", "bmm", "baddbmm", "scaled_dot_product_attention"}
-_SOFTENS = {"softmax", "scaled_dot_product_attention"}
+_SOFTENS = {"Softmax", "softmax", "scaled_dot_product_attention"}
 
 
 def attends_itself(module: nn.Module) -> bool:

@@ -13,16 +13,19 @@ import torch
 from torch import Tensor, nn
 
 
-def stand_in(module: nn.Module, seed: int = 0) -> Any:
+def stand_in(module: nn.Module, **shapes: tuple[int, ...]) -> Any:
     """A copy of a module without children whose parameters are random float32 numbers near 1.
 
     Arguments:
         module: a leaf; it is left as it is.
+        shapes: of parameters that are to be smaller than they are.
     """
-    generator = torch.Generator("cpu").manual_seed(seed)
+    generator = torch.Generator("cpu").manual_seed(0)
     one: Any = copy.copy(module)
     one._parameters = {
-        name: None if weight is None else nn.Parameter(_near_one(weight.shape, generator), False)
+        name: weight
+        if weight is None
+        else nn.Parameter(_near_one(shapes.get(name, weight.shape), generator), False)
         for name, weight in module._parameters.items()
     }
     for attribute in ("_forward_hooks", "_forward_pre_hooks"):
@@ -58,5 +61,5 @@ def same(given: Tensor | None, expected: Tensor, tolerance: float) -> bool:
     return torch.allclose(given.float(), expected.float(), rtol=tolerance, atol=tolerance)
 
 
-def _near_one(shape: torch.Size, generator: torch.Generator) -> Tensor:
+def _near_one(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
     return 1 + 0.3 * torch.randn(shape, generator=generator, dtype=torch.float32, device="cpu")

@@ -1,4 +1,4 @@
-"""Gemma's capped logits: tanh of what the language model's head returns, in the model's forward."""
+"""Capped logits: tanh of what the language model's head returns, in the model's own forward."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from las.components.potential import SpikingLinearInto
 from las.conversion.registry import known
 
 
-@known("Gemma2ForCausalLM", "Gemma3ForCausalLM")
+@known("Gemma2ForCausalLM", "Gemma3ForCausalLM", "NanoChatForCausalLM", "VaultGemmaForCausalLM")
 def _capped_logits(model: Any) -> nn.Module:
     if model.config.final_logit_softcapping is not None:
         layer = spiking_linear(model.lm_head)
