@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -66,6 +67,7 @@ class SpikingAttention(SpikingComponent):
         mask: Tensor | None,
         scale: float,
         bias: Tensor | None = None,
+        sink: Tensor | None = None,
     ) -> Tensor:
         """Attend.
 
@@ -76,6 +78,8 @@ class SpikingAttention(SpikingComponent):
             mask: additive, broadcastable to (B, H, L, S), lowest where not allowed; or boolean.
             scale: 1/sqrt(D).
             bias: of positions, broadcastable to (B, H, L, S).
+            sink: a constant score for each head that takes its share of the softmax and weighs
+                nothing, (H,), as gpt-oss has it.
 
         Returns:
             (B, H, L, D).
@@ -87,6 +91,8 @@ class SpikingAttention(SpikingComponent):
             k, v = self.code(key, value)
         allowed = _allowed(mask, key.shape[-2])
         bias = _current(mask, bias, allowed, key.shape[-2])
+        if sink is not None:
+            k, v, allowed, bias = _with_sink(query, k, v, allowed, bias, sink)
         if k.steps:
             return self._simulate(query, k, v, allowed, bias, scale)
         q = self.query(query)
@@ -269,6 +275,34 @@ def _current(
     return bias
 
 
+def _with_sink(
+    query: Tensor,
+    key: Operand,
+    value: Operand,
+    allowed: Tensor | None,
+    bias: Tensor | None,
+    sink: Tensor,
+) -> tuple[Operand, Operand, Tensor | None, Tensor]:
+    """A sink is one more key before the others: silent, seen by all, its score a constant current.
+
+    Its value is silent, too.
+    """
+    batch, heads, queries, _ = query.shape
+    keys = key.value.shape[-2]
+    current = query.new_zeros(batch, heads, queries, keys + 1)
+    current[..., 0] = sink.to(query.dtype).view(1, -1, 1)
+    if bias is not None:
+        current[..., 1:] = bias
+    seen = None if allowed is None else nn.functional.pad(allowed, (1, 0), value=True)
+    return _after_silence(key), _after_silence(value), seen, current
+
+
+def _after_silence(operand: Operand) -> Operand:
+    """An operand with one more token before the others, which never fires."""
+    padded = nn.functional.pad(operand.value, (0, 0, 1, 0))
+    return replace(operand, value=padded, start=operand.start + 1)
+
+
 def _blocks(batch: int, heads: int, queries: int, keys: int) -> Iterator[tuple[slice, slice]]:
     """Members of the batch, and their queries, whose scores come to about `BLOCK`."""
     members = max(1, BLOCK // (heads * queries * keys))
@@ -311,11 +345,10 @@ def attend(
         UnsupportedModelError: the attention module was not converted, or asks for something that
             spiking attention does not do.
     """
-    for name in ("s_aux", "head_mask"):
-        if kwargs.get(name) is not None:
-            raise UnsupportedModelError(
-                f"{type(module).__name__} asks for {name}, which spiking attention does not do"
-            )
+    if kwargs.get("head_mask") is not None:
+        raise UnsupportedModelError(
+            f"{type(module).__name__} asks for head_mask, which spiking attention does not do"
+        )
     attention = getattr(module, CHILD, None)
     if not isinstance(attention, SpikingAttention):
         raise UnsupportedModelError(
@@ -330,7 +363,8 @@ def attend(
         )
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     bias = kwargs.get("position_bias")
-    context = attention(query, key, value, attention_mask, scale, bias)
+    sink = kwargs.get("s_aux")
+    context = attention(query, key, value, attention_mask, scale, bias, sink)
     return context.transpose(1, 2).contiguous(), None
 
 

@@ -26,6 +26,9 @@ from las.components.softmax import SpikingSoftmax
 
 CHILD = "spiking_operations"
 
+_FUSED = "fused"
+"""The name of the part that answers for PyTorch's fused attention."""
+
 _PRODUCTS = {torch.matmul, Tensor.matmul, Tensor.__matmul__, torch.bmm, Tensor.bmm}
 _SUMMED_PRODUCTS = {torch.baddbmm, Tensor.baddbmm}
 _SOFTMAX = {F.softmax, torch.softmax, Tensor.softmax}
@@ -81,8 +84,8 @@ class SpikingScores(SpikingSoftmax):
 class SpikingOperations(SpikingComponent):
     """What answers for the products and the softmax of one attention module.
 
-    Products are told apart by their order in the module's forward, and are made when they are
-    first asked for. A name such as `product_0` is that of its neurons, too.
+    Parts are made when they are first asked for. Products are told apart by their order in the
+    module's forward; a name such as `product_0` is that of its neurons, too.
     """
 
     equations = "Section 4.2.1"
@@ -90,25 +93,36 @@ class SpikingOperations(SpikingComponent):
     def __init__(self) -> None:
         super().__init__()
         self.softmax = SpikingScores()
-        self.attention = SpikingAttention()
 
     def product(self, index: int) -> Any:
         """The product that comes after `index` others."""
-        name = f"product_{index}"
-        if not hasattr(self, name):
-            made = SpikingProduct()
-            self.add_module(name, made)
-            for path, module in made.named_modules(prefix=f"{self.name}.{name}"):
-                if isinstance(module, SpikingModule):
-                    module.name = path
-        return getattr(self, name)
+        return self._part(f"product_{index}", SpikingProduct)
+
+    @property
+    def attention(self) -> Any:
+        """What answers for PyTorch's fused attention."""
+        return self._part(_FUSED, SpikingAttention)
 
     def grow(self, sites: Iterable[str]) -> None:
-        """Make the products that neuron sites with these names belong to."""
+        """Make the parts that neuron sites with these names belong to."""
         for site in sites:
-            owner, _, rest = site.removeprefix(self.name).partition(".product_")
-            if site.startswith(f"{self.name}.product_") and not owner:
-                self.product(int(rest.partition(".")[0]))
+            if not site.startswith(f"{self.name}."):
+                continue
+            name = site.removeprefix(f"{self.name}.").partition(".")[0]
+            if name == _FUSED:
+                self._part(name, SpikingAttention)
+            elif name.startswith("product_"):
+                self._part(name, SpikingProduct)
+
+    def _part(self, name: str, kind: type[SpikingComponent]) -> Any:
+        """A part, made when it is first asked for."""
+        if name not in self._modules:
+            part = kind()
+            self.add_module(name, part)
+            for path, module in part.named_modules(prefix=f"{self.name}.{name}"):
+                if isinstance(module, SpikingModule):
+                    module.name = path
+        return self._modules[name]
 
 
 class _Answering(TorchFunctionMode):

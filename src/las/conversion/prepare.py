@@ -12,7 +12,6 @@ from transformers import PreTrainedModel
 from las.components import attention, operations
 from las.components.attention import SpikingAttention
 from las.components.component import SpikingModule, share_run
-from las.components.linear import SpikingProjection
 from las.components.run_state import RunState
 from las.components.site import Site
 from las.config import Vision
@@ -72,10 +71,15 @@ def use_spiking_attention(model: Any) -> None:
     """Let transformers call the spiking attention, but in vision towers that were left analog."""
     left = [tower.config for tower in vision_towers(model).values() if not is_spiking(tower)]
     before = [config._attn_implementation for config in left]
+    own = [
+        part.config
+        for part in model.modules()
+        if isinstance(part, PreTrainedModel) and _attends_itself(part)
+    ]
+    kept = [config._attn_implementation for config in own]
     model.set_attn_implementation(attention.NAME)
-    for part in model.modules():
-        if isinstance(part, PreTrainedModel) and _attends_itself(part):
-            part.config._attn_implementation = "eager"  # its mask is one that is added
+    for config, name in zip(own, kept, strict=True):  # they ask for masks of the kind they know
+        config._attn_implementation = name
     for config, name in zip(left, before, strict=True):
         config._attn_implementation = name
 
@@ -199,18 +203,20 @@ def name_sites(model: nn.Module) -> None:
 
 
 def share_sites(model: nn.Module, shared: dict[str, str]) -> None:
-    """Let linear layers that read the same tensor share one population of neurons.
+    """Let components that read the same tensor share one population of neurons.
 
     Arguments:
         model: a prepared model.
         shared: a site's name, to the name of the site that serves it.
     """
     readers = {
-        module.site.name: module
+        site.name: (module, attribute)
         for module in model.modules()
-        if isinstance(module, SpikingProjection)
+        for attribute, site in module.named_children()
+        if isinstance(site, OATSite)
     }
     for name, owner in shared.items():
-        site = readers[owner].site
-        readers[name].site = site
+        (reader, attribute), (first, owned) = readers[name], readers[owner]
+        site = getattr(first, owned)
+        setattr(reader, attribute, site)
         site.fan_out += 1

@@ -2,7 +2,18 @@
 
 Their order matters: a module is converted by the first one that recognises it.
 """
+# ruff: noqa: I001  the order of the rules
 
-from las.conversion.rules import linear, attention, own_attention, gated, heads, activation, norm  # isort: skip
+from las.conversion.rules import linear, experts, attention, own_attention
+from las.conversion.rules import gated, heads, activation, norm
 
-__all__ = ["activation", "attention", "gated", "heads", "linear", "norm", "own_attention"]
+__all__ = [
+    "activation",
+    "attention",
+    "experts",
+    "gated",
+    "heads",
+    "linear",
+    "norm",
+    "own_attention",
+]

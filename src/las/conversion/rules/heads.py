@@ -8,11 +8,13 @@ from typing import Any
 
 from torch import nn
 from transformers import PreTrainedModel
+from transformers.activations import ACT2FN
 
 from las.components.activation import SpikingActivation, SpikingReLU
 from las.components.linear import spiking_linear
 from las.components.potential import ASKED, SpikingLinearInto
 from las.conversion.registry import structure
+from las.conversion.rules.activation import function_of
 from las.conversion.rules.linear import is_linear
 
 
@@ -23,8 +25,12 @@ def _applied(module: nn.Module) -> str | None:
     forward = inspect.unwrap(type(module).forward)
     if not isinstance(forward, FunctionType):
         return None
-    parts = {name for name, _ in module.named_children()}
-    found = (set(forward.__code__.co_names) & ASKED.keys()) - parts
+    names = set(forward.__code__.co_names)
+    if "ACT2FN" in names:  # by the name that the config has for it
+        configured = [name for name in names if name.endswith("_act")]
+        known = len(configured) == 1 and getattr(module.config, configured[0], None) in ACT2FN
+        return function_of(ACT2FN[getattr(module.config, configured[0])]) if known else None
+    found = (names & ASKED.keys()) - {name for name, _ in module.named_children()}
     return found.pop() if len(found) == 1 else None
 
 

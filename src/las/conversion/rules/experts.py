@@ -1,0 +1,107 @@
+"""Mixtures of experts: routers, experts whose weights are stacked, and a shared expert."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from las.components.activation import SpikingActivation
+from las.components.experts import (
+    Choice,
+    SpikingExperts,
+    SpikingRouter,
+    SpikingSharedExpert,
+    Stacking,
+)
+from las.conversion.registry import convert_module, structure
+from las.conversion.rules.stand_in import same, stand_in
+from las.errors import UnsupportedModelError
+
+_QUICK_GELU = 1.702
+
+_SHARED = {"gate", "experts", "shared_expert", "shared_expert_gate"}
+
+
+def choice_of(module: Any) -> Choice | None:
+    """Whether a router chooses before or after its softmax; None if it is no such router.
+
+    It is tried out with weights that are made up.
+    """
+    weight = module._parameters.get("weight")
+    top_k = getattr(module, "top_k", None)
+    if not isinstance(top_k, int) or weight is None or weight.dim() != 2:
+        return None
+    one = stand_in(module)
+    generator = torch.Generator("cpu").manual_seed(2)
+    x = torch.randn(5, weight.shape[1], generator=generator, device="cpu")
+    try:
+        with torch.no_grad():
+            _, weights, experts = one(x.clone())
+    except Exception:  # it is called otherwise, or makes something else
+        return None
+    z = nn.functional.linear(x, one.weight, getattr(one, "bias", None))
+    kinds: dict[Choice, tuple[Tensor, Tensor]] = {
+        "before": _softened(z.topk(top_k, -1)),
+        "after": tuple(z.softmax(-1).topk(top_k, -1)),
+    }
+    for choice, (expected, chosen) in kinds.items():
+        alike = chosen.shape == experts.shape and torch.equal(chosen, experts)
+        if alike and same(weights, expected, 1e-4):
+            return choice
+    return None
+
+
+def _softened(top: Any) -> tuple[Tensor, Tensor]:
+    return top.values.softmax(-1), top.indices
+
+
+@structure(lambda module: choice_of(module) is not None)
+def spiking_router(module: Any) -> nn.Module:
+    """A comparison of membrane potentials, and a spiking softmax."""
+    choice = choice_of(module)
+    assert choice is not None
+    return SpikingRouter(module.weight, getattr(module, "bias", None), module.top_k, choice)
+
+
+def _is_stack(module: nn.Module) -> bool:
+    """Whether the weights of gated experts are stacked in two parameters."""
+    stacks = [module._parameters.get(name) for name in ("gate_up_proj", "down_proj")]
+    return all(stack is not None and stack.dim() == 3 for stack in stacks)
+
+
+@structure(_is_stack)
+def spiking_experts(module: Any) -> nn.Module:
+    """The same stacked weights, read by spikes.
+
+    Raises:
+        UnsupportedModelError: the experts' function is none that neurons have.
+    """
+    transposed = bool(getattr(module, "is_transposed", False))
+    interleaved = not getattr(module, "is_concatenated", True)
+    if hasattr(module, "act_fn"):
+        function, stacking = convert_module(module.act_fn), Stacking(transposed, interleaved)
+    elif getattr(module, "alpha", None) == _QUICK_GELU:  # gpt-oss
+        function = SpikingActivation("quick_gelu")
+        stacking = Stacking(transposed, True, module.limit, shift=1.0)
+    else:
+        function = None
+    if not isinstance(function, SpikingActivation):
+        raise UnsupportedModelError(
+            f"{type(module).__name__} has experts whose function is none that neurons have"
+        )
+    return SpikingExperts(
+        module.gate_up_proj,
+        getattr(module, "gate_up_proj_bias", None),
+        module.down_proj,
+        getattr(module, "down_proj_bias", None),
+        function,
+        stacking,
+    )
+
+
+@structure(lambda module: {name for name, _ in module.named_children()} == _SHARED)
+def spiking_shared_expert(module: Any) -> nn.Module:
+    """The parts of the module, and spiking neurons between them."""
+    return SpikingSharedExpert(**{name: convert_module(getattr(module, name)) for name in _SHARED})
