@@ -13,7 +13,7 @@ from las.components import attention, operations
 from las.components.attention import SpikingAttention
 from las.components.component import SpikingModule, share_run
 from las.components.run_state import RunState
-from las.components.site import Site
+from las.components.site import OATSite, Site
 from las.config import Vision
 from las.conversion.registry import convert_module, converter_of, how_to_register
 from las.errors import UnsupportedModelError
