@@ -1,0 +1,144 @@
+"""What every model owes its original: outputs, spikes, generation, files, a clean audit.
+
+One check of one model: `pytest tests/conversion/test_any_architecture.py -k "outputs and llama"`.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+import las
+from tests.tiny_models import TINY_MODELS
+from tests.tiny_models.tiny_model import Batch, TinyModel, beside_massive
+
+WRITERS = [name for name, tiny in TINY_MODELS.items() if tiny.generates]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A model and its conversion."""
+
+    tiny: TinyModel
+    dense: Any
+    spiking: Any
+
+    def in_float64(self) -> Any:
+        return copy.deepcopy(self.spiking).double()
+
+
+@cache
+def attempt(name: str) -> Pair | Exception:
+    """A conversion, tried once for all checks."""
+    tiny = TINY_MODELS[name]
+    try:
+        return Pair(tiny, tiny.build(), las.convert(tiny.build(), tiny.batches()))
+    except Exception as error:
+        return error
+
+
+def converted(name: str) -> Pair:
+    made = attempt(name)
+    if isinstance(made, Exception):
+        raise made
+    return made
+
+
+@pytest.fixture(params=TINY_MODELS)
+def pair(request: pytest.FixtureRequest) -> Pair:
+    return converted(request.param)
+
+
+@pytest.fixture(params=WRITERS)
+def writer(request: pytest.FixtureRequest) -> Pair:
+    return converted(request.param)
+
+
+def relative(a: Tensor, b: Tensor) -> float:
+    return float((a - b).norm() / b.norm())
+
+
+def in_double(batch: Batch) -> Batch:
+    return {name: x.double() if x.is_floating_point() else x for name, x in batch.items()}
+
+
+def test_outputs_stay_the_same(pair: Pair, record_property: Callable[[str, object], None]) -> None:
+    """With the massive channel or token, which dwarfs the others, and without it."""
+    errors = []
+    for seed in (9, 10, 11):
+        (unseen,) = pair.tiny.batches(1, seed=seed, rows=2, length=20, written=11, padding=6)
+        outputs = (pair.tiny.read(model, unseen) for model in (pair.spiking, pair.dense))
+        for spiking, dense in zip(*outputs, strict=True):
+            errors.append(relative(spiking, dense))
+            errors.append(relative(beside_massive(spiking), beside_massive(dense)))
+    record_property("error", max(errors))
+    assert all(0 < error <= 1e-3 for error in errors), errors
+
+
+def test_simulator_and_fused_path_agree_spike_for_spike(pair: Pair) -> None:
+    model = pair.in_float64()
+    (batch,) = pair.tiny.batches(1, seed=5, rows=2, length=10, written=6, padding=3)
+    batch = in_double(batch)
+    with las.count_spikes(model) as fused_spikes:
+        fused = pair.tiny.read(model, batch)
+    with las.simulate(model), las.count_spikes(model) as simulated_spikes:
+        simulated = pair.tiny.read(model, batch)
+    tolerance = 1e-6 if pair.tiny.rounds else 1e-11
+    assert all(relative(a, b) < tolerance for a, b in zip(fused, simulated, strict=True))
+    counts = {name: (site.activations, site.spikes) for name, site in fused_spikes.sites.items()}
+    assert counts == {
+        name: (site.activations, site.spikes) for name, site in simulated_spikes.sites.items()
+    }
+    assert sum(spikes for _, spikes in counts.values()) > 0
+
+
+def test_generation_with_a_cache_gives_the_tokens_of_a_full_forward_pass(writer: Pair) -> None:
+    model, prompt, new = writer.in_float64(), in_double(writer.tiny.prompt(length=5)), 8
+    options: Any = dict(max_new_tokens=new, do_sample=False, eos_token_id=None, pad_token_id=0)
+    with torch.no_grad():
+        tokens = model.generate(**prompt, **options)
+        if model.config.is_encoder_decoder:
+            length, whole = 1, prompt | {"decoder_input_ids": tokens}
+        else:
+            length = prompt["input_ids"].shape[1]
+            of_tokens = {name: x for name, x in prompt.items() if x.shape == (2, length)}
+            whole = prompt | {name: pad(x, (0, new)) for name, x in of_tokens.items()}
+            whole |= {"input_ids": tokens, "attention_mask": torch.ones_like(tokens)}
+        full = model(**whole, use_cache=False).logits
+    assert tokens.shape == (2, length + new)
+    assert torch.equal(tokens[:, length:], full[:, length - 1 : -1].argmax(-1))
+
+
+def test_an_adapter_gives_the_same_bits(pair: Pair, tmp_path: Any) -> None:
+    las.save(pair.spiking, tmp_path)
+    assert_same_bits(las.load(pair.tiny.build(), tmp_path), pair)
+
+
+def test_a_checkpoint_gives_the_same_bits(pair: Pair, tmp_path: Any) -> None:
+    pair.spiking.save_pretrained(tmp_path)
+    again = type(pair.dense).from_pretrained(tmp_path)
+    assert_same_bits(again, pair)
+    assert set(again.state_dict()) == set(pair.dense.state_dict())
+
+
+def assert_same_bits(again: Any, pair: Pair) -> None:
+    (batch,) = pair.tiny.batches(1, seed=8)
+    outputs = (pair.tiny.read(model, batch) for model in (again, pair.spiking))
+    for ours, theirs in zip(*outputs, strict=True):
+        assert torch.equal(ours, theirs)
+    for path, module in pair.spiking.named_modules():
+        assert type(again.get_submodule(path)) is type(module)
+
+
+def test_no_operation_is_float(pair: Pair) -> None:
+    (batch,) = pair.tiny.batches(1, rows=2)
+    report = las.audit(pair.spiking, batch)
+    assert report.clean, str(report)

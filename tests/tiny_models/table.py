@@ -1,0 +1,73 @@
+"""The list of families, made from what the tests found.
+
+`python -m tests.tiny_models.table` prints it; with a file's name it checks that the file holds it.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable
+from pathlib import Path
+
+from tests.tiny_models import TINY_MODELS
+from tests.tiny_models.results import Results, read
+from tests.tiny_models.tiny_model import TinyModel
+
+GENERATION = "test_generation_with_a_cache_gives_the_tokens_of_a_full_forward_pass"
+CHECKS = (
+    "test_outputs_stay_the_same",
+    "test_simulator_and_fused_path_agree_spike_for_spike",
+    "test_an_adapter_gives_the_same_bits",
+    "test_a_checkpoint_gives_the_same_bits",
+    "test_no_operation_is_float",
+)
+
+
+def passes(tiny: TinyModel, results: Results) -> bool:
+    """Whether a model passed every check that it is owed; what did not run did not pass."""
+    found = results.get(tiny.name, {})
+    owed = (*CHECKS, GENERATION) if tiny.generates else CHECKS
+    return all(found.get(check, False) for check in owed)
+
+
+def table(models: Iterable[TinyModel], results: Results) -> str:
+    """Markdown: a row for each family, with those of its classes that passed every check.
+
+    Arguments:
+        models: tiny models.
+        results: what their checks found.
+    """
+    families: dict[str, list[TinyModel]] = {}
+    for tiny in models:
+        if passes(tiny, results):
+            families.setdefault(tiny.family, []).append(tiny)
+    lines = ["| family | classes | writes text | worst error |", "|---|---|---|--:|"]
+    for family, members in sorted(families.items(), key=lambda item: item[0].lower()):
+        kinds = ", ".join(dict.fromkeys(f"`{tiny.kind}`" for tiny in members))
+        writes = "yes" if any(tiny.generates for tiny in members) else ""
+        worst = max(float(results[tiny.name]["error"]) for tiny in members)
+        lines.append(f"| {family} | {kinds} | {writes} | {worst:.0e} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Print the table, or check a file.
+
+    Raises:
+        SystemExit: the file does not hold the table.
+    """
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("file", nargs="?", type=Path, help="a file that should hold the table")
+    path: Path | None = parser.parse_args().file
+    made = table(TINY_MODELS.values(), read())
+    if path is None:
+        print(made)
+    elif made not in path.read_text():
+        raise SystemExit(
+            f"{path} does not hold the list of families that the tests found. Put in what "
+            "`python -m tests.tiny_models.table` prints."
+        )
+
+
+if __name__ == "__main__":
+    main()
