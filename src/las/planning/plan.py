@@ -18,9 +18,10 @@ from las.config import SpikeConfig
 from las.conversion.adapter import write_adapter
 from las.conversion.state import SpikingState
 from las.energy.cost_model import PAPER
+from las.hosts.loading import read_config
 from las.planning import machine
 from las.planning.machine import Speed
-from las.planning.meta_model import meta_model, read_config
+from las.planning.meta_model import meta_model
 from las.planning.placement import Devices, Placement, place
 from las.planning.rates import Rates, measured, role
 from las.planning.walk import Walk, walk
