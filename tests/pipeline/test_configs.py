@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 
 from las.data.glue import GLUE
 from las.hosts.loading import MODEL_CLASSES
-from las.reporting.cited_rows import cited_table
+from las.reporting.paper.cited_rows import cited_table
 from pipeline import paths
 from pipeline.fetch import asset_of
 from pipeline.neuron import spike_config
