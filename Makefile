@@ -31,6 +31,7 @@ test: $(READY) dvc
 	ruff check
 	ruff format --check
 	mypy
+	lint-imports
 	pytest
 
 quick: $(READY) dvc

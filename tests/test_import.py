@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,10 @@ def test_energy_is_the_function_though_its_package_is_imported() -> None:
         "print(las.energy.__module__)"
     )
     assert python(code).strip() == "las.energy.model_energy"
+
+
+def test_users_get_the_types() -> None:
+    assert (resources.files("las") / "py.typed").is_file()
 
 
 def test_public_names_and_packages_are_found() -> None:

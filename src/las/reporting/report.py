@@ -24,13 +24,11 @@ class Report:
         index: the page.
         tables: every table; `Table.records()` gives it as columns and rows.
         pictures: every figure, with its path.
-        table_files: the Markdown and CSV files.
     """
 
     index: Path
     tables: tuple[Table, ...]
     pictures: tuple[Picture, ...]
-    table_files: tuple[Path, ...]
 
 
 def write_report(
@@ -61,20 +59,16 @@ def write_report(
     index = output_dir / "index.html"
     index.parent.mkdir(parents=True, exist_ok=True)
     index.write_text(page, encoding="utf-8")
+    _write_tables(tables, output_dir / "tables")
     return Report(
         index=index,
         tables=tables,
         pictures=tuple(picture for section in parts for picture in section.pictures),
-        table_files=_write_tables(tables, output_dir / "tables"),
     )
 
 
-def _write_tables(tables: Iterable[Table], directory: Path) -> tuple[Path, ...]:
+def _write_tables(tables: Iterable[Table], directory: Path) -> None:
     directory.mkdir(parents=True, exist_ok=True)
-    written = []
     for table in tables:
         for suffix, content in ((".md", table.to_markdown()), (".csv", table.to_csv())):
-            path = directory / f"{table.slug}{suffix}"
-            path.write_text(content, encoding="utf-8")
-            written.append(path)
-    return tuple(written)
+            (directory / f"{table.slug}{suffix}").write_text(content, encoding="utf-8")

@@ -1,15 +1,100 @@
-"""A plan as people read it."""
+"""What a conversion and a run of its result need, as data and as people read it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
 
-from las.planning.plan import Plan
+from las.planning.machine import Speed
+from las.planning.placement import Placement
 
 
-def describe(plan: Plan) -> str:
-    """A table of what a run needs."""
-    return "\n".join(_lines(plan))
+@dataclass(frozen=True)
+class Firing:
+    """What neurons will do, by the rates that were measured in other models.
+
+    Attributes:
+        spikes: per token.
+        sops: synaptic operations per token.
+        energy_ratio: E_SNN / E_ANN (Eq. 25), with the paper's constants.
+        sources: what was measured.
+        assumed: kinds of sites that none of it has; they get the mean of their kind.
+    """
+
+    spikes: float
+    sops: float
+    energy_ratio: float
+    sources: tuple[str, ...]
+    assumed: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run will need; `str` gives it as people read it.
+
+    Sizes are in bytes, times in seconds, the rest is per token.
+
+    Attributes:
+        model: class of the model.
+        dtype: of its weights.
+        batch, length: what a forward pass reads.
+        parameters: tied ones once.
+        weights: bytes of the weights by dtype.
+        activations_ann: the most that activations of the ANN take at once, with the cache.
+        activations_calibration: the same while the model is calibrated. Converted, a model takes
+            about as much; less on the CPU, whose kernels work on blocks of scores.
+        cache: keys and values of the batch.
+        statistics: what calibration keeps, in memory and on disk.
+        conversion: the most that a conversion takes where all of the weights are in one place.
+        program: memory of Python and its libraries, as this process has it.
+        sites: populations of neurons.
+        neurons: scalars that they code, per token.
+        macs: the ANN's multiply-accumulates by kind of operation, per token.
+        firing: spikes, where rates of neurons with this T and H were measured.
+        seconds_ann: per 1,000 tokens; None for a machine whose speed is not known.
+        seconds_snn: likewise.
+        seconds_moving: the part of both that weights from elsewhere take to come in.
+        speed: what the times are made of.
+        download: the checkpoint in the dtype that its config names.
+        materialised: what the pipeline writes: nothing, where the checkpoint is used as it is.
+        adapter: what `las.save` writes, where rates were measured.
+        placement: which device holds what.
+        disk_short: bytes that the disk lacks, if it was given.
+    """
+
+    model: str
+    dtype: str
+    batch: int
+    length: int
+    parameters: int
+    weights: dict[str, int]
+    activations_ann: int
+    activations_calibration: int
+    cache: int
+    statistics: int
+    conversion: int
+    program: int
+    sites: int
+    neurons: float
+    macs: dict[str, float]
+    firing: Firing | None
+    seconds_ann: float | None
+    seconds_snn: float | None
+    seconds_moving: float
+    speed: Speed
+    download: int
+    materialised: int
+    adapter: int
+    placement: Placement
+    disk_short: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain data for JSON."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        return "\n".join(_lines(self))
 
 
 def _lines(plan: Plan) -> Iterator[str]:
