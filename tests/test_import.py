@@ -47,6 +47,7 @@ def test_what_needs_no_model_imports_nothing_heavy(light: str) -> None:
     assert found.splitlines()[-1] == "[]"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "first",
     [

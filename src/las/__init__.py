@@ -1,8 +1,9 @@
 """las: pretrained transformers as fully spike-driven networks, without loss.
 
-Importing it takes a fraction of a second. torch, transformers and the parts of las that need them
-are imported when a function is first asked for. What cannot wait is done by two hooks: transformers
-loads spiking models that were saved whole, and finds a torchvision that imports.
+`import las` takes a fraction of a second: torch, transformers and the parts of las that need them
+are imported when a function is first used. Two import hooks do what cannot wait that long. With
+the first, `AutoModel*.from_pretrained` loads spiking models that were saved whole; with the second,
+a torchvision that was built for another torch can be imported.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ _PACKAGES = ("calibration", "components", "conversion", "fitting", "neurons", "p
 
 
 def __getattr__(name: str) -> Any:
-    """Import what is asked for (PEP 562)."""
+    """Import a name when it is first used (PEP 562)."""
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     if name in _PACKAGES:
@@ -67,7 +68,7 @@ def __dir__() -> list[str]:
 
 
 class _Las(ModuleType):
-    """A module whose `energy` is the function, whether or not the package is imported too."""
+    """The module `las`. Its `energy` is always the function, never the package `las.energy`."""
 
     @property
     def energy(self) -> Any:
@@ -75,7 +76,7 @@ class _Las(ModuleType):
 
     @energy.setter
     def energy(self, package: ModuleType) -> None:
-        """Python puts a package that it has imported here."""
+        """Ignore the package, which Python assigns here once it is imported."""
 
 
 sys.modules[__name__].__class__ = _Las

@@ -1,9 +1,11 @@
-"""Have a say in the import of one module that is not ours, without importing it.
+"""Run code of ours when somebody imports a certain module, without importing it ourselves.
 
-`import las` must not import transformers or torchvision, which take seconds, and yet transformers
-has to know of spiking models from the moment it can load any. So a finder is put in front of
-`sys.meta_path`. It answers for a single module, leaves finding it to the other finders, and lets
-a function of ours execute it. Nothing remains of it on the module afterwards.
+`import las` must not import transformers or torchvision, which takes seconds. Still, transformers
+has to know of spiking models as soon as it can load any, and a torchvision that fails to import has
+to be repaired at that moment. Python looks a module up by asking the finders in `sys.meta_path` one
+after the other. Ours comes first and answers for a single module: it takes what the other finders
+say, and only has our function called where the module would be executed. Afterwards the module has
+the loader that it would have had without us.
 """
 
 from __future__ import annotations
@@ -16,15 +18,17 @@ from types import ModuleType
 from typing import Any
 
 Execute = Callable[[Callable[[], None]], None]
-"""Is given what executes the module, and has to call it."""
+"""A function that is given the execution of the module, and calls it."""
 
 
 def around_import(name: str, execute: Execute) -> None:
-    """Let `execute` run the import of a module that has not been imported yet.
+    """From now on, let `execute` execute a module when it is imported.
+
+    A module that has been imported already is not touched.
 
     Arguments:
-        name: of the module, in full.
-        execute: is given a function that executes the module, and calls it.
+        name: the module's full name.
+        execute: called once per import, with a function that executes the module.
     """
     sys.meta_path.insert(0, _Finder(name, execute))
 

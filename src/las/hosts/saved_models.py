@@ -1,8 +1,9 @@
-"""Spiking models that `save_pretrained` wrote, made known to transformers.
+"""Make transformers load the spiking models that `save_pretrained` wrote.
 
-Their config.json names a quantization method of ours, and `from_pretrained` looks it up in the
-tables of `transformers.quantizers.auto`. What stands in those tables is a name at first: the
-classes themselves, and with them the whole of las, are imported when such a model is loaded.
+Their config.json names the quantization method "las", and `from_pretrained` looks up what to do in
+two tables of `transformers.quantizers.auto`. We register two small classes there. The real ones are
+in `las.conversion.checkpoint`; they are imported when the first such model is loaded, so that
+nobody else pays for them.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ _TABLES = "transformers.quantizers.auto"
 
 
 def register_with_transformers() -> None:
-    """Register the quantization method now, or as soon as transformers is there to be told."""
+    """Register now if transformers has its tables, or else as soon as they are imported."""
     if _TABLES in sys.modules:
         _register()
     else:
@@ -49,5 +50,5 @@ def _register() -> None:
 
 
 def _checkpoint() -> Any:
-    """By name, for nothing in `las.hosts` depends on what converts."""
+    """Imported late and by name: `las.hosts` does not depend on the conversion."""
     return import_module("las.conversion.checkpoint")

@@ -17,7 +17,7 @@ _SIGNATURE = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
 
 
 def make_torchvision_importable() -> None:
-    """Declare the operators of torchvision when its import fails for want of them."""
+    """Declare the missing operators of torchvision if its import fails because of them."""
     if "torchvision" not in sys.modules:
         around_import("torchvision", _execute)
 
