@@ -31,7 +31,7 @@ test: $(READY) dvc
 	ruff check
 	ruff format --check
 	mypy
-	lint-imports
+	lint-imports --no-cache
 	pytest
 
 quick: $(READY) dvc

@@ -1,4 +1,4 @@
-"""The command line: plan, convert, audit, evaluate, energy, for people who write no Python."""
+"""The command line: plan, convert, audit, evaluate and energy without writing Python."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from las.errors import LasError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; what goes wrong is told in one line.
+    """Run one command; an error is reported in one line.
 
     Arguments:
-        arguments: those after the program's name; of the command line if not given.
+        arguments: what follows the program's name; by default the command line's.
 
     Returns:
         The exit status: 0, or 2 after an error.

@@ -13,7 +13,9 @@ def add_to(commands: Any) -> None:
     audit = add_command(commands, "audit", run, "list what spikes, and what is still float")
     add_adapter(audit, required=False)
     audit.add_argument(
-        "--markdown", action="store_true", help="a table of every operation, not a summary"
+        "--markdown",
+        action="store_true",
+        help="print a table of every operation instead of a summary",
     )
 
 

@@ -1,4 +1,4 @@
-"""las convert: a model and a text in, an adapter or a whole spiking model out."""
+"""las convert: turn a model into a spiking one, and write an adapter or the whole model."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ def add_to(commands: Any) -> None:
     defaults = SpikeConfig()
     convert = add_command(commands, "convert", run, "turn a model into a spiking one")
     convert.add_argument(
-        "text", metavar="TEXTFILE", type=Path, help="UTF-8 text of the kind the model will see"
+        "text", metavar="TEXTFILE", type=Path, help="UTF-8 text like what the model will read"
     )
     convert.add_argument(
-        "--out", metavar="DIR", type=Path, required=True, help="where the adapter is written to"
+        "--out", metavar="DIR", type=Path, required=True, help="directory to write the adapter to"
     )
     convert.add_argument("--time-steps", metavar="T", type=int, default=defaults.time_steps)
     convert.add_argument("--levels", metavar="H", type=int, default=defaults.levels)

@@ -1,4 +1,4 @@
-"""las energy: spikes counted on a text, and the energy that they cost."""
+"""las energy: count spikes on a text and estimate their energy."""
 
 from __future__ import annotations
 

@@ -25,7 +25,9 @@ def add_to(commands: Any) -> None:
     add_adapter(evaluate)
     add_unseen_text(evaluate)
     add_sizes(evaluate, SCORED_WINDOWS)
-    evaluate.add_argument("--each-step", action="store_true", help="after each of the T time steps")
+    evaluate.add_argument(
+        "--each-step", action="store_true", help="score after each of the T time steps"
+    )
 
 
 def run(options: argparse.Namespace) -> None:

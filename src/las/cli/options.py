@@ -1,4 +1,4 @@
-"""What the commands ask for in the same words."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import Any
 
 LENGTH = 512
-"""Tokens per window, of a model that can read so many."""
+"""Tokens per window, if the model can read that many."""
 SCORED_WINDOWS = 8
-"""Read by the commands that measure, if nothing else is said."""
+"""How many windows the commands that measure read by default."""
 LINES_PER_WINDOW = 16
-"""An encoder reads lines, which are shorter: so many take the place of one window."""
+"""An encoder reads lines, which are shorter: this many take the place of one window."""
 
 
 def add_command(
     commands: Any, name: str, run: Callable[[argparse.Namespace], None], summary: str
 ) -> argparse.ArgumentParser:
-    """Add a command that takes a model, and say what runs it."""
+    """Add a command that takes a model and is carried out by `run`."""
     parser: argparse.ArgumentParser = commands.add_parser(
         name, help=summary, description=f"{summary[0].upper()}{summary[1:]}."
     )
@@ -43,23 +43,27 @@ def add_adapter(parser: argparse.ArgumentParser, required: bool = True) -> None:
 def add_unseen_text(parser: argparse.ArgumentParser) -> None:
     """Add --text."""
     parser.add_argument(
-        "--text", metavar="FILE", type=Path, required=True, help="UTF-8 text, unseen so far"
+        "--text",
+        metavar="FILE",
+        type=Path,
+        required=True,
+        help="UTF-8 text that calibration has not seen",
     )
 
 
 def add_sizes(parser: argparse.ArgumentParser, windows: int) -> None:
-    """Add --windows and --length: how much of a text is read."""
+    """Add --windows and --length: how much of a text to read."""
     parser.add_argument(
         "--windows",
         metavar="N",
         type=int,
-        help="windows of a language model, or lines of an encoder, spread evenly over the text; "
-        f"{windows} windows, {windows * LINES_PER_WINDOW} lines or what there is, if not given",
+        help="how many windows (language model) or lines (encoder) to read, spread evenly over the "
+        f"text; by default up to {windows} windows or {windows * LINES_PER_WINDOW} lines",
     )
     parser.add_argument(
         "--length",
         metavar="L",
         type=int,
-        help=f"tokens per window; {LENGTH} or what the model can read, if not given",
+        help=f"tokens per window; by default {LENGTH}, or as many as the model can read",
     )
     parser.set_defaults(usual_windows=windows)

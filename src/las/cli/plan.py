@@ -15,21 +15,33 @@ def add_to(commands: Any) -> None:
     """Add the command and its options."""
     defaults = SpikeConfig()
     plan = add_command(commands, "plan", run, "say what a model will need, from its config alone")
-    plan.add_argument("--batch", metavar="B", type=int, default=1, help="sequences in a pass")
-    plan.add_argument("--length", metavar="L", type=int, default=LENGTH, help="tokens of each")
+    plan.add_argument(
+        "--batch", metavar="B", type=int, default=1, help="sequences in a forward pass"
+    )
+    plan.add_argument(
+        "--length", metavar="L", type=int, default=LENGTH, help="tokens in each sequence"
+    )
     plan.add_argument("--dtype", choices=DTYPES, default="float32")
     plan.add_argument("--time-steps", metavar="T", type=int, default=defaults.time_steps)
     plan.add_argument("--levels", metavar="H", type=int, default=defaults.levels)
     plan.add_argument("--gpus", metavar="NxGB", help="e.g. 8x24: eight GPUs of 24 GB (1e9 bytes)")
     plan.add_argument(
-        "--cpu-memory", metavar="GB", type=float, help="what is free here, if not given"
+        "--cpu-memory",
+        metavar="GB",
+        type=float,
+        help="memory of the CPU; by default what is free here",
     )
-    plan.add_argument("--disk", metavar="GB", type=float, help="free space, to be compared")
+    plan.add_argument("--disk", metavar="GB", type=float, help="free disk space, to compare with")
     plan.add_argument(
-        "--flops", metavar="F", type=float, help="per second, of that machine, e.g. 150e12"
+        "--flops",
+        metavar="F",
+        type=float,
+        help="operations per second of the planned machine, e.g. 150e12",
     )
-    plan.add_argument("--neurons", metavar="N", type=float, help="values coded per second")
-    plan.add_argument("--json", action="store_true", help="everything, as JSON")
+    plan.add_argument(
+        "--neurons", metavar="N", type=float, help="values that its neurons code per second"
+    )
+    plan.add_argument("--json", action="store_true", help="print everything as JSON")
 
 
 def run(options: argparse.Namespace) -> None:

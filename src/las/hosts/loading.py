@@ -1,4 +1,4 @@
-"""Models, their configs, and what turns data into their inputs: one way to load them all.
+"""Load models, their configs, and the tokenizers and processors that make their inputs.
 
 Weights are read from safetensors or GGUF files, never from pickles, and no code that comes with a
 model is run.
@@ -20,10 +20,10 @@ MODEL_CLASSES = {
     "classifier": "AutoModelForSequenceClassification",
     "vision_language": "AutoModelForImageTextToText",
 }
-"""What a model is used as -> the transformers class that loads it."""
+"""What a model is used for, and the transformers class that loads it."""
 
 DTYPES = ("float32", "float16", "bfloat16")
-"""What weights may be read as."""
+"""The dtypes that weights may be read in."""
 
 
 def read_config(source: str | Path) -> Any:
@@ -56,16 +56,16 @@ def load_model(
 
     Arguments:
         source: a model's directory, or its name on the hub.
-        kind: what it is used as, a key of `MODEL_CLASSES`; if not given, what its config says.
+        kind: a key of `MODEL_CLASSES`; if not given, the config decides.
         dtype: one of `DTYPES`.
-        local_only: ask no hub.
+        local_only: do not ask the hub.
         gguf_file: name of the GGUF file in `source` that holds the weights, if one does.
-        placement: `device_map` and what goes with it, where the weights are spread.
+        placement: `device_map` and related arguments of transformers' `from_pretrained`.
 
     Raises:
-        FileNotFoundError: `source` is a path where there is no directory.
-        OSError, ValueError: files are missing or damaged, or need code of their own; the message
-            of transformers says which.
+        FileNotFoundError: `source` is a path, and there is no such directory.
+        OSError, ValueError: files are missing or damaged, or the model needs code of its own;
+            the message is that of transformers.
     """
     import transformers
 
@@ -97,7 +97,7 @@ def load_tokenizer(
 
 
 def load_reader(directory: Path, kind: str) -> PreTrainedTokenizerBase | ProcessorMixin:
-    """Load what turns data into a model's inputs: the processor of one that sees, or a tokenizer.
+    """Load what makes a model's inputs: a processor for a vision-language model, or a tokenizer.
 
     Arguments:
         directory: a model's directory.

@@ -1,4 +1,4 @@
-"""What a conversion and a run of its result need, as data and as people read it."""
+"""What a conversion and the spiking model need, as data and as text."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from las.planning.placement import Placement
 
 @dataclass(frozen=True)
 class Firing:
-    """What neurons will do, by the rates that were measured in other models.
+    """Expected spikes, from the firing rates measured in other models.
 
     Attributes:
         spikes: per token.
         sops: synaptic operations per token.
         energy_ratio: E_SNN / E_ANN (Eq. 25), with the paper's constants.
-        sources: what was measured.
-        assumed: kinds of sites that none of it has; they get the mean of their kind.
+        sources: the models that were measured.
+        assumed: sites that none of them has; the mean of their kind of neuron is assumed.
     """
 
     spikes: float
@@ -31,36 +31,36 @@ class Firing:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run will need; `str` gives it as people read it.
+    """What a run will need; `str` gives a table to read.
 
     Sizes are in bytes, times in seconds, the rest is per token.
 
     Attributes:
         model: class of the model.
         dtype: of its weights.
-        batch, length: what a forward pass reads.
-        parameters: tied ones once.
+        batch, length: sequences in a forward pass, and tokens in each.
+        parameters: their number; tied ones count once.
         weights: bytes of the weights by dtype.
-        activations_ann: the most that activations of the ANN take at once, with the cache.
-        activations_calibration: the same while the model is calibrated. Converted, a model takes
-            about as much; less on the CPU, whose kernels work on blocks of scores.
+        activations_ann: peak of the ANN's activations, cache included.
+        activations_calibration: the same during calibration. The spiking model takes about as
+            much; less on the CPU, whose kernels work on blocks of scores.
         cache: keys and values of the batch.
         statistics: what calibration keeps, in memory and on disk.
-        conversion: the most that a conversion takes where all of the weights are in one place.
-        program: memory of Python and its libraries, as this process has it.
+        conversion: peak of a conversion with all weights on one device.
+        program: memory of Python and its libraries, as measured in this process.
         sites: populations of neurons.
-        neurons: scalars that they code, per token.
+        neurons: scalar values that they code, per token.
         macs: the ANN's multiply-accumulates by kind of operation, per token.
-        firing: spikes, where rates of neurons with this T and H were measured.
-        seconds_ann: per 1,000 tokens; None for a machine whose speed is not known.
-        seconds_snn: likewise.
-        seconds_moving: the part of both that weights from elsewhere take to come in.
-        speed: what the times are made of.
-        download: the checkpoint in the dtype that its config names.
-        materialised: what the pipeline writes: nothing, where the checkpoint is used as it is.
-        adapter: what `las.save` writes, where rates were measured.
-        placement: which device holds what.
-        disk_short: bytes that the disk lacks, if it was given.
+        firing: expected spikes; None if no rates were measured for this T and H.
+        seconds_ann: per 1,000 tokens; None if the machine's speed is not known.
+        seconds_snn: the same for the spiking model.
+        seconds_moving: the part of both spent on bringing in offloaded weights.
+        speed: what the times were computed from.
+        download: size of the checkpoint, in the dtype that its config names.
+        materialised: copy of the weights that the pipeline writes; 0 if it uses the checkpoint.
+        adapter: size of what `las.save` writes.
+        placement: which device holds which modules.
+        disk_short: bytes that are missing on the disk, if its size was given.
     """
 
     model: str

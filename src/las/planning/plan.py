@@ -1,4 +1,4 @@
-"""What a conversion and a run of its result will need: memory, time, disk, spikes, energy."""
+"""Plan a conversion: memory, time, disk, spikes and energy, before anything is downloaded."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ def plan(
     neurons: float | None = None,
     rates: Rates | None = None,
 ) -> Plan:
-    """Say what a conversion and a run will need, from a model's config alone.
+    """Say what a conversion and the spiking model will need, from the model's config alone.
 
     Nothing is downloaded but the config; the model is run on the meta device, which computes
-    shapes only. Times are those of this machine, unless GPUs are planned for that it has not.
+    shapes only. Times are for this machine, unless the plan is for GPUs that it does not have.
 
-    A vision-language model is planned as it reads text, with the weights of its tower.
+    A vision-language model is planned for text alone; the weights of its tower count.
 
     Arguments:
         source: a name on the hub, a model's directory, or a config.json.

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar, cast
 from las.reporting.table import Cell, Number, Row, Table
 
 Subject = TypeVar("Subject")
-"""What a row of the table is about."""
+"""What one row of the table is about."""
 Other = TypeVar("Other")
 
 
@@ -19,10 +19,10 @@ class Column(Generic[Subject]):
 
     Attributes:
         title: its heading.
-        value: what it shows of a row's subject; None where there is nothing to show.
-        spec: format specification of a number, e.g. ".2f"; if not given, text, integers and
+        value: what to show, given the subject of a row; None shows a dash.
+        spec: format specification of a number, e.g. ".2f"; without one, text, integers and
             `Number`s are shown as they are.
-        stderr: the standard error of the value, where there is one.
+        stderr: the standard error of the value, if it has one.
     """
 
     title: str
@@ -38,7 +38,7 @@ class Column(Generic[Subject]):
         return Number(value, None if self.stderr is None else self.stderr(subject), self.spec)
 
     def of(self, subject_of: Callable[[Other], Subject]) -> Column[Other]:
-        """The same column in a table whose rows are about something else, which has a subject."""
+        """The same column for rows of another kind, each of which has such a subject."""
         return Column(self.title, lambda other: self.cell(subject_of(other)))
 
 

@@ -31,12 +31,12 @@ from las.reporting.tables.spikes import spikes_by_kind
 
 
 def sections(results: Results, stored: Stored, directory: Path) -> list[Section]:
-    """Make every table, and draw every figure that there is something to show in.
+    """Build all tables, and draw the figures that have data.
 
     Arguments:
         results: the cells that were evaluated.
-        stored: what is stored of their models.
-        directory: where figures are written to.
+        stored: what calibration and fitting stored of their models.
+        directory: where to write the figures.
     """
     energy = [(cell, cell.energy) for cell in results.one_per_model() if cell.energy is not None]
     spikes = [(cell, cell.spikes) for cell in results.one_per_model() if cell.spikes is not None]

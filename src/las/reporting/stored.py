@@ -1,4 +1,4 @@
-"""What calibration and fitting stored of the models, as the report shows it."""
+"""What calibration and fitting stored about the models, ready to be shown."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ class Stored:
 
 
 def load_stored(results_dir: Path, results: Results) -> Stored:
-    """What is stored of each model's cell nearest to the paper's T=16 and H=5.
+    """Load what is stored about each model's cell nearest to the paper's T=16 and H=5.
 
-    A model whose statistics, thresholds or functions are not there has no pictures of them.
+    Figures and functions whose files are missing are left out.
 
     Args:
         results_dir: root of the results tree.

@@ -1,1 +1,1 @@
-"""Figures: each file holds what one shows, how it is drawn, and what is said of it."""
+"""Figures: each file holds the data of one figure, its drawing, and its caption."""

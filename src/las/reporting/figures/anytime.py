@@ -22,7 +22,7 @@ def draw(path: Path, series: Sequence[Series], title: str) -> Path:
 
 
 def anytime_pictures(results: Results, directory: Path) -> list[Picture]:
-    """The figure, if there is anything to show in it."""
+    """The figure, or none if there are no data."""
     series = []
     for cell in results.cells:
         points = [(t, score.kl) for t, score in cell.after_steps if score.kl]

@@ -1,4 +1,4 @@
-"""What a spike train says, for figures of neurons."""
+"""The values that spike trains carry, for the figures of neurons."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from las.reporting.figures.style import Array
 
 POINTS = 4001
-"""Of a curve."""
+"""Points of a curve."""
 
 
 def carried(spikes: Iterable[torch.Tensor]) -> Array:

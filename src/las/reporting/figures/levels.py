@@ -32,7 +32,7 @@ def draw(path: Path, series: Sequence[Series], title: str) -> Path:
 
 
 def levels_pictures(results: Results, directory: Path) -> list[Picture]:
-    """The figure, if there is anything to show in it."""
+    """The figure, or none if there are no data."""
     series = []
     for sweep in results.sweep("levels"):
         points = [(cell.levels, energy_ratio(cell)) for cell in sweep]

@@ -20,7 +20,7 @@ def draw(path: Path, series: Sequence[Series], title: str) -> Path:
 
 
 def losslessness_pictures(results: Results, directory: Path) -> list[Picture]:
-    """The figure, if there is anything to show in it."""
+    """The figure, or none if there are no data."""
     points: dict[str, list[tuple[int, float]]] = {}
     for model in results.models:
         for cell in results.of(model):

@@ -1,4 +1,4 @@
-"""Columns of the tables with a row for every score, and those that say how a model spikes."""
+"""Columns that several tables share: of tables with a row per score, and of spiking models."""
 
 from __future__ import annotations
 
