@@ -51,7 +51,7 @@ _HOMES = {
     "simulate": "las.conversion",
     "stop_after": "las.conversion",
 }
-_PACKAGES = ("calibration", "components", "conversion", "fitting", "neurons", "planning")
+_PACKAGES = ("calibration", "components", "conversion", "files", "fitting", "neurons", "planning")
 
 
 def __getattr__(name: str) -> Any:

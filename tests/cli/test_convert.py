@@ -27,6 +27,10 @@ def test_convert_passes_its_options_on(
     )
     assert status == 0
     assert out.startswith("adapter of 0.")
+    report = out.partition("on one window or line:\n")[2].splitlines()
+    assert report[0].startswith("error of the outputs")
+    spiking, exact = (float(part) for part in report[0].split() if "e-" in part)
+    assert exact < 1e-5 < spiking < 1  # T = 10, H = 3 and one band cost something
     config = las.conversion.read_adapter(tmp_path).config
     assert config == las.SpikeConfig(time_steps=10, levels=3, bands=1, rounding="floor")
 

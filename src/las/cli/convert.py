@@ -35,7 +35,7 @@ def add_to(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Convert a model and write the result."""
+    """Convert a model, write the result, and print how it compares with the original."""
     from las.cli.texts import batches, need_file
     from las.conversion.adapter import save
     from las.conversion.convert import convert
@@ -54,3 +54,4 @@ def run(options: argparse.Namespace) -> None:
     else:
         size = save(model, options.out).stat().st_size
         print(f"adapter of {size / 1e6:.2f} MB written to {options.out}")
+    print(f"\nspiking beside the original, on one window or line:\n{model.las_report}")
