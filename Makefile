@@ -31,6 +31,7 @@ test: $(READY) dvc
 	ruff check
 	ruff format --check
 	mypy
+	lint-imports --no-cache
 	pytest
 
 quick: $(READY) dvc

@@ -10,6 +10,7 @@ from torch import Tensor
 
 import las
 from benchmarks.settings import Settings
+from las.hosts.loading import load_model
 
 _SPECIAL = 5
 """Token ids below this one may be special; random texts do without them."""
@@ -17,10 +18,7 @@ _SPECIAL = 5
 
 def load_original(settings: Settings, name: str) -> Any:
     """The original model in float32."""
-    directory = settings.model(name)
-    config = transformers.AutoConfig.from_pretrained(directory)
-    model_class = getattr(transformers, config.architectures[0])
-    return model_class.from_pretrained(directory, dtype=torch.float32, local_files_only=True).eval()
+    return load_model(settings.model(name), local_only=True)
 
 
 def load_spiking(settings: Settings, name: str) -> Any:

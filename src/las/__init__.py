@@ -1,18 +1,29 @@
-"""las: pretrained transformers as fully spike-driven networks, without loss."""
-# ruff: noqa: E402  what follows imports transformers, which needs a torchvision that imports
+"""las: pretrained transformers as fully spike-driven networks, without loss.
 
-from las.hosts.torchvision_operators import define_missing_operators
+`import las` takes a fraction of a second: torch, transformers and the parts of las that need them
+are imported when a function is first used. Two import hooks do what cannot wait that long. With
+the first, `AutoModel*.from_pretrained` loads spiking models that were saved whole; with the second,
+a torchvision that was built for another torch can be imported.
+"""
 
-define_missing_operators()
+from __future__ import annotations
 
-import las.energy  # noqa: F401  the package, before the function of that name below
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
 from las import errors
 from las.config import SpikeConfig
-from las.conversion import convert, converts, load, save, simulate, stop_after
-from las.conversion.audit import audit
-from las.energy.counting import count_spikes
-from las.energy.model_energy import energy
-from las.planning import plan
+from las.hosts.saved_models import register_with_transformers
+from las.hosts.torchvision_operators import make_torchvision_importable
+
+if TYPE_CHECKING:
+    from las.conversion import convert, converts, load, save, simulate, stop_after
+    from las.conversion.audit import audit
+    from las.energy.counting import count_spikes
+    from las.energy.model_energy import energy
+    from las.planning import plan
 
 __all__ = [
     "SpikeConfig",
@@ -28,3 +39,46 @@ __all__ = [
     "simulate",
     "stop_after",
 ]
+
+_HOMES = {
+    "audit": "las.conversion.audit",
+    "convert": "las.conversion",
+    "converts": "las.conversion",
+    "count_spikes": "las.energy.counting",
+    "load": "las.conversion",
+    "plan": "las.planning",
+    "save": "las.conversion",
+    "simulate": "las.conversion",
+    "stop_after": "las.conversion",
+}
+_PACKAGES = ("calibration", "components", "conversion", "files", "fitting", "neurons", "planning")
+
+
+def __getattr__(name: str) -> Any:
+    """Import a name when it is first used (PEP 562)."""
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    if name in _PACKAGES:
+        return import_module(f"las.{name}")
+    raise AttributeError(f"module 'las' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, *_PACKAGES})
+
+
+class _Las(ModuleType):
+    """The module `las`. Its `energy` is always the function, never the package `las.energy`."""
+
+    @property
+    def energy(self) -> Any:
+        return import_module("las.energy.model_energy").energy
+
+    @energy.setter
+    def energy(self, package: ModuleType) -> None:
+        """Ignore the package, which Python assigns here once it is imported."""
+
+
+sys.modules[__name__].__class__ = _Las
+make_torchvision_importable()
+register_with_transformers()

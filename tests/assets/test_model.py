@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from las.assets import materialise_model
-from las.assets.model import MODEL_CLASSES
 from las.errors import AssetError
+from las.hosts.loading import MODEL_CLASSES
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from las.assets.model import MODEL_CLASSES
 from las.data.glue import GLUE
-from las.reporting.cited_rows import cited_table
+from las.hosts.loading import MODEL_CLASSES
+from las.reporting.paper.cited_rows import cited_table
 from pipeline import paths
 from pipeline.fetch import asset_of
 from pipeline.neuron import spike_config

@@ -11,8 +11,9 @@ from transformers import AutoConfig, OPTConfig
 import las
 from las.calibration import collect
 from las.conversion import prepare
+from las.hosts.loading import read_config
 from las.planning import GB, Devices, parse_gpus, plan
-from las.planning.meta_model import meta_model, read_config
+from las.planning.meta_model import meta_model
 from las.planning.placement import place
 from las.planning.rates import measured, shipped
 from tests.conversion import families

@@ -12,11 +12,11 @@ from safetensors.torch import load_file
 from transformers import AutoModelForImageTextToText
 
 import las
-from las.assets.processor import load_processor
 from las.data.calibration import calibration_questions
 from las.data.easy_vqa import read_questions
 from las.errors import AssetError
 from las.evaluation.visual_questions import compare_visual_questions
+from las.hosts.processor import load_processor
 from las.pretraining.pretrain import pretrain
 from tests.pretraining.seeing import ARCHITECTURES, IMAGE_SIZE
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from las.reporting.cited_rows import cited_table
+from las.reporting.paper.cited_rows import cited_table
 
 
 def cell(number: int, model: str, column: str, time_steps: str | None = None) -> str | None:

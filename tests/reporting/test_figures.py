@@ -8,8 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from las.reporting import figures
-from las.reporting.figures import Series
+from las.reporting.figures import (
+    anytime,
+    fits,
+    information,
+    levels,
+    losslessness,
+    outliers,
+    steps,
+)
+from las.reporting.figures.sweep import Series
 
 RNG = np.random.default_rng(0)
 X = np.linspace(-4.0, 4.0, 401)
@@ -21,14 +29,14 @@ SWEEP = [
 ]
 
 DRAWINGS: list[Callable[[Path], Path]] = [
-    lambda path: figures.outliers(path, MAXIMUM, "outliers"),
-    lambda path: figures.outliers(path, np.zeros((2, 3)), "silent layers"),
-    lambda path: figures.information(path, VALUES, np.round(VALUES), VALUES * 0.999, "codes"),
-    lambda path: figures.function_fit(path, X, np.exp(X), np.exp(X) + 1e-4, "exp"),
-    lambda path: figures.steps_sweep(path, SWEEP, "score", "T"),
-    lambda path: figures.levels_sweep(path, SWEEP, "H"),
-    lambda path: figures.losslessness(path, SWEEP, "KL"),
-    lambda path: figures.anytime(path, SWEEP, "KL after t"),
+    lambda path: outliers.draw(path, MAXIMUM, "outliers"),
+    lambda path: outliers.draw(path, np.zeros((2, 3)), "silent layers"),
+    lambda path: information.draw(path, VALUES, np.round(VALUES), VALUES * 0.999, "codes"),
+    lambda path: fits.draw(path, X, np.exp(X), np.exp(X) + 1e-4, "exp"),
+    lambda path: steps.draw(path, SWEEP, "score", "T"),
+    lambda path: levels.draw(path, SWEEP, "H"),
+    lambda path: losslessness.draw(path, SWEEP, "KL"),
+    lambda path: anytime.draw(path, SWEEP, "KL after t"),
 ]
 
 
@@ -41,6 +49,6 @@ def test_two_drawings_are_equal_to_the_byte(draw: Callable[[Path], Path], tmp_pa
 
 
 def test_a_figure_names_no_version_and_no_date(tmp_path: Path) -> None:
-    content = figures.levels_sweep(tmp_path / "h.png", SWEEP, "H").read_bytes()
+    content = levels.draw(tmp_path / "h.png", SWEEP, "H").read_bytes()
     assert b"Software" not in content
     assert b"tIME" not in content

@@ -8,7 +8,9 @@ import pytest
 from las.fitting.fit import fit
 from las.fitting.functions import FUNCTIONS
 from las.neurons.oat import OAT
-from las.reporting.illustrations import fit_picture, information_picture, outlier_picture
+from las.reporting.figures.fits import function_and_fit
+from las.reporting.figures.information import one_threshold_and_two
+from las.reporting.figures.outliers import most_prominent
 
 CALM = np.ones(8)
 SPIKY = np.array([1.0, 1.0, 1.0, 900.0, 1.0, 1.0, 1.0, 1.0])
@@ -22,14 +24,14 @@ def test_the_kind_of_site_with_the_largest_outliers_is_shown() -> None:
         "layers.1.mlp.in": SPIKY,
         "head.in": 1e6 * SPIKY,
     }
-    picture = outlier_picture("m", "M", maxima)
+    picture = most_prominent("m", "M", maxima)
     assert picture is not None
     assert picture.site == "layers.*.mlp.in"
     assert picture.maximum.shape == (2, 8)
 
 
-def test_a_model_without_repeated_layers_has_no_outlier_picture() -> None:
-    assert outlier_picture("m", "M", {"head.in": SPIKY}) is None
+def test_a_model_without_repeated_layers_has_no_most_prominent() -> None:
+    assert most_prominent("m", "M", {"head.in": SPIKY}) is None
 
 
 def test_one_threshold_loses_what_two_keep() -> None:
@@ -38,7 +40,7 @@ def test_one_threshold_loses_what_two_keep() -> None:
     counts = np.where(edges[:-1] < 2, 1000, 0)
     counts[-3] = 1
     neuron = OAT(taus=(2.0, 1200.0), gates=(3.0,), time_steps=8, levels=5)
-    picture = information_picture("m", "M", "s", neuron, edges, counts)
+    picture = one_threshold_and_two("m", "M", "s", neuron, edges, counts)
     small = np.abs(picture.values) < 2
     lost = np.abs(picture.one_threshold - picture.values)[small].mean()
     kept = np.abs(picture.two_thresholds - picture.values)[small].mean()
@@ -51,12 +53,12 @@ def test_one_threshold_loses_what_two_keep() -> None:
 def test_an_empty_histogram_is_refused() -> None:
     neuron = OAT(taus=(2.0, 1200.0), gates=(3.0,))
     with pytest.raises(ValueError, match="empty"):
-        information_picture("m", "M", "s", neuron, np.array([1.0, 2.0]), np.zeros(1))
+        one_threshold_and_two("m", "M", "s", neuron, np.array([1.0, 2.0]), np.zeros(1))
 
 
 def test_a_fit_is_shown_beside_its_function() -> None:
     neuron = fit(FUNCTIONS["gelu"], -6.0, 30.0, 16).neuron
-    picture = fit_picture("m", "M", neuron)
+    picture = function_and_fit("m", "M", neuron)
     assert (picture.x[0], picture.x[-1]) == (-6.0, 8.0)
     assert picture.sub_neurons == neuron.size
     assert np.abs(picture.output - picture.target).max() < 1e-3

@@ -8,10 +8,16 @@ from pathlib import Path
 import pytest
 
 from las.evaluation.score import Score
-from las.reporting import own_tables, paper_tables
+from las.reporting.paper.table_1 import table_1
+from las.reporting.paper.table_2 import table_2
+from las.reporting.paper.table_3 import table_3
+from las.reporting.paper.table_4 import table_4
+from las.reporting.paper.table_5 import table_5
+from las.reporting.paper.table_6 import table_6
 from las.reporting.report import write_report
 from las.reporting.results import Results, load_results
 from las.reporting.table import Cell, Row, Table, text
+from las.reporting.tables.all_scores import all_scores
 from tests.reporting.conftest import write_cell, write_original, zero_shot_scores
 
 Grid = tuple[Path, list[dict[str, str]]]
@@ -28,7 +34,7 @@ def computed(table: Table) -> list[dict[str, Cell]]:
 
 
 def test_computed_rows_stand_below_the_cited_ones(results: Results) -> None:
-    table = paper_tables.table_1(results)
+    table = table_1(results)
     sources = [row.source for row in table.rows]
     assert sources == ["cited"] * 16 + ["computed"] * 2
     ann, snn = computed(table)
@@ -38,22 +44,22 @@ def test_computed_rows_stand_below_the_cited_ones(results: Results) -> None:
 
 
 def test_accuracies_are_shown_in_per_cent_with_their_errors(results: Results) -> None:
-    ann, _ = computed(paper_tables.table_1(results))
+    ann, _ = computed(table_1(results))
     assert text(ann["PIQA"]) == "68.30 ± 1.00"
     assert text(ann["ARC"]) == "55.00 ± 1.00"
 
 
 def test_a_task_that_was_not_evaluated_is_a_dash(results: Results) -> None:
-    ann, snn = computed(paper_tables.table_1(results))
+    ann, snn = computed(table_1(results))
     assert text(ann["WSC"]) == text(snn["WSC"]) == "–"
 
 
 def test_a_limit_on_the_items_is_said(results: Results) -> None:
-    assert any("PIQA: 60 of 1,000" in note for note in paper_tables.table_1(results).notes)
+    assert any("PIQA: 60 of 1,000" in note for note in table_1(results).notes)
 
 
 def test_own_text_is_no_column_of_the_paper(results: Results) -> None:
-    table = paper_tables.table_2(results)
+    table = table_2(results)
     ann, snn = computed(table)
     assert text(ann["En8"]) == text(snn["WT"]) == "–"
     assert text(ann["held-out Wikipedia, perplexity"]).startswith("18.200")
@@ -61,19 +67,19 @@ def test_own_text_is_no_column_of_the_paper(results: Results) -> None:
 
 
 def test_similarity_is_never_put_into_glue_columns(results: Results) -> None:
-    for table in (paper_tables.table_3(results), paper_tables.table_6(results)):
+    for table in (table_3(results), table_6(results)):
         for row in computed(table):
             assert all(row[name] is None for name in ("QQP", "SST-2", "RTE", "STS-B"))
             assert row["WordSim-353, Spearman"] is not None
-    assert "no number of the paper" in " ".join(paper_tables.table_3(results).notes)
+    assert "no number of the paper" in " ".join(table_3(results).notes)
 
 
 def test_table_3_shows_the_cell_nearest_to_the_paper(results: Results) -> None:
-    assert [row["T"] for row in computed(paper_tables.table_3(results))] == ["N/A", "16"]
+    assert [row["T"] for row in computed(table_3(results))] == ["N/A", "16"]
 
 
 def test_table_5_has_one_column_for_every_level(results: Results) -> None:
-    table = paper_tables.table_5(results)
+    table = table_5(results)
     assert table.columns[3:] == ("H=1", "H=3", "H=5", "H=7", "H=10", "H=12", "H=15")
     energy = next(row for row in computed(table) if row["Metric"] == "E_snn/E_ann, similarity")
     values = [float(text(energy[f"H={h}"])) for h in (1, 3, 5, 7, 10, 12, 15)]
@@ -84,19 +90,19 @@ def test_table_5_has_one_column_for_every_level(results: Results) -> None:
 
 
 def test_table_6_sweeps_the_time_steps(results: Results) -> None:
-    rows = computed(paper_tables.table_6(results))
+    rows = computed(table_6(results))
     assert [row["T"] for row in rows] == ["N/A", "8", "10", "11", "13", "16"]
 
 
 @pytest.mark.parametrize(
     ("build", "cited"),
     [
-        (paper_tables.table_1, 16),
-        (paper_tables.table_2, 9),
-        (paper_tables.table_3, 14),
-        (paper_tables.table_4, 4),
-        (paper_tables.table_5, 2),
-        (paper_tables.table_6, 5),
+        (table_1, 16),
+        (table_2, 9),
+        (table_3, 14),
+        (table_4, 4),
+        (table_5, 2),
+        (table_6, 5),
     ],
 )
 def test_without_results_only_the_paper_speaks(build: object, cited: int) -> None:
@@ -120,7 +126,7 @@ def with_glue(grid: Grid) -> Results:
 
 
 def test_checkpoints_of_one_model_share_its_row(grid: Grid) -> None:
-    _, _, ann, snn = computed(paper_tables.table_3(with_glue(grid)))
+    _, _, ann, snn = computed(table_3(with_glue(grid)))
     assert (ann["Model"], snn["Model"]) == ("BERT", "LAS (BERT)")
     assert text(snn["SST-2"]) == "91.00 ± 1.00"
     assert text(ann["MRPC"]) == "80.00 ± 1.00/80.00 ± 1.00"
@@ -128,13 +134,13 @@ def test_checkpoints_of_one_model_share_its_row(grid: Grid) -> None:
 
 
 def test_table_6_sweeps_fine_tuned_checkpoints_too(grid: Grid) -> None:
-    rows = [r for r in computed(paper_tables.table_6(with_glue(grid))) if "BERT" in str(r["Model"])]
+    rows = [r for r in computed(table_6(with_glue(grid))) if "BERT" in str(r["Model"])]
     assert [row["T"] for row in rows] == ["N/A", "10", "16"]
     assert all(text(row["SST-2"]) != "–" for row in rows)
 
 
 def test_table_4_has_rows_for_a_spiking_tower_and_an_analog_one(seeing: Grid) -> None:
-    rows = computed(paper_tables.table_4(load_results(*seeing)))
+    rows = computed(table_4(load_results(*seeing)))
     assert [row["Model"] for row in rows] == [
         "Seeing",
         "LAS (Seeing)",
@@ -146,8 +152,8 @@ def test_table_4_has_rows_for_a_spiking_tower_and_an_analog_one(seeing: Grid) ->
 
 def test_fine_tuned_accuracy_is_never_put_into_zero_shot_columns(grid: Grid) -> None:
     results = with_glue(grid)
-    before = paper_tables.table_1(load_results(*grid))
-    assert paper_tables.table_1(results) == before
+    before = table_1(load_results(*grid))
+    assert table_1(results) == before
 
 
 def test_an_original_that_was_not_converted_has_one_row(grid: Grid) -> None:
@@ -155,14 +161,14 @@ def test_an_original_that_was_not_converted_has_one_row(grid: Grid) -> None:
     scores = [replace(s, snn=None, snn_stderr=None, kl=None) for s in zero_shot_scores()]
     cells = [*cells, write_original(results, "big-lm", "zero_shot", scores)]
     loaded = load_results(results, cells)
-    rows = computed(paper_tables.table_1(loaded))
+    rows = computed(table_1(loaded))
     assert [(row["Model"], row["S"], row["T"]) for row in rows] == [
         ("Big-LM", "✗", "N/A"),
         ("Tiny-LM <b>", "✗", "N/A"),
         ("LAS (Tiny-LM <b>)", "✓", "16"),
     ]
     assert text(rows[0]["PIQA"]) == "68.30 ± 1.00"
-    (row,) = [r for r in own_tables.all_scores(loaded).rows if r.cells[:2] == ("Big-LM", "PIQA")]
+    (row,) = [r for r in all_scores(loaded).rows if r.cells[:2] == ("Big-LM", "PIQA")]
     assert [text(cell) for cell in row.cells[3:8]] == ["–", "–", "68.30 ± 1.00", "–", "–"]
     page = write_report(results, cells, results / "reports").index.read_text()
     assert "Big-LM" in page

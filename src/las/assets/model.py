@@ -10,21 +10,10 @@ from las.assets.asset import RECORD, missing_files
 from las.errors import AssetError
 from las.files.atomic import atomic_directory
 from las.files.links import link_or_copy
+from las.hosts.loading import DTYPES, MODEL_CLASSES, load_model, load_tokenizer
 
 PROCESSOR_FILES = ("*processor_config.json", "chat_template*")
 """The files of a processor beside those of its tokenizer, as glob patterns."""
-
-MODEL_CLASSES = {
-    "causal_lm": "AutoModelForCausalLM",
-    "seq2seq": "AutoModelForSeq2SeqLM",
-    "encoder": "AutoModel",
-    "classifier": "AutoModelForSequenceClassification",
-    "vision_language": "AutoModelForImageTextToText",
-}
-"""What a model is used as -> the transformers class that loads it."""
-
-DTYPES = ("float32", "float16", "bfloat16")
-"""What the weights of a materialised model may be read as."""
 
 INDEX = "model.safetensors.index.json"
 """Which of several files holds which weight."""
@@ -46,10 +35,10 @@ def materialise_model(
             with a GGUF file, whose quantised weights are expanded.
         target: The directory to write, whole or not at all; done already if it is newer in
             content, that is, if it carries the record of the same fetched asset.
-        kind: A key of `MODEL_CLASSES`.
+        kind: A key of `las.hosts.loading.MODEL_CLASSES`.
         gguf_file: Name of the GGUF file. It is used if `source` holds it; another source of the
             same model may hold safetensors instead.
-        dtype: One of `DTYPES`.
+        dtype: One of `las.hosts.loading.DTYPES`.
 
     Raises:
         AssetError: `source` lacks weights, or `kind` or `dtype` is unknown.
@@ -80,14 +69,10 @@ def materialise_model(
                     link_or_copy(file, partial / file.relative_to(source))
         return target
 
-    import torch
-    import transformers
-
-    how = {"gguf_file": gguf_file} if expand else {}
-    model_class = getattr(transformers, MODEL_CLASSES[kind])
-    tokenizer = transformers.AutoTokenizer.from_pretrained(source, **how)
-    model = model_class.from_pretrained(source, dtype=getattr(torch, dtype), **how)
-    if how:
+    packed = gguf_file if expand else None
+    tokenizer = load_tokenizer(source, local_only=True, gguf_file=packed)
+    model = load_model(source, kind, dtype=dtype, local_only=True, gguf_file=packed)
+    if packed:
         # The weights are expanded now; without this the saved model would claim to be GGUF still.
         model.hf_quantizer = None
         del model.config.quantization_config

@@ -16,10 +16,10 @@ from tqdm.auto import tqdm
 
 from las.calibration import bins
 from las.calibration.statistics import SiteStatistics, Statistics
-from las.config import SpikeConfig
+from las.config import Rounding, SpikeConfig
 from las.errors import CalibrationError
 from las.neurons.fused import code_oat
-from las.neurons.mt import MT, Rounding
+from las.neurons.mt import MT
 from las.neurons.oat import OAT
 
 Array = NDArray[np.float64]

@@ -14,18 +14,15 @@ from typing import Any
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 from torch import nn
-from transformers.quantizers import register_quantization_config, register_quantizer
 from transformers.quantizers.base import HfQuantizer
 from transformers.utils.quantization_config import QuantizationConfigMixin
 
 from las.conversion.prepare import prepare, use_spiking_attention
 from las.conversion.state import SpikingState, apply
 from las.errors import AdapterError
+from las.hosts.saved_models import METHOD
 
-METHOD = "las"
 
-
-@register_quantization_config(METHOD)
 class SpikingModelConfig(QuantizationConfigMixin):
     """The spiking state as transformers stores it in config.json."""
 
@@ -55,7 +52,6 @@ class SpikingModelConfig(QuantizationConfigMixin):
             ) from error
 
 
-@register_quantizer(METHOD)
 class SpikingModelLoader(HfQuantizer):
     """Puts spiking components into a model before its weights are loaded."""
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-
-from torch import Tensor
-from transformers import PreTrainedTokenizerBase, ProcessorMixin
+from typing import TYPE_CHECKING
 
 from las.data.easy_vqa import read_questions
 from las.data.visual_prompts import question_batch
 from las.data.wikipedia import articles
 from las.data.windows import evenly_spaced, padded_batches, token_windows, window_batches
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from transformers import PreTrainedTokenizerBase, ProcessorMixin
 
 
 def calibration_windows(

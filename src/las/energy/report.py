@@ -32,11 +32,6 @@ class EnergyRow:
     ann_pj: float
 
     @property
-    def flops(self) -> int:
-        """FLOPs of Eq. 25: multiply-accumulates and those of non-linear functions."""
-        return self.macs + self.nonlinear_flops
-
-    @property
     def ratio(self) -> float | None:
         """E_snn / E_ann (Eq. 25); None where the ANN has no work to compare with."""
         return self.snn_pj / self.ann_pj if self.ann_pj else None

@@ -7,23 +7,24 @@ of every model class. Nothing here calls those operators: they only have to be d
 
 from __future__ import annotations
 
-import importlib.util
 import sys
+from collections.abc import Callable
+
+from las.hosts.import_hook import around_import
 
 _MISSING = ("nms", "qnms")
 _SIGNATURE = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
 
 
-def define_missing_operators() -> None:
-    """Make `import torchvision` work where it is installed; has to precede that of transformers.
+def make_torchvision_importable() -> None:
+    """Declare the missing operators of torchvision if its import fails because of them."""
+    if "torchvision" not in sys.modules:
+        around_import("torchvision", _execute)
 
-    Raises:
-        RuntimeError: torchvision fails to import for another reason.
-    """
-    if importlib.util.find_spec("torchvision") is None:
-        return
+
+def _execute(torchvision: Callable[[], None]) -> None:
     try:
-        import torchvision
+        torchvision()
     except RuntimeError as error:
         if "operator torchvision::" not in str(error):
             raise
@@ -31,6 +32,6 @@ def define_missing_operators() -> None:
 
         for name in _MISSING:
             torch.library.define(f"torchvision::{name}", _SIGNATURE)
-        for module in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
+        for module in [name for name in sys.modules if name.startswith("torchvision.")]:
             del sys.modules[module]
-        import torchvision  # noqa: F401
+        torchvision()

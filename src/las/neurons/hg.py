@@ -23,9 +23,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from las.config import MAX_TIME_STEPS
 from las.neurons import fs
 from las.neurons.fs import FS
-from las.neurons.mt import MAX_TIME_STEPS, wide
+from las.neurons.mt import wide
 
 Array = NDArray[np.float64]
 

@@ -12,25 +12,12 @@ fused path take the same decisions, spike for spike.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, get_args
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-Rounding = Literal["nearest", "half_step", "floor"]
-
-MAX_TIME_STEPS = 32
-MAX_LEVELS = 16
-
-
-def check_steps(time_steps: int, levels: int, rounding: str) -> None:
-    """Raise ValueError unless 1 <= T <= 32, 1 <= H <= 16 and the rounding is known."""
-    if not 1 <= time_steps <= MAX_TIME_STEPS:
-        raise ValueError(f"time_steps (T) must be 1 to {MAX_TIME_STEPS}, got {time_steps}")
-    if not 1 <= levels <= MAX_LEVELS:
-        raise ValueError(f"levels (H) must be 1 to {MAX_LEVELS}, got {levels}")
-    if rounding not in get_args(Rounding):
-        raise ValueError(f"rounding must be one of {get_args(Rounding)}, got {rounding!r}")
+from las.config import Rounding, check_steps
 
 
 @dataclass(frozen=True)

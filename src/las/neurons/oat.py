@@ -10,8 +10,9 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from las.config import Rounding, check_steps
 from las.neurons import mt
-from las.neurons.mt import MT, Rounding, check_steps
+from las.neurons.mt import MT
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""How fast a machine is: measured here for a moment, or given."""
+"""Speed of a machine: as given, or from a short measurement on this one."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ _MOMENT = 0.2
 
 @dataclass(frozen=True)
 class Speed:
-    """What the time of a forward pass is made of.
+    """What the time of a forward pass is computed from.
 
     Attributes:
-        flops: of a matrix product, per second; a multiply-accumulate is two. None if unknown.
-        oat: seconds that an OAT neuron takes for all its T steps; None if unknown.
-        hg: the same of an HG neuron.
-        source: where the numbers are from.
+        flops: per second, in a matrix product; a multiply-accumulate is two. None if unknown.
+        oat: seconds that an OAT neuron takes for all T steps; None if unknown.
+        hg: the same for an HG neuron.
+        source: where the numbers come from.
     """
 
     flops: float | None
@@ -49,12 +49,13 @@ def speed(
     flops: float | None = None,
     neurons: float | None = None,
 ) -> Speed:
-    """What is known of the machine that is planned for.
+    """Speed of the machine that is planned for.
 
     Arguments:
         config: T and H.
         dtype: of the weights.
-        device: of this machine, on which what is not given is measured; None for another machine.
+        device: the device of this machine to measure on what is not given; None if the plan is
+            for another machine.
         flops: per second.
         neurons: values coded per second.
     """

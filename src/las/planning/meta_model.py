@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -12,21 +11,6 @@ from las.errors import UnsupportedModelError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
-
-
-def read_config(source: str | Path) -> Any:
-    """A model's config, and nothing else of it.
-
-    Arguments:
-        source: a name on the hub, a model's directory, or a config.json.
-
-    Raises:
-        FileNotFoundError: a path that does not exist.
-        OSError, ValueError: no config is found, or it is none of transformers.
-    """
-    if str(source).startswith((".", "/", "~")) and not Path(source).exists():
-        raise FileNotFoundError(f"no such model directory or config.json: {source}")
-    return transformers.AutoConfig.from_pretrained(source, trust_remote_code=False)
 
 
 def meta_model(config: Any, dtype: torch.dtype) -> PreTrainedModel:

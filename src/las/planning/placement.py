@@ -1,4 +1,4 @@
-"""Which device holds which part of a model, as accelerate shares it out."""
+"""Which device holds which part of a model, as accelerate distributes it."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ GB = 1e9
 
 @dataclass(frozen=True)
 class Devices:
-    """Memory in bytes.
+    """The memory that is there, in bytes.
 
     Attributes:
         gpus: of each GPU.
         cpu: of the processor.
-        disk: free on the disk, or None if it is not to be looked at.
+        disk: free on the disk; None if it does not matter.
     """
 
     gpus: tuple[float, ...]
@@ -39,8 +39,8 @@ class Placement:
     Attributes:
         modules: paths by device, "GPU 0", "CPU" and "disk".
         bytes: their weights by device.
-        reserved: what is kept free of weights on each device that computes, in bytes.
-        moved: bytes that each forward pass brings in from the CPU, where GPUs compute.
+        reserved: bytes kept free of weights on each device that computes.
+        moved: bytes that each forward pass brings to a GPU from the CPU.
         read: bytes that it reads from the disk.
     """
 
@@ -52,7 +52,7 @@ class Placement:
 
 
 def parse_gpus(text: str) -> tuple[float, ...]:
-    """GPUs as "8x24": eight of 24 GB (1e9 bytes).
+    """Read "8x24" as eight GPUs of 24 GB (1e9 bytes) each.
 
     Raises:
         ValueError: anything else.
@@ -66,15 +66,15 @@ def parse_gpus(text: str) -> tuple[float, ...]:
 def place(model: PreTrainedModel, devices: Devices, reserved: float) -> Placement:
     """Fill one device after the other, GPUs first, the disk last.
 
-    Layers are not split. `device_map="auto"` of transformers shares the same out more evenly.
+    Layers are not split. `device_map="auto"` of transformers distributes them more evenly.
 
     Arguments:
         model: on the meta device, in the dtype of its weights.
         devices: what there is.
-        reserved: bytes that a device needs beside weights to compute.
+        reserved: bytes that a device needs for computing, beside weights.
 
     Raises:
-        ValueError: a device that computes is too small for what it needs beside weights.
+        ValueError: a device is too small for computing, even without weights.
     """
     from accelerate import infer_auto_device_map
 

@@ -1,12 +1,10 @@
-"""What a conversion and a run of its result will need: memory, time, disk, spikes, energy."""
+"""Plan a conversion: memory, time, disk, spikes and energy, before anything is downloaded."""
 
 from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import psutil
@@ -18,101 +16,16 @@ from las.config import SpikeConfig
 from las.conversion.adapter import write_adapter
 from las.conversion.state import SpikingState
 from las.energy.cost_model import PAPER
+from las.hosts import loading
+from las.hosts.loading import read_config
 from las.planning import machine
-from las.planning.machine import Speed
-from las.planning.meta_model import meta_model, read_config
-from las.planning.placement import Devices, Placement, place
+from las.planning.meta_model import meta_model
+from las.planning.needs import Firing, Plan
+from las.planning.placement import Devices, place
 from las.planning.rates import Rates, measured, role
 from las.planning.walk import Walk, walk
 
-DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
-
-
-@dataclass(frozen=True)
-class Firing:
-    """What neurons will do, by the rates that were measured in other models.
-
-    Attributes:
-        spikes: per token.
-        sops: synaptic operations per token.
-        energy_ratio: E_SNN / E_ANN (Eq. 25), with the paper's constants.
-        sources: what was measured.
-        assumed: kinds of sites that none of it has; they get the mean of their kind.
-    """
-
-    spikes: float
-    sops: float
-    energy_ratio: float
-    sources: tuple[str, ...]
-    assumed: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a run will need. Sizes are in bytes, times in seconds, the rest is per token.
-
-    Attributes:
-        model: class of the model.
-        dtype: of its weights.
-        batch, length: what a forward pass reads.
-        parameters: tied ones once.
-        weights: bytes of the weights by dtype.
-        activations_ann: the most that activations of the ANN take at once, with the cache.
-        activations_calibration: the same while the model is calibrated. Converted, a model takes
-            about as much; less on the CPU, whose kernels work on blocks of scores.
-        cache: keys and values of the batch.
-        statistics: what calibration keeps, in memory and on disk.
-        conversion: the most that a conversion takes where all of the weights are in one place.
-        program: memory of Python and its libraries, as this process has it.
-        sites: populations of neurons.
-        neurons: scalars that they code, per token.
-        macs: the ANN's multiply-accumulates by kind of operation, per token.
-        firing: spikes, where rates of neurons with this T and H were measured.
-        seconds_ann: per 1,000 tokens; None for a machine whose speed is not known.
-        seconds_snn: likewise.
-        seconds_moving: the part of both that weights from elsewhere take to come in.
-        speed: what the times are made of.
-        download: the checkpoint in the dtype that its config names.
-        materialised: what the pipeline writes: nothing, where the checkpoint is used as it is.
-        adapter: what `las.save` writes, where rates were measured.
-        placement: which device holds what.
-        disk_short: bytes that the disk lacks, if it was given.
-    """
-
-    model: str
-    dtype: str
-    batch: int
-    length: int
-    parameters: int
-    weights: dict[str, int]
-    activations_ann: int
-    activations_calibration: int
-    cache: int
-    statistics: int
-    conversion: int
-    program: int
-    sites: int
-    neurons: float
-    macs: dict[str, float]
-    firing: Firing | None
-    seconds_ann: float | None
-    seconds_snn: float | None
-    seconds_moving: float
-    speed: Speed
-    download: int
-    materialised: int
-    adapter: int
-    placement: Placement
-    disk_short: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """As plain data for JSON."""
-        return asdict(self)
-
-    def __str__(self) -> str:
-        from las.planning.text import describe
-
-        return describe(self)
+DTYPES: dict[str, torch.dtype] = {name: getattr(torch, name) for name in loading.DTYPES}
 
 
 def plan(
@@ -127,12 +40,12 @@ def plan(
     neurons: float | None = None,
     rates: Rates | None = None,
 ) -> Plan:
-    """Say what a conversion and a run will need, from a model's config alone.
+    """Say what a conversion and the spiking model will need, from the model's config alone.
 
     Nothing is downloaded but the config; the model is run on the meta device, which computes
-    shapes only. Times are those of this machine, unless GPUs are planned for that it has not.
+    shapes only. Times are for this machine, unless the plan is for GPUs that it does not have.
 
-    A vision-language model is planned as it reads text, with the weights of its tower.
+    A vision-language model is planned for text alone; the weights of its tower count.
 
     Arguments:
         source: a name on the hub, a model's directory, or a config.json.

@@ -17,7 +17,7 @@ from transformers import (
     Qwen2VLImageProcessorPil,
 )
 
-from las.assets.processor import Qwen2VLProcessor
+from las.hosts.processor import Qwen2VLProcessor
 from las.pretraining.word_tokenizer import word_tokenizer
 
 LLAVA_CHAT = (

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from las.config import Vision
+from las.config import Rounding, Vision
 from las.energy import EnergyReport
 from las.evaluation.score import Score
-from las.neurons.mt import Rounding
 from las.neurons.tally import SpikeTally
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from las.reporting.paper_tables import ann_number, metric_title, snn_number, task_title
+from las.evaluation.score import Score
+from las.reporting.column import Column, tabulate
+from las.reporting.names import ann_number, metric_title, snn_number, task_title
 from las.reporting.results import CellResult, Results
-from las.reporting.table import Number, Row, Table, text
+from las.reporting.table import Number, Table, text
+from las.reporting.tables.scored import percent
 
 
 @dataclass(frozen=True)
@@ -52,31 +55,32 @@ def _converted(cell: CellResult) -> str:
     return f"{sum(kinds.values())} populations of spiking neurons with {neurons}: {listed}."
 
 
+def _difference(score: Score) -> Number:
+    digits = 3 if score.metric in ("perplexity", "bits_per_byte") else 2
+    return Number(snn_number(score).value - ann_number(score).value, spec=f"+.{digits}f")
+
+
+_LOST = (
+    Column[Score]("Measure", lambda s: f"{task_title(s.task)}, {metric_title(s.metric)}"),
+    Column[Score]("ANN", ann_number),
+    Column[Score]("SNN", snn_number),
+    Column[Score]("Difference", _difference),
+    Column[Score]("Same answer, %", lambda s: percent(s.agreement), ".2f"),
+    Column[Score]("KL, nats", lambda s: s.kl, ".1e"),
+)
+
+
 def _lost(first: CellResult, cells: list[CellResult]) -> Table:
-    rows = []
-    for cell in cells:
-        for score in cell.scores:
-            if score.metric == "pearson" or "after_steps" in score.extra:
-                continue
-            ann, snn = ann_number(score), snn_number(score)
-            digits = "+.3f" if score.metric in ("perplexity", "bits_per_byte") else "+.2f"
-            rows.append(
-                Row(
-                    (
-                        f"{task_title(score.task)}, {metric_title(score.metric)}",
-                        ann,
-                        snn,
-                        Number(snn.value - ann.value, spec=digits),
-                        None if score.agreement is None else Number(100 * score.agreement),
-                        None if score.kl is None else Number(score.kl, spec=".1e"),
-                    )
-                )
-            )
-    return Table(
+    return tabulate(
         slug=f"summary_{first.model}",
         title=f"{first.title}: ANN and SNN on the same items",
-        columns=("Measure", "ANN", "SNN", "Difference", "Same answer, %", "KL, nats"),
-        rows=tuple(rows),
+        columns=_LOST,
+        subjects=[
+            score
+            for cell in cells
+            for score in cell.scores
+            if score.metric != "pearson" and "after_steps" not in score.extra
+        ],
     )
 
 

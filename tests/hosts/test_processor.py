@@ -8,9 +8,9 @@ import torch
 from transformers import AutoModelForImageTextToText
 
 from las.assets import materialise_model
-from las.assets.processor import load_processor
 from las.data.easy_vqa import read_questions
 from las.data.visual_prompts import question_batch
+from las.hosts.processor import load_processor
 from las.pretraining.vision_language import untrained
 from tests.pretraining.seeing import ARCHITECTURES, IMAGE_SIZE
 

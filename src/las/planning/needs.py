@@ -1,15 +1,100 @@
-"""A plan as people read it."""
+"""What a conversion and the spiking model need, as data and as text."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
 
-from las.planning.plan import Plan
+from las.planning.machine import Speed
+from las.planning.placement import Placement
 
 
-def describe(plan: Plan) -> str:
-    """A table of what a run needs."""
-    return "\n".join(_lines(plan))
+@dataclass(frozen=True)
+class Firing:
+    """Expected spikes, from the firing rates measured in other models.
+
+    Attributes:
+        spikes: per token.
+        sops: synaptic operations per token.
+        energy_ratio: E_SNN / E_ANN (Eq. 25), with the paper's constants.
+        sources: the models that were measured.
+        assumed: sites that none of them has; the mean of their kind of neuron is assumed.
+    """
+
+    spikes: float
+    sops: float
+    energy_ratio: float
+    sources: tuple[str, ...]
+    assumed: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run will need; `str` gives a table to read.
+
+    Sizes are in bytes, times in seconds, the rest is per token.
+
+    Attributes:
+        model: class of the model.
+        dtype: of its weights.
+        batch, length: sequences in a forward pass, and tokens in each.
+        parameters: their number; tied ones count once.
+        weights: bytes of the weights by dtype.
+        activations_ann: peak of the ANN's activations, cache included.
+        activations_calibration: the same during calibration. The spiking model takes about as
+            much; less on the CPU, whose kernels work on blocks of scores.
+        cache: keys and values of the batch.
+        statistics: what calibration keeps, in memory and on disk.
+        conversion: peak of a conversion with all weights on one device.
+        program: memory of Python and its libraries, as measured in this process.
+        sites: populations of neurons.
+        neurons: scalar values that they code, per token.
+        macs: the ANN's multiply-accumulates by kind of operation, per token.
+        firing: expected spikes; None if no rates were measured for this T and H.
+        seconds_ann: per 1,000 tokens; None if the machine's speed is not known.
+        seconds_snn: the same for the spiking model.
+        seconds_moving: the part of both spent on bringing in offloaded weights.
+        speed: what the times were computed from.
+        download: size of the checkpoint, in the dtype that its config names.
+        materialised: copy of the weights that the pipeline writes; 0 if it uses the checkpoint.
+        adapter: size of what `las.save` writes.
+        placement: which device holds which modules.
+        disk_short: bytes that are missing on the disk, if its size was given.
+    """
+
+    model: str
+    dtype: str
+    batch: int
+    length: int
+    parameters: int
+    weights: dict[str, int]
+    activations_ann: int
+    activations_calibration: int
+    cache: int
+    statistics: int
+    conversion: int
+    program: int
+    sites: int
+    neurons: float
+    macs: dict[str, float]
+    firing: Firing | None
+    seconds_ann: float | None
+    seconds_snn: float | None
+    seconds_moving: float
+    speed: Speed
+    download: int
+    materialised: int
+    adapter: int
+    placement: Placement
+    disk_short: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain data for JSON."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        return "\n".join(_lines(self))
 
 
 def _lines(plan: Plan) -> Iterator[str]:

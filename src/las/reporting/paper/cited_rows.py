@@ -48,3 +48,8 @@ def cited_table(number: int) -> CitedTable:
         rows=tuple(tuple(row) for row in data["rows"]),
         notes=tuple(data["notes"]),
     )
+
+
+def cited_levels() -> list[int]:
+    """The values of H in the paper's Table 5."""
+    return [int(name.removeprefix("H=")) for name in cited_table(5).columns[3:]]

@@ -1,0 +1,55 @@
+"""las energy: count spikes on a text and estimate their energy."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from las.cli.options import (
+    SCORED_WINDOWS,
+    add_adapter,
+    add_command,
+    add_sizes,
+    add_unseen_text,
+)
+
+
+def add_to(commands: Any) -> None:
+    """Add the command and its options."""
+    summary = "count spikes on text and estimate the energy (Eq. 25)"
+    energy = add_command(commands, "energy", run, summary)
+    add_adapter(energy)
+    add_unseen_text(energy)
+    add_sizes(energy, SCORED_WINDOWS)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Count spikes, and print the energy of every kind of layer."""
+    import torch
+    from tqdm.auto import tqdm
+
+    from las.cli.texts import batches, need_file
+    from las.conversion.adapter import load
+    from las.energy.counting import count_spikes
+    from las.energy.model_energy import energy
+    from las.hosts.loading import load_model, load_tokenizer
+
+    need_file(options.text)
+    model, tokenizer = load_model(options.model), load_tokenizer(options.model)
+    load(model, options.adapter)
+    with count_spikes(model) as spikes, torch.no_grad():
+        for batch in tqdm(list(batches(model, tokenizer, options)), desc="counting", unit="batch"):
+            model(**batch)
+    report = energy(model, spikes)
+    print(f"{'kind':<12}{'SOPs':>18}{'MACs':>18}{'E_SNN (mJ)':>14}{'E_ANN (mJ)':>14}{'ratio':>9}")
+    for row in [*report.grouped(lambda row: row.kind), report.total]:
+        ratio = "–" if row.ratio is None else f"{row.ratio:.3f}"
+        print(
+            f"{row.name:<12}{row.sops:>18,}{row.macs:>18,}{row.snn_pj / 1e9:>14.4g}"
+            f"{row.ann_pj / 1e9:>14.4g}{ratio:>9}"
+        )
+    activations = sum(site.activations for site in spikes.sites.values())
+    print(
+        f"\n{spikes.tokens:,} tokens; {spikes.spikes / activations:.2f} spikes per coded value; "
+        f"{spikes.out_of_range:,} of {activations:,} values out of the calibrated range"
+    )

@@ -1,0 +1,54 @@
+"""Make transformers load the spiking models that `save_pretrained` wrote.
+
+Their config.json names the quantization method "las", and `from_pretrained` looks up what to do in
+two tables of `transformers.quantizers.auto`. We register two small classes there. The real ones are
+in `las.conversion.checkpoint`; they are imported when the first such model is loaded, so that
+nobody else pays for them.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+from las.hosts.import_hook import around_import
+
+METHOD = "las"
+_TABLES = "transformers.quantizers.auto"
+
+
+def register_with_transformers() -> None:
+    """Register now if transformers has its tables, or else as soon as they are imported."""
+    if _TABLES in sys.modules:
+        _register()
+    else:
+        around_import(_TABLES, _execute)
+
+
+def _execute(tables: Callable[[], None]) -> None:
+    tables()
+    _register()
+
+
+def _register() -> None:
+    from transformers.quantizers.auto import register_quantization_config, register_quantizer
+    from transformers.quantizers.base import HfQuantizer
+    from transformers.utils.quantization_config import QuantizationConfigMixin
+
+    @register_quantization_config(METHOD)
+    class Config(QuantizationConfigMixin):
+        @classmethod
+        def from_dict(cls, *args: Any, **kwargs: Any) -> Any:
+            return _checkpoint().SpikingModelConfig.from_dict(*args, **kwargs)
+
+    @register_quantizer(METHOD)
+    class Quantizer(HfQuantizer):
+        def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+            return _checkpoint().SpikingModelLoader(*args, **kwargs)
+
+
+def _checkpoint() -> Any:
+    """Imported late and by name: `las.hosts` does not depend on the conversion."""
+    return import_module("las.conversion.checkpoint")

@@ -1,0 +1,71 @@
+"""Names of tasks and metrics, and scores, as the report shows them."""
+
+from __future__ import annotations
+
+from las.evaluation.anytime import AFTER
+from las.evaluation.score import Score
+from las.reporting.table import Number
+
+_SHARES = ("acc", "f1", "aAcc", "fAcc", "qAcc")
+"""Metrics from 0 to 1, shown in per cent."""
+_TASKS = {
+    "wordsim353": "WordSim-353",
+    "simlex999": "SimLex-999",
+    "lee": "Lee documents",
+    "wikipedia": "held-out Wikipedia",
+    "wikipedia_xml": "held-out Wikipedia XML",
+    "piqa": "PIQA",
+    "arc_easy": "ARC-Easy",
+    "openbookqa": "OpenbookQA",
+    "winogrande": "Winogrande",
+    "copa": "COPA",
+    "rte": "RTE",
+    "wsc273": "WSC",
+    "easy-vqa": "easy-VQA",
+    "EasyVQA_MCQ": "easy-VQA, multiple choice",
+    "EasyVQA_YORN": "easy-VQA, yes or no",
+    "glue_qqp": "QQP",
+    "glue_mnli": "MNLI-m",
+    "glue_sst2": "SST-2",
+    "glue_qnli": "QNLI",
+    "glue_rte": "RTE (fine-tuned)",
+    "glue_mrpc": "MRPC",
+    "glue_stsb": "STS-B",
+}
+_METRICS = {
+    "acc": "accuracy",
+    "f1": "F1",
+    "mme": "points",
+    "perplexity": "perplexity",
+    "bits_per_byte": "bits per byte",
+    "spearman": "Spearman",
+    "pearson": "Pearson",
+}
+
+
+def task_title(task: str) -> str:
+    """A task's name as shown."""
+    return _TASKS.get(task, task)
+
+
+def metric_title(metric: str) -> str:
+    """A metric's name as shown."""
+    if metric.startswith(AFTER):
+        return f"perplexity after {metric.removeprefix(AFTER)} steps"
+    return _METRICS.get(metric, metric)
+
+
+def ann_number(score: Score) -> Number:
+    """The original's score; accuracies and F1 in per cent."""
+    return _number(score, score.ann, score.ann_stderr)
+
+
+def snn_number(score: Score) -> Number:
+    """The spiking model's score; accuracies and F1 in per cent."""
+    return _number(score, score.spiking, score.snn_stderr)
+
+
+def _number(score: Score, value: float, stderr: float | None) -> Number:
+    scale = 100.0 if score.metric in _SHARES else 1.0
+    digits = 3 if score.metric in ("perplexity", "bits_per_byte") else 2
+    return Number(value * scale, None if stderr is None else stderr * scale, f".{digits}f")

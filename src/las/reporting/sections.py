@@ -1,0 +1,99 @@
+"""Which tables and figures the page shows, and in which order."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from las.reporting.figures.anytime import anytime_pictures
+from las.reporting.figures.fits import fit_picture
+from las.reporting.figures.information import information_picture
+from las.reporting.figures.levels import levels_pictures
+from las.reporting.figures.losslessness import losslessness_pictures
+from las.reporting.figures.outliers import outlier_picture
+from las.reporting.figures.steps import steps_pictures
+from las.reporting.html import Section
+from las.reporting.paper.table_1 import table_1
+from las.reporting.paper.table_2 import table_2
+from las.reporting.paper.table_3 import table_3
+from las.reporting.paper.table_4 import table_4
+from las.reporting.paper.table_5 import table_5
+from las.reporting.paper.table_6 import table_6
+from las.reporting.results import Results
+from las.reporting.stored import Stored
+from las.reporting.tables.all_scores import all_scores
+from las.reporting.tables.anytime import anytime
+from las.reporting.tables.energy import energy_by_kind, energy_by_layer
+from las.reporting.tables.functions import fitted_functions
+from las.reporting.tables.losslessness_answers import losslessness_of_answers
+from las.reporting.tables.losslessness_similarity import losslessness_of_similarity
+from las.reporting.tables.losslessness_text import losslessness_of_text
+from las.reporting.tables.spikes import spikes_by_kind
+
+
+def sections(results: Results, stored: Stored, directory: Path) -> list[Section]:
+    """Build all tables, and draw the figures that have data.
+
+    Arguments:
+        results: the cells that were evaluated.
+        stored: what calibration and fitting stored of their models.
+        directory: where to write the figures.
+    """
+    energy = [(cell, cell.energy) for cell in results.one_per_model() if cell.energy is not None]
+    spikes = [(cell, cell.spikes) for cell in results.one_per_model() if cell.spikes is not None]
+    return [
+        Section(
+            "lossless",
+            "Losslessness",
+            "How far the spiking models stray from their originals, for every T and H.",
+            tables=[
+                losslessness_of_text(results),
+                losslessness_of_similarity(results),
+                losslessness_of_answers(results),
+                anytime(results),
+            ],
+            pictures=[
+                *losslessness_pictures(results, directory),
+                *anytime_pictures(results, directory),
+                *steps_pictures(results, directory),
+            ],
+            folded=[all_scores(results)],
+        ),
+        Section(
+            "paper",
+            "The paper's tables",
+            "The rows of the paper, and below them those computed here, in the same layout. The "
+            "models and the data differ: compare each computed SNN row with its own ANN row.",
+            tables=[
+                table_1(results),
+                table_2(results),
+                table_3(results),
+                table_4(results),
+                table_5(results),
+                table_6(results),
+            ],
+        ),
+        Section(
+            "energy",
+            "Spikes and energy",
+            "Spikes counted during evaluation, and the energy of Eq. 25: accumulations that spikes "
+            "cause at 0.9 pJ against the ANN's FLOPs at 4.6 pJ.",
+            tables=[
+                *[energy_by_kind(cell, report) for cell, report in energy],
+                *[spikes_by_kind(cell, tally) for cell, tally in spikes],
+            ],
+            pictures=levels_pictures(results, directory),
+            folded=[energy_by_layer(cell, report) for cell, report in energy],
+        ),
+        Section(
+            "neurons",
+            "Outliers and fitted functions",
+            "Why one threshold is not enough (Figure 1), and how well the HG neurons fit their "
+            "functions (Figures 3 and 4).",
+            tables=[fitted_functions(stored.functions)],
+            pictures=[
+                *[outlier_picture(one, directory) for one in stored.outliers],
+                *[information_picture(one, directory) for one in stored.information],
+                *[fit_picture(one, directory) for one in stored.fits],
+            ],
+        ),
+    ]
