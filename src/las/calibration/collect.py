@@ -198,7 +198,7 @@ def _add(entry: SiteStatistics, site: OATSite | HGSite, values: Tensor) -> None:
             rows = 1 / values.square().mean(-1).clamp_min(1e-30)
         if site.channel_weights is not None:
             columns = site.channel_weights
-    plain, heavy, figures = magnitude_histogram.choose(values.numel())(
+    plain, heavy, figures = magnitude_histogram(
         values.numpy(),
         values.view(torch.int32).numpy(),
         columns.double().cpu().numpy(),
