@@ -1,8 +1,11 @@
 """las: pretrained transformers as fully spike-driven networks, without loss."""
-# ruff: noqa: E402  what follows imports transformers, which needs a torchvision that imports
+# ruff: noqa: E402  what follows imports torch, which reads its settings when it does, and
+# transformers, which needs a torchvision that imports
 
+from las.hosts.openmp import let_threads_sleep
 from las.hosts.torchvision_operators import define_missing_operators
 
+let_threads_sleep()
 define_missing_operators()
 
 import las.energy  # noqa: F401  the package, before the function of that name below
