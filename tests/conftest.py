@@ -8,7 +8,6 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import numba
 import pytest
 import torch
 from PIL import Image, ImageDraw
@@ -31,7 +30,6 @@ MASSIVE = 300.0  # of one channel of one token's embedding, beside neighbours of
 def one_thread() -> None:
     """Threads that wait for a busy machine's other cores take longer than they save."""
     torch.set_num_threads(1)
-    numba.set_num_threads(1)
 
 
 @pytest.fixture

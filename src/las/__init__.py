@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from las import errors
 from las.config import SpikeConfig
+from las.hosts.openmp import let_threads_sleep
 from las.hosts.saved_models import register_with_transformers
 from las.hosts.torchvision_operators import make_torchvision_importable
 
@@ -80,5 +81,6 @@ class _Las(ModuleType):
 
 
 sys.modules[__name__].__class__ = _Las
+let_threads_sleep()
 make_torchvision_importable()
 register_with_transformers()

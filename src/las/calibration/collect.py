@@ -202,7 +202,7 @@ def _add(entry: SiteStatistics, site: Site, values: Tensor, importance: Tensor |
             rows = 1 / values.square().mean(-1).clamp_min(1e-30)
         if importance is not None:
             columns = importance
-    plain, heavy, figures = magnitude_histogram.choose(values.numel())(
+    plain, heavy, figures = magnitude_histogram(
         values.numpy(),
         values.view(torch.int32).numpy(),
         columns.double().cpu().numpy(),

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
-from numba import prange
 
-from las.neurons.compile import Kernel
+from las.neurons.compile import Kernel, take
+
+_PARTS = 8
 
 
-def _magnitude_histogram(x, bits, weights, rows, low_exponent, sub_bits, bins):  # type: ignore[no-untyped-def]
+def magnitude_histogram(
+    x: Any, bits: Any, weights: Any, rows: Any, low_exponent: int, sub_bits: int, bins: int
+) -> tuple[Any, Any, Any]:
     """Extremes, moments, and the histogram of |x| over dyadic bins, plain and weighted.
 
     Arguments:
@@ -25,14 +30,36 @@ def _magnitude_histogram(x, bits, weights, rows, low_exponent, sub_bits, bins): 
         squares, number of -inf, and number of NaN or +inf, (7,). Zeros are in no bin; values that
         are not finite are in no other figure.
     """
-    parts = 8
-    plain = np.zeros((parts, bins))
-    heavy = np.zeros((parts, bins))
-    figures = np.zeros((parts, 7))
-    n, c = x.shape
+    plain, figures = np.zeros((_PARTS, bins)), np.zeros((_PARTS, 7))
+    heavy = np.zeros((_PARTS, bins if rows.shape[0] else 0))
     base = (127 + low_exponent) << sub_bits
+    _count.choose(x.size)(x, bits, weights, rows, base, sub_bits, plain, heavy, figures)
+    summary = figures.sum(0)
+    summary[1], summary[2] = figures[:, 1].min(), figures[:, 2].max()
+    counts = plain.sum(0)
+    return counts, heavy.sum(0) if rows.shape[0] else counts, summary
+
+
+def _count_parts(  # type: ignore[no-untyped-def]
+    counter, x, bits, weights, rows, base, sub_bits, plain, heavy, figures
+):
+    """Fill in the figures of each part of the rows.
+
+    Arguments:
+        counter: see `Kernel`.
+        base: the bits of the lowest bin's lower border, without those that no bin looks at.
+        plain: counts, zeros, (parts, bins).
+        heavy: weighted counts, zeros, (parts, bins), or (parts, 0) where all weigh 1.
+        figures: see `magnitude_histogram`, (parts, 7).
+        x, bits, weights, rows, sub_bits: see `magnitude_histogram`.
+    """
+    parts, bins = plain.shape
+    n, c = x.shape
     weighed = rows.shape[0] > 0
-    for part in prange(parts):
+    for _ in range(parts):
+        part = take(counter)
+        if part >= parts:
+            break
         low, high, total, squares = np.inf, -np.inf, 0.0, 0.0
         masked, broken, zeros, others = 0, 0, 0, 0
         for r in range(part * n // parts, (part + 1) * n // parts):
@@ -60,10 +87,6 @@ def _magnitude_histogram(x, bits, weights, rows, low_exponent, sub_bits, bins): 
         if zeros:
             low, high = min(low, 0.0), max(high, 0.0)
         figures[part] = np.array([zeros + others, low, high, total, squares, masked, broken])
-    summary = figures.sum(0)
-    summary[1] = figures[:, 1].min()
-    summary[2] = figures[:, 2].max()
-    return plain.sum(0), heavy.sum(0) if weighed else plain.sum(0), summary
 
 
-magnitude_histogram = Kernel.of(_magnitude_histogram)
+_count = Kernel.of(_count_parts)

@@ -1,48 +1,65 @@
-"""Compiling loops for the CPU: once for one thread, once for as many as torch uses."""
+"""Compiling loops for the CPU, and running them in as many threads as torch uses."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import FunctionType
+from functools import partial
 from typing import Any
 
-import numba
+import numpy as np
 import torch
-from numba import njit
+from numba import int64, njit
 from numba.core import event
+from numba.extending import intrinsic
+from numba.np.arrayobj import make_array
 from tqdm.auto import tqdm
 
-SMALL = 2**14
-"""Below as many elements, threads do not pay."""
+from las.neurons.helpers import run_together
+
+SHARE = 2**14
+"""Elements for which another thread pays."""
+
+
+@intrinsic
+def take(context, counter):  # type: ignore[no-untyped-def]
+    """The next number of a counter, int64 (1,), that no other thread has got or will get."""
+
+    def generate(target, builder, signature, args):  # type: ignore[no-untyped-def]
+        place = make_array(signature.args[0])(target, builder, args[0]).data
+        return builder.atomic_rmw("add", place, target.get_constant(int64, 1), "monotonic")
+
+    return int64(counter), generate
 
 
 @dataclass(frozen=True)
 class Kernel:
-    """A function compiled twice, when first called; later processes find the code in a cache."""
+    """A function compiled when first called; later processes find the code in a cache.
 
-    serial: Callable[..., Any]
-    parallel: Callable[..., Any]
+    Its work is divided in shares. It gets a counter before its own arguments and takes shares from
+    it, by `take`, until none is left, so that any number of threads may be at it together: which
+    of them does a share makes no difference to what comes out.
+    """
 
-    def choose(self, size: int) -> Callable[..., Any]:
-        """The build for a tensor of `size` elements."""
-        threads = torch.get_num_threads()
-        if size < SMALL or threads == 1:
-            return self.serial
-        numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
-        return self.parallel
+    compiled: Callable[..., Any]
+
+    def choose(self, size: int) -> Callable[..., None]:
+        """How to call it for a tensor of `size` elements: in this thread, or in more of them."""
+        threads = min(torch.get_num_threads(), size // SHARE)
+        return partial(self._run, threads)
+
+    def _run(self, threads: int, *args: Any) -> None:
+        counter = np.zeros(1, np.int64)
+        if threads > 1:
+            run_together(self.compiled, threads, counter, *args)
+        else:
+            self.compiled(counter, *args)
 
     @classmethod
-    def of(cls, function: Callable[..., Any]) -> Kernel:
-        """Compile a function whose outermost loop is a `numba.prange`."""
-        twin = FunctionType(function.__code__, function.__globals__, function.__name__)
-        twin.__module__ = function.__module__
-        twin.__qualname__ = f"{function.__qualname__}_parallel"  # the cache knows it by this name
-        return cls(
-            njit(cache=True, error_model="numpy")(function),
-            njit(cache=True, parallel=True, error_model="numpy")(twin),
-        )
+    def of(cls, function: Callable[..., None]) -> Kernel:
+        """Compile a function, which is not to need the interpreter."""
+        return cls(njit(cache=True, nogil=True, error_model="numpy")(function))
 
 
 class Notice(event.Listener):

@@ -13,9 +13,9 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
-from las.neurons.compile import Kernel
+from las.neurons.compile import Kernel, take
 
 TILE = 1024
 CHUNK = 2**14
@@ -263,7 +263,7 @@ def _hg(x, bits, y, counts, scratch, table, count):  # type: ignore[no-untyped-d
     return spikes, out
 
 
-def _code_oat(x, bits, y, counts, totals, table):  # type: ignore[no-untyped-def]
+def _code_oat(counter, x, bits, y, counts, totals, table):  # type: ignore[no-untyped-def]
     """Sum over T of the weighted spikes of an OAT neuron.
 
     Arguments:
@@ -276,23 +276,31 @@ def _code_oat(x, bits, y, counts, totals, table):  # type: ignore[no-untyped-def
     """
     n = x.shape[0]
     count = counts.shape[0] > 0
-    for share in prange(totals.shape[0]):
+    scratch = _scratch(x)
+    for _ in range(totals.shape[0]):
+        share = take(counter)
+        if share >= totals.shape[0]:
+            break
         lo, hi = share * CHUNK, min((share + 1) * CHUNK, n)
-        scratch = _scratch(x)
         totals[share] = _oat(x[lo:hi], bits[lo:hi], y[lo:hi], counts[lo:hi], scratch, table, count)
 
 
-def _code_hg(x, bits, y, counts, totals, table):  # type: ignore[no-untyped-def]
+def _code_hg(counter, x, bits, y, counts, totals, table):  # type: ignore[no-untyped-def]
     """Sum over T of the weighted spikes of an HG neuron; arguments as for `_code_oat`."""
     n = x.shape[0]
     count = counts.shape[0] > 0
-    for share in prange(totals.shape[0]):
+    scratch = _scratch(x)
+    for _ in range(totals.shape[0]):
+        share = take(counter)
+        if share >= totals.shape[0]:
+            break
         lo, hi = share * CHUNK, min((share + 1) * CHUNK, n)
-        scratch = _scratch(x)
         totals[share] = _hg(x[lo:hi], bits[lo:hi], y[lo:hi], counts[lo:hi], scratch, table, count)
 
 
-def _gate(x, x_bits, u, u_bits, y, totals, function, neuron, count):  # type: ignore[no-untyped-def]
+def _gate(  # type: ignore[no-untyped-def]
+    counter, x, x_bits, u, u_bits, y, totals, function, neuron, count
+):
     """The gated product f_hat(x) o phi(u) of Eq. 21.
 
     Arguments:
@@ -306,9 +314,12 @@ def _gate(x, x_bits, u, u_bits, y, totals, function, neuron, count):  # type: ig
         count: whether to count.
     """
     n = x.shape[0]
-    for share in prange(totals.shape[0]):
-        scratch = _scratch(x)
-        gates, currents = np.empty(TILE, x.dtype), np.empty(TILE, x.dtype)
+    scratch = _scratch(x)
+    gates, currents = np.empty(TILE, x.dtype), np.empty(TILE, x.dtype)
+    for _ in range(totals.shape[0]):
+        share = take(counter)
+        if share >= totals.shape[0]:
+            break
         for lo in range(share * CHUNK, min((share + 1) * CHUNK, n), TILE):
             hi = min(lo + TILE, n)
             g, c, product = gates[: hi - lo], currents[: hi - lo], y[lo:hi]
@@ -323,7 +334,20 @@ def _gate(x, x_bits, u, u_bits, y, totals, function, neuron, count):  # type: ig
 
 
 def _normalise(  # type: ignore[no-untyped-def]
-    x, bits, y, weight, bias, eps, centred, totals, square, inverse_sqrt, before, after, count
+    counter,
+    x,
+    bits,
+    y,
+    weight,
+    bias,
+    eps,
+    centred,
+    totals,
+    square,
+    inverse_sqrt,
+    before,
+    after,
+    count,
 ):
     """The norm of Eq. 14, a few tokens at a time.
 
@@ -348,14 +372,17 @@ def _normalise(  # type: ignore[no-untyped-def]
     kind = x.dtype.type
     shares = totals.shape[0]
     group = max(1, GROUP // n)
-    for share in prange(shares):
-        scratch = _scratch(x)
-        total = np.empty((4, 2), np.int64)
-        nobody = np.empty(0, np.int8)
-        centre, coded = np.empty(group * n, x.dtype), np.empty(group * n, x.dtype)
-        centre_bits = centre.view(bits.dtype)
-        power, inverse = np.empty(group, x.dtype), np.empty(group, x.dtype)
-        power_bits = power.view(bits.dtype)
+    scratch = _scratch(x)
+    total = np.empty((4, 2), np.int64)
+    nobody = np.empty(0, np.int8)
+    centre, coded = np.empty(group * n, x.dtype), np.empty(group * n, x.dtype)
+    centre_bits = centre.view(bits.dtype)
+    power, inverse = np.empty(group, x.dtype), np.empty(group, x.dtype)
+    power_bits = power.view(bits.dtype)
+    for _ in range(shares):
+        share = take(counter)
+        if share >= shares:
+            break
         end = tokens * (share + 1) // shares
         for start in range(tokens * share // shares, end, group):
             rows = min(group, end - start)
@@ -398,7 +425,7 @@ def _place(query, shape):  # type: ignore[no-untyped-def]
 
 
 def _attend(  # type: ignore[no-untyped-def]
-    scores, bits, allowed, ends, first, scale, totals, exp, reciprocal, probability, count
+    counter, scores, bits, allowed, ends, first, scale, totals, exp, reciprocal, probability, count
 ):
     """phi(softmax(scale * scores)) of Eq. 15, a few queries at a time, in place.
 
@@ -424,16 +451,19 @@ def _attend(  # type: ignore[no-untyped-def]
     silence = kind(-np.inf)
     shares = totals.shape[0]
     group = max(1, GROUP // keys)
-    for share in prange(shares):
-        scratch = _scratch(scores)
-        total = np.zeros((4, 2), np.int64)
-        nobody, weighing = np.empty(0, np.int8), np.empty(group, np.int8)
-        currents, coded = np.empty(group * keys, scores.dtype), np.empty(group * keys, scores.dtype)
-        current_bits = currents.view(bits.dtype)
-        whole, inverse = np.empty(group, scores.dtype), np.empty(group, scores.dtype)
-        whole_bits = whole.view(bits.dtype)
-        one, borders = np.empty(1, scores.dtype), np.zeros(group + 1, np.int64)
-        one_bits = one.view(bits.dtype)
+    scratch = _scratch(scores)
+    total = np.zeros((4, 2), np.int64)
+    nobody, weighing = np.empty(0, np.int8), np.empty(group, np.int8)
+    currents, coded = np.empty(group * keys, scores.dtype), np.empty(group * keys, scores.dtype)
+    current_bits = currents.view(bits.dtype)
+    whole, inverse = np.empty(group, scores.dtype), np.empty(group, scores.dtype)
+    whole_bits = whole.view(bits.dtype)
+    one, borders = np.empty(1, scores.dtype), np.zeros(group + 1, np.int64)
+    one_bits = one.view(bits.dtype)
+    for _ in range(shares):
+        share = take(counter)
+        if share >= shares:
+            break
         end = queries * (share + 1) // shares
         for start in range(queries * share // shares, end, group):
             rows = min(group, end - start)
