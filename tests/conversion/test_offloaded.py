@@ -15,7 +15,7 @@ from transformers import AutoModelForCausalLM
 import las
 from las.calibration import fingerprint
 from las.conversion import is_spiking, read_adapter, twin
-from las.conversion.registry import CONVERTERS
+from las.conversion.registry import OF_USERS
 from las.errors import CalibrationError, UnsupportedModelError
 from tests.conversion import encoder_decoders, families, vision_families
 from tests.conversion.placing import CPU, WAYS, away, device_map
@@ -150,7 +150,7 @@ def test_an_equivalent_without_the_same_weights_is_refused(
             super().__init__()
             self.matrix = linear.weight
 
-    monkeypatch.setitem(CONVERTERS, "Linear", Renamed)
+    monkeypatch.setitem(OF_USERS, "Linear", Renamed)
     model = cpu_offload(families.build("bert-mlm"), execution_device=CPU)
     before = logits(model)
     with pytest.raises(UnsupportedModelError, match="before it is dispatched"):

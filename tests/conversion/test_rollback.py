@@ -111,7 +111,7 @@ def test_a_converter_that_fails_leaves_the_model_as_it_was(monkeypatch: pytest.M
     def fails(module: nn.Module) -> nn.Module:
         raise RuntimeError("not this one")
 
-    monkeypatch.setitem(registry.CONVERTERS, "Tanh", fails)  # of the pooler, the last module
+    monkeypatch.setitem(registry.OF_USERS, "Tanh", fails)  # of the pooler, the last module
     model = tiny.bert()
     before = snapshot(model)
     with pytest.raises(RuntimeError, match="not this one"):

@@ -64,6 +64,8 @@ class SpikingModelLoader(HfQuantizer):
 
     def _process_model_after_weight_loading(self, model: Any, **kwargs: Any) -> Any:
         use_spiking_attention(model)
+        if (report := self.quantization_config.state.report) is not None:
+            model.las_report = report
         return model
 
     def is_serializable(self, *args: Any, **kwargs: Any) -> bool:
@@ -77,9 +79,14 @@ class SpikingModelLoader(HfQuantizer):
 
 
 def attach(model: nn.Module, state: SpikingState) -> None:
-    """Make `model.save_pretrained` write the spiking state too."""
+    """Make `model.save_pretrained` write the spiking state too, and keep the report of the proof.
+
+    The report is `model.las_report`; there is none where nobody compared with the original.
+    """
     held: Any = model
     config = SpikingModelConfig.of(state)
+    if state.report is not None:
+        held.las_report = state.report
     held.config.quantization_config = config
     held.hf_quantizer = SpikingModelLoader(config, pre_quantized=True)
 

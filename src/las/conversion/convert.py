@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from torch import nn
@@ -13,7 +14,7 @@ from las.components.running import observing
 from las.config import SpikeConfig
 from las.conversion.audit import audit
 from las.conversion.checkpoint import attach
-from las.conversion.prepare import prepare, restored_on_error
+from las.conversion.prepare import need_dense_model, prepare, restored_on_error
 from las.conversion.proof import Exact, Proof
 from las.conversion.sample import few_tokens, one_row, peek
 from las.conversion.state import apply, assemble
@@ -57,6 +58,7 @@ def convert(
     After an error the model is as it was.
     """
     config = config or SpikeConfig()
+    need_dense_model(model)
     first, batches = peek(batches)
     with restored_on_error(model):
         model.eval()
@@ -71,8 +73,7 @@ def convert(
         state = assemble(statistics, thresholds, fit_functions(statistics, config), config)
         apply(model, state)
         if proof is not None:
-            held: Any = model
-            held.las_report = proof.report(model, structure_error)
+            state = replace(state, report=proof.report(model, structure_error))
     attach(model, state)
     return model
 

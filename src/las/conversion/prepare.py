@@ -42,12 +42,7 @@ def prepare(model: nn.Module, vision: Vision = "spiking") -> nn.Module:
         UnsupportedModelError: no transformers model, converted already, a module or attention
             without a spike-equivalent, or nothing left to convert; the model is left as it was.
     """
-    if not (hasattr(model, "set_attn_implementation") and hasattr(model, "config")):
-        raise UnsupportedModelError(
-            f"{type(model).__name__} is no transformers model: las converts PreTrainedModel"
-        )
-    if is_spiking(model):
-        raise UnsupportedModelError("the model is a spiking one already")
+    need_dense_model(model)
     analog = vision_towers(model) if vision == "analog" else {}
     if "" in analog:
         raise UnsupportedModelError(
@@ -65,6 +60,16 @@ def prepare(model: nn.Module, vision: Vision = "spiking") -> nn.Module:
         model.eval()
         name_sites(model)
     return model
+
+
+def need_dense_model(model: nn.Module) -> None:
+    """Raise UnsupportedModelError if a model is none of transformers, or spikes already."""
+    if not (hasattr(model, "set_attn_implementation") and hasattr(model, "config")):
+        raise UnsupportedModelError(
+            f"{type(model).__name__} is no transformers model: las converts PreTrainedModel"
+        )
+    if is_spiking(model):
+        raise UnsupportedModelError("the model is a spiking one already")
 
 
 def use_spiking_attention(model: Any) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
@@ -20,48 +19,9 @@ from las.components.running import observing, running
 from las.conversion.audit import forward_arguments
 from las.conversion.comparison import Originals, compared, output_error, tolerance
 from las.conversion.registry import how_to_register
+from las.conversion.report import ConversionReport
 from las.errors import LasError, UnsupportedModelError
 from las.neurons.tally import SpikeTally
-
-
-@dataclass(frozen=True)
-class ConversionReport:
-    """What a conversion was proved to be, on one row of the first calibration batch.
-
-    Errors are relative to the size of the original's outputs.
-
-    Attributes:
-        structure_error: of the outputs with exact neurons: rounding.
-        output_error: of the outputs of the spiking model.
-        worst_site: the component that is farthest from its original on the same inputs.
-        worst_site_error: how far.
-        out_of_range: share of the inputs of all neurons that lay beyond their range.
-    """
-
-    structure_error: float
-    output_error: float
-    worst_site: str
-    worst_site_error: float
-    out_of_range: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """As plain data for JSON."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> ConversionReport:
-        """Inverse of `to_dict`."""
-        return cls(**data)
-
-    def __str__(self) -> str:
-        return "\n".join(
-            [
-                f"error of the outputs      {self.output_error:.1e}   with exact neurons "
-                f"{self.structure_error:.1e}",
-                f"worst site                {self.worst_site_error:.1e}   {self.worst_site}",
-                f"inputs out of range       {self.out_of_range:.1e}",
-            ]
-        )
 
 
 class Exact:

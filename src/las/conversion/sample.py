@@ -20,11 +20,9 @@ def peek(batches: Iterable[Batch]) -> tuple[Batch | None, Iterable[Batch]]:
     if not isinstance(batches, Iterable):
         return None, batches
     iterator = iter(batches)
-    first = next(iterator, None)
-    again = batches if iterator is not batches else itertools.chain([first], iterator)
-    if not isinstance(first, Mapping):
-        return None, () if first is None else again
-    return first, again
+    seen = list(itertools.islice(iterator, 1))
+    again = batches if iterator is not batches else itertools.chain(seen, iterator)
+    return (seen[0] if seen and isinstance(seen[0], Mapping) else None), again
 
 
 def one_row(batch: Batch) -> dict[str, Any]:

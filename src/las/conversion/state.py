@@ -15,6 +15,7 @@ from las.components.operations import SpikingOperations
 from las.components.site import HGSite, OATSite
 from las.config import SpikeConfig
 from las.conversion.prepare import share_sites
+from las.conversion.report import ConversionReport
 from las.errors import AdapterError
 from las.fitting.model_functions import FittedFunctions
 from las.neurons.hg import HG, Array
@@ -33,6 +34,7 @@ class SpikingState:
         thresholds: base thresholds and gates of each OAT site.
         shared: sites that are served by another one.
         functions: HG neurons by function.
+        report: how the spiking model compared with the original; None where nobody compared.
     """
 
     config: SpikeConfig
@@ -41,6 +43,7 @@ class SpikingState:
     thresholds: Thresholds
     shared: dict[str, str]
     functions: dict[str, HG]
+    report: ConversionReport | None = None
 
     def pack(self) -> tuple[dict[str, Any], dict[str, Array]]:
         """Split into plain data for JSON and float64 arrays."""
@@ -60,6 +63,7 @@ class SpikingState:
             "sites": names,
             "shared": self.shared,
             "functions": functions,
+            "report": None if self.report is None else self.report.to_dict(),
         }
         return data, arrays
 
@@ -83,6 +87,7 @@ class SpikingState:
                 name: unpack(one, {p: arrays[f"{name}|{p}"] for p in ("offset", "slope")})
                 for name, one in data["functions"].items()
             },
+            None if data.get("report") is None else ConversionReport.from_dict(data["report"]),
         )
 
 

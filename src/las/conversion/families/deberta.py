@@ -26,7 +26,8 @@ class SpikingTiedHead(SpikingProjection):
 
     def forward(self, x: Tensor, word_embeddings: nn.Embedding) -> Tensor:
         """x: (..., hidden) -> (..., vocabulary)."""
-        x = self.LayerNorm(self.transform_act_fn(self.dense(x)))
+        for part in ("dense", "transform_act_fn", "LayerNorm"):
+            x = self.get_submodule(part)(x)
         return self.project(x, word_embeddings.weight, self.bias)
 
 

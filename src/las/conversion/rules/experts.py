@@ -43,18 +43,14 @@ def choice_of(module: Any) -> Choice | None:
         return None
     z = nn.functional.linear(x, one.weight, getattr(one, "bias", None))
     kinds: dict[Choice, tuple[Tensor, Tensor]] = {
-        "before": _softened(z.topk(top_k, -1)),
-        "after": tuple(z.softmax(-1).topk(top_k, -1)),
+        "before": (z.topk(top_k).values.softmax(-1), z.topk(top_k).indices),
+        "after": (z.softmax(-1).topk(top_k).values, z.topk(top_k).indices),
     }
     for choice, (expected, chosen) in kinds.items():
         alike = chosen.shape == experts.shape and torch.equal(chosen, experts)
         if alike and same(weights, expected, 1e-4):
             return choice
     return None
-
-
-def _softened(top: Any) -> tuple[Tensor, Tensor]:
-    return top.values.softmax(-1), top.indices
 
 
 @structure(lambda module: choice_of(module) is not None)
