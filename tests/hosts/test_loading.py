@@ -80,6 +80,11 @@ def test_a_kind_says_the_class(tmp_path: Path) -> None:
     assert type(load_model(tmp_path, "classifier")).__name__ == "BertForSequenceClassification"
 
 
+def test_an_unknown_kind_names_those_there_are(llama: Path) -> None:
+    with pytest.raises(ValueError, match="unknown kind of model 'cnn'; known: causal_lm, seq2seq"):
+        load_model(llama, "cnn")
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
 def test_weights_are_read_as_the_dtype_asked_for(llama: Path, dtype: str) -> None:
     model = load_model(llama, "causal_lm", dtype=dtype, local_only=True)

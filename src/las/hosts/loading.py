@@ -64,14 +64,19 @@ def load_model(
 
     Raises:
         FileNotFoundError: `source` is a path, and there is no such directory.
-        OSError, ValueError: files are missing or damaged, or the model needs code of its own;
-            the message is that of transformers.
+        ValueError: an unknown kind, or the model needs code of its own.
+        OSError: files are missing or damaged; the message is that of transformers.
     """
     import transformers
 
     if _is_path(source) and not Path(source).is_dir():
         raise FileNotFoundError(f"no such model directory: {source}")
-    class_name = MODEL_CLASSES[kind] if kind else _class_by_config(read_config(source))
+    if kind is None:
+        class_name = _class_by_config(read_config(source))
+    elif kind in MODEL_CLASSES:
+        class_name = MODEL_CLASSES[kind]
+    else:
+        raise ValueError(f"unknown kind of model {kind!r}; known: {', '.join(MODEL_CLASSES)}")
     model: PreTrainedModel = getattr(transformers, class_name).from_pretrained(
         source,
         dtype=dtype,
