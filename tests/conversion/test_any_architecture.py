@@ -55,7 +55,7 @@ def test_simulator_and_fused_path_agree_spike_for_spike(pair: Pair) -> None:
         fused = pair.tiny.read(model, batch)
     with las.simulate(model), las.count_spikes(model) as simulated_spikes:
         simulated = pair.tiny.read(model, batch)
-    tolerance = 1e-6 if pair.tiny.rounds else 1e-11
+    tolerance = 1e-6 if pair.tiny.rounds else 1e-11 if "pixel_values" in batch else 1e-12
     assert all(relative(a, b) < tolerance for a, b in zip(fused, simulated, strict=True))
     counts = {name: (site.activations, site.spikes) for name, site in fused_spikes.sites.items()}
     assert counts == {

@@ -15,12 +15,12 @@ from tests.tiny_models import plain
 
 @pytest.fixture(scope="module")
 def spiking_llama() -> nn.Module:
-    return las.convert(plain.llama(layers=3), tiny.batches())
+    return las.convert(plain.llama(layers=3), plain.batches())
 
 
 @pytest.fixture(scope="module")
 def spiking_bert() -> nn.Module:
-    return las.convert(plain.bert(), tiny.batches())
+    return las.convert(plain.bert(), plain.batches())
 
 
 def operations(report: AuditReport, verdict: str) -> dict[tuple[str, str], int]:
@@ -118,7 +118,7 @@ def test_the_report_as_text(spiking_llama: nn.Module) -> None:
 
 
 def test_auditing_leaves_the_model_alone(spiking_llama: nn.Module) -> None:
-    (batch,) = tiny.batches(1)
+    (batch,) = plain.batches(1)
     before = spiking_llama(**batch).logits
     audit(spiking_llama)
     assert torch.equal(spiking_llama(**batch).logits, before)
@@ -131,7 +131,7 @@ def test_auditing_leaves_the_model_alone(spiking_llama: nn.Module) -> None:
 
 
 def test_a_batch_of_ones_own(spiking_llama: nn.Module) -> None:
-    (batch,) = tiny.batches(1)
+    (batch,) = plain.batches(1)
     assert audit(spiking_llama, {**batch, "labels": batch["input_ids"]}).clean
     embedded = spiking_llama.get_input_embeddings()(batch["input_ids"])
     assert audit(spiking_llama, {"inputs_embeds": embedded}).clean
@@ -209,10 +209,10 @@ def test_a_conversion_that_would_leave_a_float_operation_is_refused() -> None:
     model = plain.llama()
     layer = model.get_submodule("model.layers.1")
     handle = layer.register_forward_hook(squared)
-    (batch,) = tiny.batches(1)
+    (batch,) = plain.batches(1)
     before = model(**batch).logits
     with pytest.raises(UnsupportedModelError, match=r"mul in model\.layers\.1 \(LlamaDecoderLayer"):
-        las.convert(model, iter(tiny.batches()))
+        las.convert(model, iter(plain.batches()))
     assert torch.equal(model(**batch).logits, before)
     handle.remove()
-    assert audit(las.convert(model, iter(tiny.batches()))).clean
+    assert audit(las.convert(model, iter(plain.batches()))).clean

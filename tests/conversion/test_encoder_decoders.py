@@ -217,9 +217,9 @@ def test_padding_changes_no_token(pair: Pair) -> None:
     batch = pair.batch(rows=2, length=14, written=8, padding=6, seed=12)
     alone = {name: x[1:, : int(batch[_mask_of(name)][1].sum())] for name, x in batch.items()}
     beside = {name: x[1:] for name, x in batch.items()}
-    dense = relative(first_output(pair, pair.dense, alone), first_output(pair, pair.dense, beside))
-    spiking = relative(
-        first_output(pair, pair.spiking, alone), first_output(pair, pair.spiking, beside)
+    dense, spiking = (
+        relative(first_output(pair, model, alone), first_output(pair, model, beside))
+        for model in (pair.dense, pair.spiking)
     )
     assert dense < 1e-5
     assert spiking < 1e-4

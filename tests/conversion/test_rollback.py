@@ -22,7 +22,7 @@ Snapshot = tuple[
 
 
 def snapshot(model: Any) -> Snapshot:
-    (batch,) = tiny.batches(1)
+    (batch,) = plain.batches(1)
     with torch.no_grad():
         output = model(**batch)[0]
     return (
@@ -51,14 +51,14 @@ def assert_as_before(model: Any, before: Snapshot) -> None:
 
 def with_nan() -> Iterator[dict[str, Tensor]]:
     model = plain.llama()
-    for batch in tiny.batches():
+    for batch in plain.batches():
         embedded = model.get_input_embeddings()(batch["input_ids"]).detach()
         embedded[0, 0, 0] = torch.nan
         yield {"inputs_embeds": embedded}
 
 
 def that_break_off() -> Iterator[dict[str, Tensor]]:
-    yield tiny.batches(1)[0]
+    yield plain.batches(1)[0]
     raise OSError("the disk is gone")
 
 
@@ -103,7 +103,7 @@ def test_a_module_refused_half_way_leaves_the_model_as_it_was() -> None:
         prepare(model)
     assert_as_before(model, before)
     with pytest.raises(UnsupportedModelError, match="no HG function"):
-        las.convert(model, tiny.batches())
+        las.convert(model, plain.batches())
     assert_as_before(model, before)
 
 
@@ -115,7 +115,7 @@ def test_a_converter_that_fails_leaves_the_model_as_it_was(monkeypatch: pytest.M
     model = plain.bert()
     before = snapshot(model)
     with pytest.raises(RuntimeError, match="not this one"):
-        las.convert(model, tiny.batches())
+        las.convert(model, plain.batches())
     assert_as_before(model, before)
 
 
@@ -127,14 +127,14 @@ def test_an_interrupt_leaves_the_model_as_it_was(monkeypatch: pytest.MonkeyPatch
     model = plain.llama()
     before = snapshot(model)
     with pytest.raises(KeyboardInterrupt):
-        las.convert(model, tiny.batches())
+        las.convert(model, plain.batches())
     assert_as_before(model, before)
 
 
 def test_a_failed_load_leaves_the_model_as_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    las.save(las.convert(plain.llama(), tiny.batches()), tmp_path)
+    las.save(las.convert(plain.llama(), plain.batches()), tmp_path)
     from las.conversion import adapter
 
     def fails(*_: object) -> None:
@@ -151,11 +151,11 @@ def test_a_failed_load_leaves_the_model_as_it_was(
 
 
 def test_a_model_that_spikes_already_goes_on_spiking() -> None:
-    model = las.convert(plain.llama(), tiny.batches())
-    (batch,) = tiny.batches(1)
+    model = las.convert(plain.llama(), plain.batches())
+    (batch,) = plain.batches(1)
     before = model(**batch).logits
     with pytest.raises(UnsupportedModelError, match="spiking one already"):
-        las.convert(model, tiny.batches())
+        las.convert(model, plain.batches())
     assert torch.equal(model(**batch).logits, before)
     assert is_spiking(model)
 

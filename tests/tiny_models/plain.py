@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from torch import Tensor
 from transformers import (
     BertConfig,
     BertForSequenceClassification,
@@ -39,6 +40,17 @@ def llama(layers: int = 2, **options: Any) -> LlamaForCausalLM:
 def bert() -> BertModel:
     torch.manual_seed(0)
     return BertModel(BertConfig(**_SIZES)).eval()
+
+
+def batches(count: int = 2) -> list[dict[str, Tensor]]:
+    generator = torch.Generator().manual_seed(1)
+    result = []
+    for _ in range(count):
+        mask = torch.ones(2, 24, dtype=torch.int64)
+        mask[1, 20:] = 0
+        ids = torch.randint(VOCABULARY, (2, 24), generator=generator)
+        result.append({"input_ids": ids, "attention_mask": mask})
+    return result
 
 
 def tiny_llama(tokenizer: PreTrainedTokenizerFast, seed: int = 0) -> LlamaForCausalLM:
