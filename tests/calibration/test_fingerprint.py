@@ -6,7 +6,7 @@ from torch import nn
 
 from las.calibration import fingerprint
 from las.conversion import prepare
-from tests.conversion.vision_families import FAMILIES
+from tests import tiny_models
 
 
 def test_the_same_weights_have_the_same_fingerprint_in_any_precision(llama) -> None:
@@ -41,7 +41,7 @@ def test_other_weights_shapes_or_names_change_it() -> None:
     [("text_config", "num_attention_heads", 8), ("vision_config", "hidden_act", "gelu")],
 )
 def test_what_the_parts_of_a_model_compute_is_its_identity_too(part, field, value) -> None:
-    model = FAMILIES["llava"].build()
+    model = tiny_models.build("llava")
     before = fingerprint(model)
     setattr(getattr(model.config, part), field, value)
     assert fingerprint(model) != before

@@ -10,17 +10,17 @@ import las
 from las.components.cache import code_on_entry
 from las.conversion.audit import AuditReport, audit
 from las.errors import CalibrationError, UnsupportedModelError
-from tests.conversion import tiny
+from tests.tiny_models import plain
 
 
 @pytest.fixture(scope="module")
 def spiking_llama() -> nn.Module:
-    return las.convert(tiny.llama(layers=3), tiny.batches())
+    return las.convert(plain.llama(layers=3), plain.batches())
 
 
 @pytest.fixture(scope="module")
 def spiking_bert() -> nn.Module:
-    return las.convert(tiny.bert(), tiny.batches())
+    return las.convert(plain.bert(), plain.batches())
 
 
 def operations(report: AuditReport, verdict: str) -> dict[tuple[str, str], int]:
@@ -91,7 +91,7 @@ def test_a_row_names_the_equation_and_the_neurons(spiking_llama: nn.Module) -> N
 
 
 def test_of_a_dense_model_nearly_everything_is_float() -> None:
-    report = audit(tiny.llama())
+    report = audit(plain.llama())
     assert not report.clean
     assert not operations(report, "spiking")
     found = {row.operation for row in report.floats}
@@ -99,12 +99,12 @@ def test_of_a_dense_model_nearly_everything_is_float() -> None:
     assert any("attention" in operation for operation in found)
     assert "float operations" in str(report)
     assert {"native_layer_norm", "addmm", "gelu"} <= {
-        row.operation for row in audit(tiny.bert()).floats
+        row.operation for row in audit(plain.bert()).floats
     }
 
 
 def test_more_layers_do_not_make_a_longer_report() -> None:
-    short, long = (audit(tiny.llama(layers=layers)) for layers in (2, 5))
+    short, long = (audit(plain.llama(layers=layers)) for layers in (2, 5))
     assert len(short.rows) == len(long.rows)
     assert len(str(long).splitlines()) < 40
 
@@ -118,20 +118,20 @@ def test_the_report_as_text(spiking_llama: nn.Module) -> None:
 
 
 def test_auditing_leaves_the_model_alone(spiking_llama: nn.Module) -> None:
-    (batch,) = tiny.batches(1)
+    (batch,) = plain.batches(1)
     before = spiking_llama(**batch).logits
     audit(spiking_llama)
     assert torch.equal(spiking_llama(**batch).logits, before)
     for module in spiking_llama.modules():
         assert not module._forward_hooks
         assert set(module._forward_pre_hooks.values()) <= {code_on_entry}
-    dense = tiny.llama().train()
+    dense = plain.llama().train()
     audit(dense)
     assert all(module.training for module in dense.modules())
 
 
 def test_a_batch_of_ones_own(spiking_llama: nn.Module) -> None:
-    (batch,) = tiny.batches(1)
+    (batch,) = plain.batches(1)
     assert audit(spiking_llama, {**batch, "labels": batch["input_ids"]}).clean
     embedded = spiking_llama.get_input_embeddings()(batch["input_ids"])
     assert audit(spiking_llama, {"inputs_embeds": embedded}).clean
@@ -141,7 +141,7 @@ def test_neurons_without_thresholds_are_an_error() -> None:
     from las.conversion.prepare import prepare
 
     with pytest.raises(CalibrationError, match="calibrate first"):
-        audit(prepare(tiny.llama()))
+        audit(prepare(plain.llama()))
 
 
 def squared(module: nn.Module, args: Any, output: Tensor) -> Tensor:
@@ -206,13 +206,13 @@ def test_data_that_left_pytorch_on_the_way_are_found(spiking_llama: nn.Module) -
 
 
 def test_a_conversion_that_would_leave_a_float_operation_is_refused() -> None:
-    model = tiny.llama()
+    model = plain.llama()
     layer = model.get_submodule("model.layers.1")
     handle = layer.register_forward_hook(squared)
-    (batch,) = tiny.batches(1)
+    (batch,) = plain.batches(1)
     before = model(**batch).logits
     with pytest.raises(UnsupportedModelError, match=r"mul in model\.layers\.1 \(LlamaDecoderLayer"):
-        las.convert(model, iter(tiny.batches()))
+        las.convert(model, iter(plain.batches()))
     assert torch.equal(model(**batch).logits, before)
     handle.remove()
-    assert audit(las.convert(model, iter(tiny.batches()))).clean
+    assert audit(las.convert(model, iter(plain.batches()))).clean

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 import las
-from tests.conversion import families
+from tests import tiny_models
 
-BATCHES = families.batches()
+BATCHES = tiny_models.batches("llama")
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
@@ -21,8 +21,8 @@ def test_spikes_cost_about_as_much_as_the_rounding_of_half_precision(
     Simulated, the T increments are rounded as they are added up: a few times as much.
     """
     with torch.no_grad():
-        exact = families.build(family)(**BATCHES[0])[0]
-        model = families.build(family).to(dtype)
+        exact = tiny_models.build(family)(**BATCHES[0])[0]
+        model = tiny_models.build(family).to(dtype)
         dense = model(**BATCHES[0])[0]
         las.convert(model, BATCHES)
         fused = model(**BATCHES[0])[0]

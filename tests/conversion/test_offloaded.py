@@ -17,23 +17,23 @@ from las.calibration import fingerprint
 from las.conversion import is_spiking, read_adapter, twin
 from las.conversion.registry import OF_USERS
 from las.errors import CalibrationError, UnsupportedModelError
-from tests.conversion import encoder_decoders, families, vision_families
+from tests import tiny_models
 from tests.conversion.placing import CPU, WAYS, away, device_map
 
-BATCHES = families.batches(2)
+BATCHES = tiny_models.batches("llama", 2)
 
 
 @pytest.fixture(scope="module")
 def adapter(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("adapter")
-    las.save(las.convert(families.build("llama"), BATCHES), folder)
+    las.save(las.convert(tiny_models.build("llama"), BATCHES), folder)
     return folder
 
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("base")
-    families.build("llama").save_pretrained(folder)
+    tiny_models.build("llama").save_pretrained(folder)
     return folder
 
 
@@ -42,7 +42,7 @@ def offloaded(checkpoint: Path, tmp_path: Path) -> Any:
     """Read from its checkpoint layer by layer, each time it runs."""
     return AutoModelForCausalLM.from_pretrained(
         checkpoint,
-        device_map=device_map(families.build("llama")),
+        device_map=device_map(tiny_models.build("llama")),
         offload_folder=tmp_path / "offloaded",
     )
 
@@ -58,8 +58,8 @@ def logits(model: Any) -> torch.Tensor:
 )
 def test_conversion_gives_the_same_model_bit_for_bit(family: str, way: str, tmp_path: Path) -> None:
     """Thresholds, functions, fingerprint and logits; tied embeddings or not."""
-    plain = las.convert(families.build(family), BATCHES)
-    model = WAYS[way](families.build(family), tmp_path)
+    plain = las.convert(tiny_models.build(family), BATCHES)
+    model = WAYS[way](tiny_models.build(family), tmp_path)
     before = set(away(model))
     assert before
     las.convert(model, BATCHES)
@@ -79,7 +79,7 @@ def _states(model: nn.Module, folder: Path) -> tuple[object, ...]:
 @pytest.mark.parametrize("family", ["clip-vision", "siglip-vision", "qwen2-vl"])
 def test_models_that_see_too(family: str, tmp_path: Path) -> None:
     """Convolutions, and attention that reads a joint weight beside its layers."""
-    tiny = vision_families.FAMILIES[family]
+    tiny = tiny_models.TINY_MODELS[family]
     batches = tiny.batches()
     plain = las.convert(tiny.build(), batches)
     model = las.convert(WAYS["disk"](tiny.build(), tmp_path), batches)
@@ -88,15 +88,15 @@ def test_models_that_see_too(family: str, tmp_path: Path) -> None:
 
 
 def test_encoders_with_decoders_too(tmp_path: Path) -> None:
-    batches = encoder_decoders.batches("t5")
-    plain = las.convert(encoder_decoders.build("t5"), batches)
-    model = las.convert(WAYS["disk"](encoder_decoders.build("t5"), tmp_path), batches)
+    batches = tiny_models.batches("t5")
+    plain = las.convert(tiny_models.build("t5"), batches)
+    model = las.convert(WAYS["disk"](tiny_models.build("t5"), tmp_path), batches)
     with torch.no_grad():
         assert torch.equal(model(**batches[0])[0], plain(**batches[0])[0])
 
 
 def test_an_adapter_fits_a_base_that_is_read_from_disk(offloaded: Any, adapter: Path) -> None:
-    plain = las.load(families.build("llama"), adapter)
+    plain = las.load(tiny_models.build("llama"), adapter)
     model = las.load(offloaded, adapter)
     assert any(away(model))
     assert torch.equal(logits(model), logits(plain))
@@ -116,14 +116,14 @@ def test_an_adapter_fits_a_base_that_is_read_from_disk(offloaded: Any, adapter: 
 def test_a_checkpoint_is_written_from_disk_and_read_to_it(
     offloaded: Any, adapter: Path, tmp_path: Path
 ) -> None:
-    expected = logits(las.load(families.build("llama"), adapter))
+    expected = logits(las.load(tiny_models.build("llama"), adapter))
     las.load(offloaded, adapter).save_pretrained(tmp_path / "full")
     whole = AutoModelForCausalLM.from_pretrained(tmp_path / "full")
     assert not any(away(whole))
     assert torch.equal(logits(whole), expected)
     again = AutoModelForCausalLM.from_pretrained(
         tmp_path / "full",
-        device_map=device_map(families.build("llama")),
+        device_map=device_map(tiny_models.build("llama")),
         offload_folder=tmp_path / "again",
     )
     assert is_spiking(again) and any(away(again))
@@ -139,7 +139,7 @@ def test_a_failed_conversion_leaves_the_hooks_where_they_were(offloaded: Any) ->
 
 
 def test_a_fingerprint_reads_weights_from_where_they_are(offloaded: Any) -> None:
-    assert fingerprint(offloaded) == fingerprint(families.build("llama"))
+    assert fingerprint(offloaded) == fingerprint(tiny_models.build("llama"))
 
 
 def test_an_equivalent_without_the_same_weights_is_refused(
@@ -151,7 +151,7 @@ def test_an_equivalent_without_the_same_weights_is_refused(
             self.matrix = linear.weight
 
     monkeypatch.setitem(OF_USERS, "Linear", Renamed)
-    model = cpu_offload(families.build("bert-mlm"), execution_device=CPU)
+    model = cpu_offload(tiny_models.build("bert-mlm"), execution_device=CPU)
     before = logits(model)
     with pytest.raises(UnsupportedModelError, match="before it is dispatched"):
         las.convert(model, BATCHES)
@@ -159,7 +159,7 @@ def test_an_equivalent_without_the_same_weights_is_refused(
 
 
 def test_weights_without_values_are_refused() -> None:
-    model = cpu_offload(families.build("llama"), execution_device=CPU)
+    model = cpu_offload(tiny_models.build("llama"), execution_device=CPU)
     for module in model.modules():
         module.__dict__.pop("_hf_hook", None)
         remove_hook_from_module(module)
@@ -171,8 +171,8 @@ def test_weights_without_values_are_refused() -> None:
 def test_a_twin_spikes_beside_the_original_on_the_same_weights(
     way: str | None, adapter: Path, tmp_path: Path
 ) -> None:
-    ann = families.build("llama")
-    expected = logits(ann), logits(las.load(families.build("llama"), adapter))
+    ann = tiny_models.build("llama")
+    expected = logits(ann), logits(las.load(tiny_models.build("llama"), adapter))
     if way is not None:
         ann = WAYS[way](ann, tmp_path)
     snn = las.load(twin(ann), adapter)

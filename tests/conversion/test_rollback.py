@@ -14,7 +14,7 @@ from las.components.attention import NAME
 from las.conversion import registry
 from las.conversion.prepare import is_spiking, prepare
 from las.errors import AdapterError, CalibrationError, LasError, UnsupportedModelError
-from tests.conversion import tiny
+from tests.tiny_models import plain
 
 Snapshot = tuple[
     list[tuple[str, nn.Module]], list[tuple[str, nn.Parameter]], Tensor, str, list[bool]
@@ -22,7 +22,7 @@ Snapshot = tuple[
 
 
 def snapshot(model: Any) -> Snapshot:
-    (batch,) = tiny.batches(1)
+    (batch,) = plain.batches(1)
     with torch.no_grad():
         output = model(**batch)[0]
     return (
@@ -50,15 +50,15 @@ def assert_as_before(model: Any, before: Snapshot) -> None:
 
 
 def with_nan() -> Iterator[dict[str, Tensor]]:
-    model = tiny.llama()
-    for batch in tiny.batches():
+    model = plain.llama()
+    for batch in plain.batches():
         embedded = model.get_input_embeddings()(batch["input_ids"]).detach()
         embedded[0, 0, 0] = torch.nan
         yield {"inputs_embeds": embedded}
 
 
 def that_break_off() -> Iterator[dict[str, Tensor]]:
-    yield tiny.batches(1)[0]
+    yield plain.batches(1)[0]
     raise OSError("the disk is gone")
 
 
@@ -75,7 +75,7 @@ def that_break_off() -> Iterator[dict[str, Tensor]]:
 def test_a_failed_calibration_leaves_the_model_as_it_was(
     batches: Callable[[], Any], error: type[Exception], message: str, attention: str
 ) -> None:
-    model = tiny.llama(attn_implementation=attention)
+    model = plain.llama(attn_implementation=attention)
     before = snapshot(model)
     with pytest.raises(error, match=message):
         las.convert(model, batches())
@@ -83,7 +83,7 @@ def test_a_failed_calibration_leaves_the_model_as_it_was(
 
 
 def test_a_model_in_training_mode_goes_back_to_it() -> None:
-    model = tiny.bert().train()
+    model = plain.bert().train()
     model.encoder.eval()
     model.config.hidden_dropout_prob = 0.0
     for module in model.modules():
@@ -97,13 +97,13 @@ def test_a_model_in_training_mode_goes_back_to_it() -> None:
 
 def test_a_module_refused_half_way_leaves_the_model_as_it_was() -> None:
     """The activation of a gated network is looked at after the layers before it were swapped."""
-    model = tiny.llama(hidden_act="relu")
+    model = plain.llama(hidden_act="relu")
     before = snapshot(model)
     with pytest.raises(UnsupportedModelError, match="no HG function"):
         prepare(model)
     assert_as_before(model, before)
     with pytest.raises(UnsupportedModelError, match="no HG function"):
-        las.convert(model, tiny.batches())
+        las.convert(model, plain.batches())
     assert_as_before(model, before)
 
 
@@ -112,10 +112,10 @@ def test_a_converter_that_fails_leaves_the_model_as_it_was(monkeypatch: pytest.M
         raise RuntimeError("not this one")
 
     monkeypatch.setitem(registry.OF_USERS, "Tanh", fails)  # of the pooler, the last module
-    model = tiny.bert()
+    model = plain.bert()
     before = snapshot(model)
     with pytest.raises(RuntimeError, match="not this one"):
-        las.convert(model, tiny.batches())
+        las.convert(model, plain.batches())
     assert_as_before(model, before)
 
 
@@ -124,23 +124,23 @@ def test_an_interrupt_leaves_the_model_as_it_was(monkeypatch: pytest.MonkeyPatch
         raise KeyboardInterrupt
 
     monkeypatch.setattr(sys.modules["las.conversion.convert"], "fit_functions", interrupted)
-    model = tiny.llama()
+    model = plain.llama()
     before = snapshot(model)
     with pytest.raises(KeyboardInterrupt):
-        las.convert(model, tiny.batches())
+        las.convert(model, plain.batches())
     assert_as_before(model, before)
 
 
 def test_a_failed_load_leaves_the_model_as_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    las.save(las.convert(tiny.llama(), tiny.batches()), tmp_path)
+    las.save(las.convert(plain.llama(), plain.batches()), tmp_path)
     from las.conversion import adapter
 
     def fails(*_: object) -> None:
         raise AdapterError("no parameters for 1 neuron sites")
 
-    model = tiny.llama()
+    model = plain.llama()
     before = snapshot(model)
     with monkeypatch.context() as patched:
         patched.setattr(adapter, "apply", fails)
@@ -151,17 +151,17 @@ def test_a_failed_load_leaves_the_model_as_it_was(
 
 
 def test_a_model_that_spikes_already_goes_on_spiking() -> None:
-    model = las.convert(tiny.llama(), tiny.batches())
-    (batch,) = tiny.batches(1)
+    model = las.convert(plain.llama(), plain.batches())
+    (batch,) = plain.batches(1)
     before = model(**batch).logits
     with pytest.raises(UnsupportedModelError, match="spiking one already"):
-        las.convert(model, tiny.batches())
+        las.convert(model, plain.batches())
     assert torch.equal(model(**batch).logits, before)
     assert is_spiking(model)
 
 
 def test_tied_weights_stay_tied_after_a_failure() -> None:
-    model = tiny.llama(tie_word_embeddings=True)
+    model = plain.llama(tie_word_embeddings=True)
     with pytest.raises(CalibrationError):
         las.convert(model, [])
     assert model.lm_head.weight is model.model.embed_tokens.weight

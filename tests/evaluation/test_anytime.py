@@ -10,7 +10,8 @@ from las.errors import LasError
 from las.evaluation.anytime import compare_after_each_step
 from las.evaluation.score import Score
 from las.evaluation.text import compare_language_models
-from tests.evaluation.conftest import spiking_llama, tiny_llama
+from tests.evaluation.conftest import spiking_llama
+from tests.tiny_models.plain import tiny_llama
 
 STEPS = 8
 

@@ -5,7 +5,7 @@ from transformers import PreTrainedTokenizerFast
 
 from las.errors import UnsupportedModelError
 from las.evaluation.checks import refuse_dense_checkpoint
-from tests.evaluation.conftest import tiny_llama
+from tests.tiny_models.plain import tiny_llama
 
 
 @pytest.mark.parametrize("as_object", [False, True])

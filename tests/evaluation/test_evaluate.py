@@ -9,7 +9,8 @@ from transformers import PreTrainedTokenizerFast
 
 from las.data.wikipedia import split_of
 from las.evaluation.evaluate import evaluate
-from tests.evaluation.conftest import spiking_llama, tiny_bert, tiny_llama
+from tests.evaluation.conftest import spiking_llama
+from tests.tiny_models.plain import tiny_bert, tiny_llama
 
 TEXT: dict[str, Any] = {"suite": "text", "dump": "wiki/p.bz2", "windows": 3, "window_tokens": 32}
 

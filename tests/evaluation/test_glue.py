@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
-from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerFast
 
 import las
 from las.data.glue import GLUE, LabelledText
 from las.evaluation.evaluate import evaluate
 from las.evaluation.glue import compare_classifiers
+from tests.tiny_models.plain import tiny_classifier
 
 LETTERS = "abcdefgh"
 
@@ -167,21 +168,6 @@ def test_nan_and_nothing_are_refused(tokenizer: PreTrainedTokenizerFast) -> None
         compare_classifiers(good, bad, tokenizer, pairs([0, 1]), task="sst2")
     with pytest.raises(ValueError, match="no items"):
         compare_classifiers(good, good, tokenizer, [], task="sst2")
-
-
-def tiny_classifier(tokenizer: PreTrainedTokenizerFast, classes: int) -> nn.Module:
-    torch.manual_seed(0)
-    config = BertConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=16,
-        intermediate_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        initializer_range=0.5,
-        num_labels=classes,
-        pad_token_id=tokenizer.pad_token_id,
-    )
-    return BertForSequenceClassification(config).eval()
 
 
 WORDS = ["one", "a few words", "something rather longer than that", "x", "blue sky", "the end"]

@@ -13,7 +13,7 @@ from las.data.windows import token_windows
 from las.evaluation.choice_model import ChoiceModel
 from las.evaluation.similarity import compare_encoders
 from las.evaluation.text import compare_language_models
-from tests.evaluation.conftest import tiny_bert, tiny_llama
+from tests.tiny_models.plain import tiny_bert, tiny_llama
 
 
 def offloaded(model: Any) -> Any:

@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerFast
 
 from las.data.rated_pairs import RatedPair
 from las.evaluation.similarity import compare_encoders
-from tests.evaluation.conftest import tiny_bert
+from tests.tiny_models.plain import tiny_bert
 
 
 class Angles(nn.Module):

@@ -10,7 +10,7 @@ from transformers import PreTrainedTokenizerFast
 
 from las.data.windows import Window, token_windows
 from las.evaluation.text import compare_language_models
-from tests.evaluation.conftest import tiny_llama
+from tests.tiny_models.plain import tiny_llama
 
 
 class FixedLogits(nn.Module):

@@ -16,7 +16,7 @@ from las.errors import AssetError
 from las.evaluation.choice_model import ChoiceModel
 from las.evaluation.tasks import TASKS, load_tasks
 from las.evaluation.zero_shot import compare_zero_shot
-from tests.evaluation.conftest import tiny_llama, tiny_t5
+from tests.tiny_models.plain import tiny_llama, tiny_t5
 
 PIQA = [
     {"goal": "Open a jar", "sol1": "Turn the lid.", "sol2": "Sing to it.", "label": 0},

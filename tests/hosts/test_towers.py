@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from las.hosts.towers import image_tokens, vision_towers
-from tests.conversion.vision_families import FAMILIES
+from tests import tiny_models
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ from tests.conversion.vision_families import FAMILIES
     ],
 )
 def test_towers_are_found_wherever_they_are(family, paths):
-    assert list(vision_towers(FAMILIES[family].build())) == paths
+    assert list(vision_towers(tiny_models.build(family))) == paths
 
 
 @pytest.mark.parametrize(

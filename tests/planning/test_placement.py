@@ -6,12 +6,12 @@ import torch
 from las.planning import Devices, parse_gpus
 from las.planning.meta_model import meta_model
 from las.planning.placement import place
-from tests.conversion import families
+from tests import tiny_models
 
 
 @pytest.fixture
 def model():
-    config = families.build("llama").config
+    config = tiny_models.build("llama").config
     config.architectures = ["LlamaForCausalLM"]
     return meta_model(config, torch.float32)
 

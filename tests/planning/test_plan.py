@@ -16,7 +16,7 @@ from las.planning import GB, Devices, parse_gpus, plan
 from las.planning.meta_model import meta_model
 from las.planning.placement import place
 from las.planning.rates import measured, shipped
-from tests.conversion import families
+from tests import tiny_models
 
 ROOT = Path(__file__).parents[2]
 
@@ -42,7 +42,7 @@ def opt_66b(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("llama")
-    families.build("llama").save_pretrained(folder)
+    tiny_models.build("llama").save_pretrained(folder)
     return folder
 
 
@@ -86,8 +86,8 @@ def test_opt_66b_on_one_gpu(opt_66b: Path, gpus: str, cpu: float) -> None:
 def test_files_have_the_size_that_was_planned(llama: Path, tmp_path: Path) -> None:
     """But for the digits of the numbers in their headers."""
     made = plan(llama, batch=4, length=24)
-    model = families.build("llama")
-    statistics = collect(prepare(families.build("llama")), families.batches())
+    model = tiny_models.build("llama")
+    statistics = collect(prepare(tiny_models.build("llama")), tiny_models.batches("llama"))
     statistics.save(tmp_path / "statistics.safetensors")
     size = (tmp_path / "statistics.safetensors").stat().st_size
     assert made.statistics == pytest.approx(size, rel=0.01)

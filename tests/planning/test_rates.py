@@ -12,7 +12,7 @@ from las.calibration import Statistics
 from las.calibration.statistics import SiteStatistics
 from las.fitting import fit_functions
 from las.planning.rates import gather, measured, role, shipped
-from tests.conversion import families
+from tests import tiny_models
 
 ROOT = Path(__file__).parents[2]
 
@@ -20,9 +20,9 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture
 def results(tmp_path: Path) -> Path:
     """Two cells as the pipeline writes them, and one of neurons with another option."""
-    model = las.convert(families.build("llama"), families.batches())
+    model = las.convert(tiny_models.build("llama"), tiny_models.batches("llama"))
     with las.count_spikes(model) as tally, torch.no_grad():
-        model(**families.batches(1)[0])
+        model(**tiny_models.batches("llama", 1)[0])
     functions = fit_functions(
         Statistics("", "", {"a": SiteStatistics("silu", count=1, low=-4, high=4)}),
         las.SpikeConfig(),

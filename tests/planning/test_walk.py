@@ -14,7 +14,8 @@ from las.conversion import prepare
 from las.neurons.tally import SpikeTally
 from las.planning.peak import PeakMemory
 from las.planning.walk import Walk, walk
-from tests.conversion import encoder_decoders, families, vision_families
+from tests import tiny_models
+from tests.tiny_models.tiny_model import VOCABULARY
 
 ROWS, LENGTH = 2, 24
 
@@ -50,47 +51,47 @@ def assert_alike(walked: Walk, tally: SpikeTally) -> None:
 )
 def test_sites_and_operations_of_text_models(family: str) -> None:
     """Causal and sliding masks, shared inputs, gated networks, capped scores."""
-    model = families.build(family)
+    model = tiny_models.build(family)
     walked = walk(config_of(model), torch.float32, ROWS, LENGTH)
     parameters = sum(parameter.numel() for parameter in model.parameters())
-    ids = torch.randint(3, families.VOCABULARY, (ROWS, LENGTH))
-    assert_alike(walked, counted(model, families.batches(), {"input_ids": ids}))
+    ids = torch.randint(3, VOCABULARY, (ROWS, LENGTH))
+    assert_alike(walked, counted(model, tiny_models.batches("llama"), {"input_ids": ids}))
     assert walked.parameters == parameters
 
 
 @pytest.mark.parametrize("family", ["t5", "umt5"])
 def test_sites_and_operations_of_encoders_with_decoders(family: str) -> None:
     """A bias of positions, and keys of another sequence."""
-    model = encoder_decoders.build(family)
+    model = tiny_models.build(family)
     walked = walk(config_of(model), torch.float32, ROWS, LENGTH)
-    ids = torch.randint(3, encoder_decoders.VOCABULARY, (ROWS, LENGTH))
+    ids = torch.randint(3, VOCABULARY, (ROWS, LENGTH))
     batch = {"input_ids": ids, "decoder_input_ids": ids}
-    assert_alike(walked, counted(model, encoder_decoders.batches(family), batch))
+    assert_alike(walked, counted(model, tiny_models.batches(family), batch))
 
 
 @pytest.mark.parametrize("family", ["clip-vision", "siglip-vision"])
 def test_sites_and_operations_of_models_that_see(family: str) -> None:
-    tiny = vision_families.FAMILIES[family]
+    tiny = tiny_models.TINY_MODELS[family]
     model = tiny.build()
     walked = walk(config_of(model), torch.float32, ROWS, LENGTH)
     assert_alike(walked, counted(model, tiny.batches(), tiny.batches(1, rows=ROWS)[0]))
 
 
 def test_the_cache_holds_the_keys_and_values_of_all_layers() -> None:
-    model = families.build("llama")
+    model = tiny_models.build("llama")
     config = config_of(model)
     walked = walk(config, torch.float32, ROWS, LENGTH)
     with torch.no_grad():
         cache = model(torch.randint(3, 9, (ROWS, LENGTH)), use_cache=True).past_key_values
     kept = sum(layer.keys.numel() + layer.values.numel() for layer in cache.layers)
     assert walked.cached == kept
-    encoder = walk(config_of(families.build("bert-classification")), torch.float32, ROWS, LENGTH)
+    encoder = walk(config_of(tiny_models.build("bert-classification")), torch.float32, ROWS, LENGTH)
     assert encoder.cached == 0
 
 
 def test_half_precision_takes_half_the_memory_of_activations() -> None:
     """Of the dense model; scores of attention and masks are a part of it too."""
-    config = config_of(families.build("llama"))
+    config = config_of(tiny_models.build("llama"))
     config.vocab_size = 2**12  # of a real model
     wide = walk(config, torch.float32, 1, 48).peak_ann
     half = walk(config, torch.bfloat16, 1, 48).peak_ann
@@ -114,9 +115,9 @@ def test_memory_is_what_pytorch_allocates(family: str) -> None:
             if importance is not None:
                 self.kept.append(importance())
 
-    model = families.build(family)
+    model = tiny_models.build(family)
     walked = walk(config_of(model), torch.float32, ROWS, LENGTH)
-    ids = torch.randint(3, families.VOCABULARY, (ROWS, LENGTH))
+    ids = torch.randint(3, VOCABULARY, (ROWS, LENGTH))
 
     def peak(model: Any) -> int:
         with torch.no_grad(), PeakMemory() as memory:
@@ -127,18 +128,21 @@ def test_memory_is_what_pytorch_allocates(family: str) -> None:
     prepare(model)
     with observing(model, Calibration()):
         assert peak(model) == walked.peak_observed
-    assert peak(las.convert(families.build(family), families.batches())) <= walked.peak_observed
+    assert (
+        peak(las.convert(tiny_models.build(family), tiny_models.batches("llama")))
+        <= walked.peak_observed
+    )
 
 
 def test_a_config_is_left_as_it_was() -> None:
-    config = config_of(families.build("gpt2"))
+    config = config_of(tiny_models.build("gpt2"))
     before = config.to_dict()
     walk(config, torch.float32, 1, 8)
     assert config.to_dict() == before
 
 
 def test_a_model_that_las_does_not_convert_is_refused() -> None:
-    config = config_of(families.build("opt"))
+    config = config_of(tiny_models.build("opt"))
     config.activation_function = "mish"
     with pytest.raises(las.errors.UnsupportedModelError, match="Mish"):
         walk(config, torch.float32, 1, 8)

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-RESULTS = Path(__file__).parents[2] / "reports" / "families.json"
+RESULTS = Path(__file__).parents[2] / "outputs" / "families.json"
 
 Results = dict[str, dict[str, Any]]
 """By the model's name: each check to whether it passed, and "error" to the worst error."""

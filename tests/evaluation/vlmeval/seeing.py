@@ -18,7 +18,8 @@ from transformers.models.clip.image_processing_pil_clip import CLIPImageProcesso
 from transformers.models.llava.processing_llava import LlavaProcessor
 
 from las.evaluation.vlmeval.metrics import MME_PARTS
-from tests.conversion.vision_families import FIRST_WORD, IMAGE_SIZE, PATCH, VOCABULARY
+from tests.tiny_models.batches import FIRST_WORD, IMAGE_SIZE, PATCH
+from tests.tiny_models.tiny_model import VOCABULARY
 
 LLAVA_TOKENS = ["<image>", "<video>", "<start>", "<end>"]
 QWEN_TOKENS = ["<|image_pad|>", "<|video_pad|>", "<|vision_start|>", "<|vision_end|>"]

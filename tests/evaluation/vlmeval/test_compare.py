@@ -18,7 +18,7 @@ from las.evaluation.score import Score
 from las.evaluation.vlmeval.compare import compare_vision_language
 from las.evaluation.vlmeval.environment import import_vlmeval, installed
 from las.evaluation.vlmeval.model import ChatModel
-from tests.conversion.vision_families import FAMILIES
+from tests import tiny_models
 from tests.evaluation.vlmeval.seeing import (
     MADE_UP,
     PAPER_SETS,
@@ -38,8 +38,8 @@ def both(family: str, processor: Any) -> tuple[Any, Any]:
     pictures = [Image.open(BytesIO(b64decode(picture(1000 + i)))) for i in range(8)]
     text = f"{processor.image_token} what is it red"
     batches = [dict(processor(images=[i], text=text, return_tensors="pt")) for i in pictures]
-    build = FAMILIES[family].build
-    return build(), las.convert(build(), batches, las.SpikeConfig())
+    dense, spiking = tiny_models.build(family), tiny_models.build(family)
+    return dense, las.convert(spiking, batches, las.SpikeConfig())
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ def test_the_papers_seven_sets_on_original_and_spiking_model(family, folder, sum
 @needs_vlmeval
 def test_a_model_compared_with_itself_agrees_on_everything_every_time(folder):
     write_sets(folder, ["MMStar", "POPE"])
-    model = FAMILIES["llava"].build()
+    model = tiny_models.build("llava")
 
     def run() -> list[Score]:
         return compare_vision_language(
@@ -130,7 +130,7 @@ def test_a_model_compared_with_itself_agrees_on_everything_every_time(folder):
 def test_two_models_that_say_nothing_agree_and_are_wrong(folder, monkeypatch):
     write_sets(folder, ["MMStar", "POPE"])
     monkeypatch.setattr(ChatModel, "generate", lambda self, message, dataset=None: "")
-    model = FAMILIES["llava"].build()
+    model = tiny_models.build("llava")
     for score in compare_vision_language(
         model, model, llava_processor(), ["MMStar", "POPE"], folder=folder
     ):
@@ -165,7 +165,7 @@ def test_a_word_that_is_the_text_of_an_option_counts_as_its_letter(shapes, folde
         )
 
     monkeypatch.setattr(ChatModel, "generate", right_in_words)
-    model = FAMILIES["llava"].build()
+    model = tiny_models.build("llava")
     suite = {"suite": "vlmeval", "sets": ["EasyVQA_MCQ", "EasyVQA_YORN"], "directory": "sets"}
     suite |= {"easy_vqa": "shapes", "prompt": "question", "limit": None, "max_new_tokens": 1}
     choice, closed = evaluate(model, model, llava_processor(), suite, shapes.parent)
@@ -182,13 +182,13 @@ def test_a_word_that_is_the_text_of_an_option_counts_as_its_letter(shapes, folde
 
 @pytest.mark.parametrize("sets", [[], ["POPE", "POPE"]])
 def test_no_set_or_the_same_set_twice_is_refused(sets, folder):
-    model = FAMILIES["llava"].build()
+    model = tiny_models.build("llava")
     with pytest.raises(ValueError, match="no image sets to score, or one is named twice"):
         compare_vision_language(model, model, llava_processor(), sets, folder=folder)
 
 
 def test_a_dense_checkpoint_is_refused(folder):
-    ann, dense = FAMILIES["llava"].build(), FAMILIES["llava"].build()
+    ann, dense = tiny_models.build("llava"), tiny_models.build("llava")
     dense.config.quantization_config = {"quant_method": "las"}
     with pytest.raises(UnsupportedModelError, match="import las"):
         compare_vision_language(ann, dense, llava_processor(), ["POPE"], folder=folder)
@@ -196,6 +196,6 @@ def test_a_dense_checkpoint_is_refused(folder):
 
 @pytest.mark.skipif(installed(), reason="this interpreter has VLMEvalKit")
 def test_without_vlmevalkit_the_error_comes_before_any_work(folder):
-    model = FAMILIES["llava"].build()
+    model = tiny_models.build("llava")
     with pytest.raises(MissingExtraError, match="make vlm"):
         compare_vision_language(model, model, llava_processor(), ["POPE"], folder=folder)

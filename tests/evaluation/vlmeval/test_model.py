@@ -9,7 +9,7 @@ from PIL import Image
 
 from las.evaluation.vlmeval.model import ChatModel
 from las.evaluation.vlmeval.prompts import question
-from tests.conversion.vision_families import FAMILIES
+from tests import tiny_models
 from tests.evaluation.vlmeval.seeing import llava_processor, picture
 
 TEMPLATE = (
@@ -28,7 +28,7 @@ def image(tmp_path: Path) -> Path:
 
 def chat(max_new_tokens: int = 3, template: str | None = None, prompt=question) -> ChatModel:
     return ChatModel(
-        FAMILIES["llava"].build(),
+        tiny_models.build("llava"),
         llava_processor(template),
         which="ANN",
         prompt=prompt,
