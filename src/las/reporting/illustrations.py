@@ -79,13 +79,13 @@ class Illustrations:
     functions: tuple[tuple[str, str, Fit], ...] = ()
 
 
-def load_illustrations(results_dir: Path, results: Results) -> Illustrations:
+def load_illustrations(spiking_models: Path, results: Results) -> Illustrations:
     """What is stored of each model's cell nearest to the paper's T=16 and H=5.
 
     A model whose statistics, thresholds or functions are not there has no pictures of them.
 
     Args:
-        results_dir: root of the results tree.
+        spiking_models: with `<model>/statistics.safetensors` and `<model>/neurons/<neuron>/*`.
         results: the cells that were evaluated.
 
     Raises:
@@ -96,14 +96,15 @@ def load_illustrations(results_dir: Path, results: Results) -> Illustrations:
     functions: list[tuple[str, str, Fit]] = []
     fits: list[FitPicture] = []
     for cell in results.one_per_model():
-        directory = results_dir / cell.model
+        directory = spiking_models / cell.model
+        neuron = directory / "neurons" / cell.neuron
         if (directory / "statistics.safetensors").exists():
             statistics = Statistics.load(directory / "statistics.safetensors")
             outliers += _outliers(cell, statistics)
-            if (directory / cell.neuron / "thresholds.json").exists():
-                thresholds = Thresholds.load(directory / cell.neuron / "thresholds.json")
+            if (neuron / "thresholds.json").exists():
+                thresholds = Thresholds.load(neuron / "thresholds.json")
                 information += _information(cell, statistics, thresholds)
-        path = directory / cell.neuron / "functions.safetensors"
+        path = neuron / "functions.safetensors"
         if path.exists():
             fitted = FittedFunctions.load(path).fits
             functions += [(cell.title, name, fitted[name]) for name in sorted(fitted)]

@@ -41,6 +41,7 @@ def write_report(
     results_dir: Path,
     cells: Iterable[Mapping[str, str]],
     output_dir: Path,
+    spiking_models: Path | None = None,
 ) -> Report:
     """Write index.html, tables/*.md, tables/*.csv and figures/*.png below `output_dir`.
 
@@ -51,13 +52,17 @@ def write_report(
         results_dir: root of the results tree, `<model>/<neuron>/<evaluation>/*.json`.
         cells: the grid, mappings with the keys "model", "neuron" and "evaluation".
         output_dir: where to write.
+        spiking_models: folder of each model's statistics, thresholds and functions, to be drawn;
+            None draws none.
 
     Raises:
         ValueError: a results file is not what the pipeline writes.
         CalibrationError: stored statistics, thresholds or functions are damaged.
     """
     results = load_results(results_dir, cells)
-    illustrations = load_illustrations(results_dir, results)
+    illustrations = (
+        Illustrations() if spiking_models is None else load_illustrations(spiking_models, results)
+    )
     sections = _sections(results, illustrations, output_dir / "figures")
     tables = tuple(t for section in sections for t in (*section.tables, *section.folded))
     page = render_page(
