@@ -70,6 +70,6 @@ dvc: $(READY)
 	@test -e .git || dvc config --local core.no_scm true
 
 clean:
-	rm -rf $(VENV) $(VLM_VENV) data results reports sweeps outputs wandb .dvc/cache .dvc/tmp
+	rm -rf $(VENV) $(VLM_VENV) data results reports sweeps dvc_plots outputs wandb .dvc/cache .dvc/tmp
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis src/*.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
