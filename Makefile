@@ -1,4 +1,5 @@
 # make repro   everything from nothing: environment, models, data, conversion, scores, report
+# make reproduced   after that: whether this machine gave what was published, byte for byte
 # make test    lint, types, and all tests
 # make vlm     VLMEvalKit in an environment beside the first; part of repro
 # make quick   the quick tests alone
@@ -21,11 +22,15 @@ export WANDB_SILENT := true
 export MALLOC_MMAP_MAX_ := 0
 export MALLOC_TRIM_THRESHOLD_ := -1
 
-.PHONY: repro test quick bench vlm clean dvc
+.PHONY: repro reproduced test quick bench vlm clean dvc
 
 repro: $(READY) $(VLM_READY) dvc
 	dvc repro
 	@echo "The report: $(CURDIR)/reports/index.html"
+
+# It compares dvc.lock and metrics/ with those of the last commit.
+reproduced: $(READY)
+	@python -m pipeline.reproduced
 
 test: $(READY) dvc
 	ruff check
@@ -66,6 +71,6 @@ dvc: $(READY)
 	@test -e .git || dvc config --local core.no_scm true
 
 clean:
-	rm -rf $(VENV) $(VLM_VENV) data results reports outputs wandb .dvc/cache .dvc/tmp
+	rm -rf $(VENV) $(VLM_VENV) data results reports sweeps dvc_plots outputs wandb .dvc/cache .dvc/tmp
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis src/*.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

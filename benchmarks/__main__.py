@@ -96,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--threads", type=_positive, default=2, help="threads of torch (2)")
     parser.add_argument("--models", type=Path, default=ROOT / "data" / "models", metavar="DIR")
-    parser.add_argument("--results", type=Path, default=ROOT / "results", metavar="DIR")
+    parser.add_argument("--results", type=Path, default=ROOT / "data" / "spiking", metavar="DIR")
     parser.add_argument("--output", type=Path, default=here / "data", metavar="DIR")
     return parser
 

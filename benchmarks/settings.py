@@ -21,7 +21,7 @@ class Settings:
 
     Attributes:
         models: directory of the original models.
-        results: directory of what `make repro` made of them.
+        results: directory of the adapters and statistics that `make repro` made of them.
         output: directory of what is measured.
         repeats: rounds of each case, after one that warms up.
         limit: seconds after which a case that has its fewest rounds begins no other.
@@ -41,7 +41,7 @@ class Settings:
 
     def adapter(self, name: str) -> Path:
         """The directory of its adapter."""
-        return self.results / name / NEURON / "adapter"
+        return self.results / name / "neurons" / NEURON / "adapter"
 
     def statistics(self, name: str) -> Path:
         """The file of its calibration statistics."""

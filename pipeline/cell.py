@@ -1,4 +1,7 @@
-"""All stages of one cell in their order, for sweeps of your own; what others share is kept.
+"""All stages of one cell in their order, for sweeps of your own.
+
+What is there already is made again only if its configuration, its inputs or the code that makes
+it have changed since; a model that came here without a record of how it was trained stays.
 
 python -m pipeline.cell model=minilm-l6 neuron=t10h5
 python -m pipeline.cell -m model=minilm-l6 neuron=t8h5,t10h5
@@ -11,23 +14,22 @@ from __future__ import annotations
 import hydra
 from omegaconf import DictConfig
 
-from pipeline import calibrate, collect, convert, energy, evaluate, fetch, fit, paths, pretrain
+from pipeline import collect, convert, evaluate, fetch, paths, pretrain
 from pipeline.paths import Cell
 
 
 def run(cfg: DictConfig) -> None:
-    """Run the stages; assets and statistics that are there are not made again."""
+    """Run the stages that have something to do."""
     cell = Cell.of(cfg)
     fetch.run(cfg)
-    if not cell.base_model.exists():
+    if paths.trained_here(cfg) and (
+        not cell.base_model.exists() or pretrain.trained(cfg).path.exists()
+    ):
         pretrain.run(cfg)
-    if not paths.spiking(cfg):
-        evaluate.run(cfg)
-        return
-    if not cell.statistics.exists():
+    if paths.spiking(cfg):
         collect.run(cfg)
-    for stage in (calibrate, fit, convert, evaluate, energy):
-        stage.run(cfg)
+        convert.run(cfg)
+    evaluate.run(cfg)
 
 
 @hydra.main(version_base="1.3", config_path=paths.CONF, config_name="config")

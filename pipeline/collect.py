@@ -5,21 +5,44 @@ python -m pipeline.collect model=minilm-l6 calibration=texts
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import hydra
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from pipeline import paths
 from pipeline.paths import Cell
+from pipeline.records import Record, code_of
 
 
 def run(cfg: DictConfig) -> None:
-    """Write results/<model>/statistics.safetensors."""
+    """Write data/spiking/<model>/statistics.safetensors, unless it is there as it would be made."""
     cell = Cell.of(cfg)
     base = cell.need(cell.base_model, paths.model_stage(cfg))
     data_root = paths.assets(cell.root)
-    cell.need(data_root / cfg.calibration.dataset.name, "fetch")
+    data = cell.need(data_root / cfg.calibration.dataset.name, "fetch")
+    record = Record.of(
+        [cell.statistics],
+        config=_configuration(cfg),
+        inputs=[base, data],
+        code=code_of("collect"),
+    )
+    if record.holds():
+        print(f"{cell.statistics}: made already")
+        return
+    _collect(cfg, cell, base, data_root)
+    record.keep()
 
-    from las.calibration import collect
+
+def _configuration(cfg: DictConfig) -> dict[str, object]:
+    calibration = OmegaConf.to_container(cfg.calibration, resolve=True)
+    assert isinstance(calibration, dict)
+    calibration.pop("dataset")  # where it comes from; what it holds is an input
+    return {"calibration": calibration, **paths.how_loaded(cfg)}
+
+
+def _collect(cfg: DictConfig, cell: Cell, base: Path, data_root: Path) -> None:
+    from las.calibration.collect import collect
     from las.conversion.prepare import prepare
     from las.data.calibration import calibration_questions, calibration_texts, calibration_windows
     from las.files.atomic import atomic_file

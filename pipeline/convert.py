@@ -1,30 +1,55 @@
-"""Put thresholds and fitted functions together into an adapter that las.load takes.
+"""Choose thresholds, fit the non-linear functions, and put both into an adapter.
 
 python -m pipeline.convert model=minilm-l6 neuron=t10h5
+python -m pipeline.convert -m model=minilm-l6 neuron=t10h5,t8h5
 """
 
 from __future__ import annotations
 
 import hydra
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
-from las.calibration import Statistics, Thresholds
-from las.conversion.adapter import write_adapter
-from las.conversion.state import assemble
-from las.files.atomic import atomic_directory
-from las.fitting import FittedFunctions
 from pipeline import paths
 from pipeline.neuron import spike_config
 from pipeline.paths import Cell
+from pipeline.records import Record, code_of
 
 
 def run(cfg: DictConfig) -> None:
-    """Write results/<model>/<neuron>/adapter/."""
+    """Write data/spiking/<model>/neurons/<neuron>/, unless it is there as it would be made."""
     cell = Cell.of(cfg)
-    statistics = Statistics.load(cell.need(cell.statistics, "collect"))
-    thresholds = Thresholds.load(cell.need(cell.thresholds, "calibrate"))
-    functions = FittedFunctions.load(cell.need(cell.functions, "fit"))
-    adapter = assemble(statistics, thresholds, functions, spike_config(cfg))
+    statistics = cell.need(cell.statistics, "collect")
+    record = Record.of(
+        [cell.thresholds, cell.functions, cell.adapter],
+        config={"neuron": OmegaConf.to_container(cfg.neuron, resolve=True)},
+        inputs=[statistics],
+        code=code_of("convert"),
+    )
+    if record.holds():
+        print(f"{cell.spiking_model}: made already")
+        return
+    _convert(cfg, cell)
+    record.keep()
+
+
+def _convert(cfg: DictConfig, cell: Cell) -> None:
+    config = spike_config(cfg)
+
+    from las.calibration.statistics import Statistics
+    from las.calibration.thresholds import choose_thresholds
+    from las.conversion.adapter import write_adapter
+    from las.conversion.state import assemble
+    from las.files.atomic import atomic_directory, atomic_file
+    from las.fitting.model_functions import fit_functions
+
+    statistics = Statistics.load(cell.statistics)
+    thresholds = choose_thresholds(statistics, config)
+    with atomic_file(cell.thresholds) as file:
+        thresholds.save(file)
+    functions = fit_functions(statistics, config)
+    with atomic_file(cell.functions) as file:
+        functions.save(file)
+    adapter = assemble(statistics, thresholds, functions, config)
     with atomic_directory(cell.adapter) as folder:
         write_adapter(folder, adapter)
 

@@ -1,80 +1,103 @@
-"""Score the original and the spiking model on the same items, and count the spikes.
+"""Score the original and the spiking model on the same items; count spikes, estimate energy.
 
 python -m pipeline.evaluate model=minilm-l6 neuron=t10h5 evaluation=similarity
+python -m pipeline.evaluate -m model=minilm-l6 neuron=t10h5,t8h5 evaluation=similarity
 python -m pipeline.evaluate model=pythia-12b neuron=none evaluation=zero_shot_full
 """
 
 from __future__ import annotations
 
 import json
-from contextlib import nullcontext
-from dataclasses import asdict
 
 import hydra
 from omegaconf import DictConfig, OmegaConf
 
-from pipeline import apart, paths
+from pipeline import paths, scoring, vlmeval_process
 from pipeline.paths import Cell
+from pipeline.records import Record, code_of
 from pipeline.tracking import tracked_cell
+
+ESTIMATE = (
+    "src/las/energy/__init__.py",
+    "src/las/energy/cost_model.py",
+    "src/las/energy/estimate.py",
+    "src/las/energy/report.py",
+)
+"""The code by which energy follows from the spikes; without it, spikes and scores stay."""
 
 
 def run(cfg: DictConfig) -> None:
-    """Write evaluation.json and spikes.json below results/<model>/<neuron>/<evaluation>/.
+    """Write results/<model>/<neuron>/<evaluation>/, unless it is there as it would be made.
 
-    Without neurons the original is scored alone, and logged: the cell ends here.
+    Without neurons the original is scored alone: there are no spikes and no energy.
     """
     cell = Cell.of(cfg)
-    cell.need(cell.base_model, paths.model_stage(cfg))
+    scored = _scored(cfg, cell)
+    holds = scored.holds()
+    if not holds:
+        in_process = cfg.evaluation["_target_"] != vlmeval_process.SUITE
+        (scoring.score if in_process else vlmeval_process.score)(cfg)
+        scored.keep()
     if paths.spiking(cfg):
-        cell.need(cell.adapter, "convert")
-    if cfg.evaluation.get("dataset"):
-        cell.need(paths.assets(cell.root) / cfg.evaluation.dataset.name, "fetch")
-    if cfg.evaluation.suite == apart.SUITE:
-        apart.evaluate_apart(cfg)
+        estimated = _estimated(cfg, cell)
+        if not estimated.holds():
+            holds = False
+            _estimate(cfg, cell)
+            estimated.keep()
+    if holds:
+        print(f"{cell.results}: made already")
     else:
-        evaluate_here(cfg)
+        _track(cfg, cell)
 
 
-def evaluate_here(cfg: DictConfig) -> None:
-    """Do it in this process."""
-    import las
-    from las.conversion import twin
-    from las.evaluation.evaluate import evaluate
-    from las.files.atomic import atomic_file
-    from pipeline.loading import load_model, load_reader
-    from pipeline.neuron import spike_config
-
-    cell = Cell.of(cfg)
-    base = cell.base_model
-    ann = load_model(base, cfg)
-    snn = las.load(twin(ann), cell.adapter) if paths.spiking(cfg) else None
-    suite = OmegaConf.to_container(cfg.evaluation, resolve=True)
-    reader, data_root = load_reader(base, cfg.model.kind), paths.assets(cell.root)
-    with nullcontext() if snn is None else las.count_spikes(snn) as spikes:
-        scores = evaluate(ann, snn, reader, suite, data_root)  # type: ignore[arg-type]
-    result = {
-        "model": {
-            "name": cfg.model.name,
-            "title": cfg.model.title,
-            "row": cfg.model.get("row", cfg.model.title),
-            "kind": cfg.model.kind,
-        },
-        "neuron": None if snn is None else asdict(spike_config(cfg)),
+def _scored(cfg: DictConfig, cell: Cell) -> Record:
+    """The record of scores and spikes; what they need is there."""
+    inputs = [cell.need(cell.base_model, paths.model_stage(cfg))]
+    outputs = [cell.scores]
+    if paths.spiking(cfg):
+        inputs.append(cell.need(cell.adapter, "convert"))
+        outputs.append(cell.spikes)
+    if cfg.evaluation.get("dataset"):  # otherwise the suite brings its own data
+        data = paths.assets(cell.root) / cfg.evaluation.dataset.name
+        inputs.append(cell.need(data, "fetch"))
+    config = {
+        "model": scoring.described(cfg),
+        "neuron": OmegaConf.to_container(cfg.neuron, resolve=True),
+        "suite": scoring.suite_fields(cfg),
         "evaluation": cfg.evaluation.name,
-        "scores": [score.to_dict() for score in scores],
-        "seconds": {
-            which: sum(score.extra.get(f"seconds_{which}", 0.0) for score in scores)
-            for which in ("ann", "snn")
-        },
+        "loading": paths.how_loaded(cfg),
     }
-    with atomic_file(cell.scores) as file:
-        file.write_text(json.dumps(result, indent=1) + "\n")
-    if spikes is None:
-        with tracked_cell(cfg, cell) as tracker:
-            tracker.log_scores(result["scores"])
-    else:
-        with atomic_file(cell.spikes) as file:
-            file.write_text(json.dumps(spikes.to_dict(), indent=1) + "\n")
+    code = [path for path in code_of("evaluate") if path not in ESTIMATE]
+    return Record.of(outputs, config=config, inputs=inputs, code=code)
+
+
+def _estimated(cfg: DictConfig, cell: Cell) -> Record:
+    """The record of the energy."""
+    config = {"energy": cfg.energy.name}
+    return Record.of([cell.energy], config=config, inputs=[cell.spikes], code=ESTIMATE)
+
+
+def _estimate(cfg: DictConfig, cell: Cell) -> None:
+    from las.energy.cost_model import COST_MODELS
+    from las.energy.estimate import estimate
+    from las.files.atomic import atomic_file
+    from las.neurons.tally import SpikeTally
+
+    spikes = SpikeTally.from_dict(json.loads(cell.spikes.read_text()))
+    report = estimate(spikes, COST_MODELS[cfg.energy.name])
+    with atomic_file(cell.energy) as file:
+        file.write_text(json.dumps(report.to_dict(), indent=1) + "\n")
+
+
+def _track(cfg: DictConfig, cell: Cell) -> None:
+    from las.energy.report import EnergyReport
+    from las.neurons.tally import SpikeTally
+
+    with tracked_cell(cfg, cell) as tracker:
+        tracker.log_scores(json.loads(cell.scores.read_text())["scores"])
+        if paths.spiking(cfg):
+            tracker.log_spikes(SpikeTally.from_dict(json.loads(cell.spikes.read_text())))
+            tracker.log_energy(EnergyReport.from_dict(json.loads(cell.energy.read_text())))
 
 
 @hydra.main(version_base="1.3", config_path=paths.CONF, config_name="config")

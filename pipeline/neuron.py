@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from omegaconf import DictConfig, OmegaConf
 
-from las import SpikeConfig
 from pipeline.paths import spiking
+
+if TYPE_CHECKING:
+    from las.config import SpikeConfig
 
 
 def spike_config(cfg: DictConfig) -> SpikeConfig:
@@ -19,6 +23,8 @@ def spike_config(cfg: DictConfig) -> SpikeConfig:
             f"neuron={cfg.neuron.name} has no spiking model; only pipeline.fetch,"
             " pipeline.pretrain and pipeline.evaluate (or pipeline.cell) run with it"
         )
+    from las.config import SpikeConfig
+
     fields = OmegaConf.to_container(cfg.neuron, resolve=True, throw_on_missing=True)
     assert isinstance(fields, dict)
     fields.pop("name")

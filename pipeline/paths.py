@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
-CONF = str(Path(__file__).resolve().parent.parent / "conf")
+ROOT = Path(__file__).resolve().parent.parent
+CONF = str(ROOT / "conf")
 
 
 class MissingStageError(FileNotFoundError):
@@ -46,41 +48,52 @@ class Cell:
     @property
     def statistics(self) -> Path:
         """What calibration collected."""
-        return self.root / "results" / self.model / "statistics.safetensors"
+        return spiking_models(self.root) / self.model / "statistics.safetensors"
+
+    @property
+    def spiking_model(self) -> Path:
+        """What the spiking model has beyond its original: the three below."""
+        return spiking_models(self.root) / self.model / "neurons" / self.neuron
 
     @property
     def thresholds(self) -> Path:
         """The chosen thresholds."""
-        return self._spiking / "thresholds.json"
+        return self.spiking_model / "thresholds.json"
 
     @property
     def functions(self) -> Path:
         """The fitted functions."""
-        return self._spiking / "functions.safetensors"
+        return self.spiking_model / "functions.safetensors"
 
     @property
     def adapter(self) -> Path:
-        """The adapter directory."""
-        return self._spiking / "adapter"
+        """The adapter directory, made of those two."""
+        return self.spiking_model / "adapter"
+
+    @property
+    def results(self) -> Path:
+        """The folder of what was scored and counted."""
+        return self.root / "results" / self.model / self.neuron / self.evaluation
 
     @property
     def scores(self) -> Path:
         """The scores of the ANN and the SNN."""
-        return self._spiking / self.evaluation / "evaluation.json"
+        return self.results / "evaluation.json"
+
+    @property
+    def timings(self) -> Path:
+        """How long the models took: it differs from run to run, so it is no output for DVC."""
+        return self.results / "timings.json"
 
     @property
     def spikes(self) -> Path:
         """The spikes counted during evaluation."""
-        return self._spiking / self.evaluation / "spikes.json"
+        return self.results / "spikes.json"
 
     @property
     def energy(self) -> Path:
         """The energy estimate."""
-        return self._spiking / self.evaluation / "energy.json"
-
-    @property
-    def _spiking(self) -> Path:
-        return self.root / "results" / self.model / self.neuron
+        return self.results / "energy.json"
 
     def need(self, path: Path, stage: str) -> Path:
         """Return `path` if it exists.
@@ -122,5 +135,19 @@ def wheels(root: Path) -> Path:
 
 
 def models(root: Path) -> Path:
-    """Return the folder of float32 models."""
+    """Return the folder of the original models."""
     return root / "data" / "models"
+
+
+def spiking_models(root: Path) -> Path:
+    """Return the folder of what spiking models have beyond their originals."""
+    return root / "data" / "spiking"
+
+
+def how_loaded(cfg: DictConfig) -> dict[str, dict[str, Any]]:
+    """Return what of the configuration decides how the original model is loaded, as plain data."""
+    placement = OmegaConf.to_container(cfg.placement, resolve=True)
+    return {
+        "model": {"kind": cfg.model.kind, "dtype": cfg.model.get("dtype", "float32")},
+        "placement": placement,  # type: ignore[dict-item]
+    }

@@ -1,4 +1,4 @@
-"""Write the report of the published grid: tables, figures and reports/index.html.
+"""Write the report of the published grid, reports/index.html, and the sweeps that DVC plots.
 
 python -m pipeline.report
 """
@@ -8,17 +8,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import hydra
-import yaml
 from omegaconf import DictConfig
 
-from las.files.atomic import atomic_directory
-from las.reporting.report import write_report
 from pipeline import paths
+from pipeline.grid import Grid
+from pipeline.published import write_sweeps
 from pipeline.tracking import tracked_report
 
 
 def run(cfg: DictConfig) -> None:
-    """Write reports/ from results/ of the cells that params.yaml lists."""
+    """Write reports/ and sweeps/ from results/ of the cells that params.yaml lists."""
     root = Path(cfg.root)
     results = root / "results"
     if not results.is_dir():
@@ -26,14 +25,21 @@ def run(cfg: DictConfig) -> None:
             f"{results} is missing. Make it with: make repro   (or a cell of your own: "
             "python -m pipeline.cell model=... neuron=...)"
         )
-    grid = yaml.safe_load((root / "params.yaml").read_text())
+
+    from las.files.atomic import atomic_directory
+    from las.reporting.report import write_report
+
+    grid = Grid.read(root)
     with atomic_directory(root / "reports") as folder:
-        report = write_report(results, grid["cells"].values(), folder)
+        report = write_report(
+            results, grid.cells(), folder, spiking_models=paths.spiking_models(root)
+        )
         with tracked_report(cfg) as tracker:
             for table in report.tables:
                 tracker.log_table(table.slug, *table.records())
             for picture in report.pictures:
                 tracker.log_figure(picture.path)
+    write_sweeps(root, grid)
     print(f"{(root / 'reports' / 'index.html').resolve()}")
 
 

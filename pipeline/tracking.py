@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from las.energy.report import EnergyReport
-from las.neurons.tally import SpikeTally
 from pipeline.paths import Cell
 
 if TYPE_CHECKING:
     import wandb
+
+    from las.energy.report import EnergyReport
+    from las.neurons.tally import SpikeTally
 
 
 class Tracker:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import warnings
@@ -15,8 +16,8 @@ from transformers import PreTrainedTokenizerFast
 
 import las
 from las.data.glue import GLUE, LabelledText
-from las.evaluation.evaluate import evaluate
 from las.evaluation.glue import compare_classifiers
+from las.evaluation.suites.glue import Glue
 from tests.tiny_models.plain import tiny_classifier
 
 LETTERS = "abcdefgh"
@@ -200,12 +201,11 @@ def test_a_converted_classifier_answers_alike(
     snn = tiny_classifier(tokenizer, len(GLUE["sst2"].labels))
     batches = [dict(tokenizer([text], return_tensors="pt")) for text in WORDS]
     las.convert(snn, batches, las.SpikeConfig(time_steps=16))
-    config = {"suite": "glue", "tasks": ["sst2"], "directory": ".", "part": "all"}
-    config |= {"limit": 4, "batch_size": 2, "max_length": 64}
+    suite = Glue(["sst2"], directory=".", part="all", limit=4, batch_size=2, max_length=64)
     with las.count_spikes(snn) as spikes:
-        (score,) = evaluate(tiny_classifier(tokenizer, 2), snn, tokenizer, config, tmp_path)
+        (score,) = suite.score(tiny_classifier(tokenizer, 2), snn, tokenizer, tmp_path)
     assert (score.agreement, score.items, score.items_available) == (1.0, 4, 6)
     assert score.kl is not None and 0 < score.kl < 1e-6
     assert spikes.spikes > 0
     with pytest.raises(ValueError, match="limit"):
-        evaluate(snn, snn, tokenizer, config | {"limit": 0}, tmp_path)
+        dataclasses.replace(suite, limit=0)

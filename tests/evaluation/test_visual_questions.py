@@ -12,13 +12,13 @@ import las
 from las.data.calibration import calibration_questions
 from las.data.easy_vqa import Question, read_questions
 from las.data.visual_prompts import question_batch
-from las.evaluation.evaluate import evaluate
+from las.evaluation.suites.visual_questions import VisualQuestions
 from las.evaluation.visual_questions import compare_visual_questions
 from las.pretraining.vision_language import untrained
 from tests.pretraining.seeing import ARCHITECTURES, IMAGE_SIZE
 
 RESULTS = Path(__file__).parents[2] / "results"
-SUITE: dict[str, Any] = {"suite": "vqa", "directory": "shapes", "limit": 10, "batch_size": 4}
+SUITE = VisualQuestions(directory="shapes", limit=10, batch_size=4)
 
 
 @pytest.fixture(params=list(ARCHITECTURES))
@@ -105,12 +105,12 @@ def test_the_accuracies_of_the_kinds_add_up(sees: tuple[Any, Any, Any], shapes: 
 def test_the_suite_spreads_its_questions_over_the_test_set(
     sees: tuple[Any, Any, Any], shapes: Path
 ) -> None:
-    (some,) = evaluate(*sees, SUITE, shapes.parent)
-    (everything,) = evaluate(*sees, SUITE | {"limit": None}, shapes.parent)
+    (some,) = SUITE.score(*sees, shapes.parent)
+    (everything,) = dataclasses.replace(SUITE, limit=None).score(*sees, shapes.parent)
     available = len(read_questions(shapes, "test"))
     assert (some.task, some.items, some.items_available) == ("shapes", 10, available)
     assert everything.items == everything.items_available == available
-    (more,) = evaluate(*sees, SUITE | {"limit": 1000}, shapes.parent)
+    (more,) = dataclasses.replace(SUITE, limit=1000).score(*sees, shapes.parent)
     assert more.items == available
 
 

@@ -5,14 +5,17 @@ from importlib import resources
 from pathlib import Path
 
 import pytest
+from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 from las.data.glue import GLUE
+from las.evaluation.suites.suite import Suite
 from las.hosts.loading import MODEL_CLASSES
 from las.reporting.paper.cited_rows import cited_table
 from pipeline import paths
 from pipeline.fetch import asset_of
 from pipeline.neuron import spike_config
+from pipeline.scoring import suite_fields
 
 CONF = Path(paths.CONF)
 
@@ -101,6 +104,13 @@ def test_every_evaluation_names_its_data(composed, name):
     assert cfg.evaluation.name == name
     if name != "vlmeval_paper":  # VLMEvalKit fetches its own
         assert asset_of(cfg.evaluation.dataset).needs
+
+
+@pytest.mark.parametrize("name", names("evaluation"))
+def test_every_evaluation_is_a_suite(composed, name):
+    suite = instantiate(suite_fields(composed(f"evaluation={name}", "model=minilm-sst2")))
+    assert isinstance(suite, Suite)
+    hash(suite)  # none of its fields can be changed
 
 
 @pytest.mark.parametrize("group", ["calibration", "source", "tracking", "energy", "placement"])

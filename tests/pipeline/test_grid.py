@@ -9,71 +9,71 @@ from pathlib import Path
 import pytest
 import yaml
 
+from pipeline import grid as grid_command
 from pipeline import paths
+from pipeline.grid import SOURCES, Grid
+from pipeline.paths import ROOT
 
-ROOT = Path(paths.CONF).parent
-GRID = yaml.safe_load((ROOT / "params.yaml").read_text())
+PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text())
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+GRID = Grid.read(ROOT)
+TRAINED = PARAMS["trained"] | PARAMS["fine_tuned"]
 
 
-def config(group: str, name: str) -> Path:
-    return Path(paths.CONF) / group / f"{name}.yaml"
+def is_config(group: str, name: str) -> bool:
+    return (Path(paths.CONF) / group / f"{name}.yaml").is_file()
 
 
-@pytest.mark.parametrize("section", ["trained", "fine_tuned", "models", "spiking", "cells"])
-def test_every_name_in_the_grid_is_a_config(section):
-    for key, cell in GRID[section].items():
-        for field, name in cell.items():
-            group = {"base": "model"}.get(field, field)
-            assert config(group, name).is_file(), f"{section}.{key}: no {group} {name}"
-    assert all(config("dataset", name).is_file() for name in GRID["datasets"])
+def test_every_name_in_the_grid_is_a_config():
+    groups = {"base": "model", "trained_on": "dataset"}
+    for model, entry in GRID.models.items():
+        assert is_config("model", model)
+        for field in entry.keys() - {"neurons", "suites"}:
+            group = groups.get(field, field)
+            assert is_config(group, entry[field]), f"{model}: no {group} {entry[field]}"
+        assert all(is_config("neuron", name) for name in entry["neurons"]), model
+        assert all(is_config("evaluation", name) for name in entry["suites"]), model
+    assert all(is_config("dataset", name) for name in PARAMS["datasets"])
 
 
-def test_a_key_of_the_grid_spells_out_its_cell():
-    for section, fields in (
-        ("trained", ["model"]),
-        ("fine_tuned", ["model"]),
-        ("models", ["model"]),
-        ("spiking", ["model", "neuron"]),
-        ("cells", ["model", "neuron", "evaluation"]),
-    ):
-        for key, cell in GRID[section].items():
-            assert key == "-".join(cell[field] for field in fields)
+def test_the_models_that_dvc_reads_are_those_below_the_three_headings():
+    assert PARAMS["models"] == GRID.models
+    assert sum(len(PARAMS[source]) for source in SOURCES) == len(GRID.models)
 
 
-def test_what_a_cell_builds_on_is_in_the_grid():
-    for cell in GRID["cells"].values():
-        assert f"{cell['model']}-{cell['neuron']}" in GRID["spiking"]
-        assert cell["dataset"] in GRID["datasets"]
-    for cell in GRID["spiking"].values():
-        assert cell["model"] in GRID["models"]
-    made = {**GRID["trained"], **GRID["fine_tuned"]}
-    assert sorted([*GRID["fetched"], *made]) == sorted(GRID["models"])
-    assert {cell["dataset"] for cell in made.values()} <= set(GRID["datasets"])
-    assert {cell["base"] for cell in GRID["fine_tuned"].values()} <= set(GRID["fetched"])
+def test_a_suite_runs_with_neurons_of_its_model():
+    for model, entry in GRID.models.items():
+        assert len(set(entry["neurons"])) == len(entry["neurons"])
+        for suite in entry["suites"]:
+            assert set(GRID.neurons(model, suite)) <= set(entry["neurons"])
 
 
 def test_the_grid_names_the_data_that_the_configs_read(composed):
-    for cell in GRID["cells"].values():
-        assert (
-            composed(f"evaluation={cell['evaluation']}").evaluation.dataset.name
-            == (cell["dataset"])
-        )
-    for cell in GRID["models"].values():
-        cfg = composed(f"model={cell['model']}")
-        assert cfg.calibration.name == cell["calibration"]
-        assert cfg.calibration.dataset.name == cell["dataset"]
-        made = cell["model"] in {**GRID["trained"], **GRID["fine_tuned"]}
-        assert paths.trained_here(cfg) == made
-    for cell in (*GRID["trained"].values(), *GRID["fine_tuned"].values()):
-        training = composed(f"model={cell['model']}").model.pretraining
-        assert training.dataset.name == cell["dataset"]
-        assert ("base" in training) == ("base" in cell)
-        assert "base" not in cell or training.base.name == cell["base"]
+    for model, entry in GRID.models.items():
+        cfg = composed(f"model={model}")
+        assert cfg.calibration.name == entry["calibration"]
+        assert cfg.calibration.dataset.name == entry["dataset"]
+        assert paths.trained_here(cfg) == (model in TRAINED)
+    for model, entry in TRAINED.items():
+        training = composed(f"model={model}").model.pretraining
+        assert training.dataset.name == entry["trained_on"]
+        assert ("base" in training) == ("base" in entry)
+        assert "base" not in entry or training.base.name == entry["base"] in PARAMS["fetched"]
+
+
+def test_evaluation_waits_for_the_data_of_every_suite(composed):
+    read = {
+        composed(f"evaluation={cell['evaluation']}").evaluation.dataset.name
+        for cell in GRID.cells()
+    }
+    dependencies = STAGES["evaluate"]["do"]["deps"]
+    prefix = "data/assets/"
+    named = {path.removeprefix(prefix) for path in dependencies if path.startswith(prefix)}
+    assert read == named <= set(PARAMS["datasets"])
 
 
 def test_the_published_grid_is_whole():
-    cells = {(c["model"], c["neuron"], c["evaluation"]) for c in GRID["cells"].values()}
+    cells = {(c["model"], c["neuron"], c["evaluation"]) for c in GRID.cells()}
     assert ("smollm2-135m", "t16h5", "zero_shot") in cells
     assert ("smollm2-135m", "t16h5", "anytime") in cells
     assert ("gpt2-wiki", "t16h5", "text") in cells
@@ -90,10 +90,65 @@ def test_the_published_grid_is_whole():
         assert ("minilm-l6", f"t16h{levels}", "similarity") in cells
 
 
-def test_every_dependency_on_source_exists():
+@pytest.fixture
+def two_suites(tmp_path: Path) -> Path:
+    """A folder with a grid of its own."""
+    entry = {"neurons": ["t16h5", "t8h5"], "suites": {"text": "all", "anytime": ["t8h5"]}}
+    parameters = {"fetched": {"m": entry}, "trained": {}, "fine_tuned": {}}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(parameters, sort_keys=False))
+    return tmp_path
+
+
+def test_one_more_neuron_touches_one_place(two_suites: Path):
+    file = two_suites / "params.yaml"
+    before = list(Grid.read(two_suites).cells())
+    file.write_text(file.read_text().replace("- t16h5\n", "- t16h5\n    - t16h7\n", 1))
+    grown = Grid.read(two_suites)
+    assert [cell for cell in grown.cells() if cell not in before] == [
+        {"model": "m", "neuron": "t16h7", "evaluation": "text"}
+    ]
+    assert grown.sweeps("convert", "m") == [["model=m", "neuron=t16h5,t16h7,t8h5"]]
+
+
+def test_a_stage_runs_once_for_each_suite_of_a_model_in_one_process(
+    two_suites: Path, monkeypatch: pytest.MonkeyPatch, capsys
+):
+    from pipeline import convert, evaluate, published
+
+    runs: list[list[str]] = []
+    monkeypatch.chdir(two_suites)
+    monkeypatch.setattr(convert, "main", lambda: runs.append(sys.argv))
+    monkeypatch.setattr(evaluate, "main", lambda: runs.append(sys.argv))
+    monkeypatch.setattr(published, "write_metrics", lambda *told: runs.append([told[2]]))
+    for stage in ("convert", "evaluate"):
+        monkeypatch.setattr(sys, "argv", ["grid", stage, "m", "tracking=none"])
+        grid_command.main()
+    assert runs == [
+        ["pipeline.convert", "--multirun", "model=m", "neuron=t16h5,t8h5", "tracking=none"],
+        [
+            *("pipeline.evaluate", "--multirun", "model=m"),
+            *("evaluation=text", "neuron=t16h5,t8h5", "tracking=none"),
+        ],
+        [
+            *("pipeline.evaluate", "--multirun", "model=m"),
+            *("evaluation=anytime", "neuron=t8h5", "tracking=none"),
+        ],
+        ["m"],
+    ]
+
+
+@pytest.mark.parametrize("arguments", [[], ["convert"], ["convert", "nobody"], ["report", "m"]])
+def test_what_the_grid_cannot_run_is_said(two_suites, monkeypatch, arguments):
+    monkeypatch.chdir(two_suites)
+    monkeypatch.setattr(sys, "argv", ["grid", *arguments])
+    with pytest.raises(SystemExit, match=r"usage: .*\nmodels of params.yaml: m"):
+        grid_command.main()
+
+
+def test_every_dependency_in_the_repository_exists():
     for name, stage in STAGES.items():
         for dependency in stage.get("do", stage)["deps"]:
-            if dependency.startswith(("src/", "pipeline/")):
+            if dependency.startswith(("src/", "pipeline/", "conf/")):
                 assert (ROOT / dependency).exists(), f"{name}: {dependency}"
 
 
@@ -118,8 +173,9 @@ def test_dvc_reads_the_stages_with_and_without_git(tmp_path, with_git):
     do("make", "dvc", "--assume-old=.venv/.ready")
     listed = do("dvc", "stage", "list", "--name-only").split()
     assert "report" in listed
-    assert {f"pretrain@{key}" for key in GRID["trained"]} <= set(listed)
-    assert {f"fine_tune@{key}" for key in GRID["fine_tuned"]} <= set(listed)
-    for key in GRID["cells"]:
-        assert {f"evaluate@{key}", f"energy@{key}"} <= set(listed)
+    assert len(listed) <= 40  # each is a process that has to import transformers
+    assert {f"pretrain@{key}" for key in PARAMS["trained"]} <= set(listed)
+    assert {f"fine_tune@{key}" for key in PARAMS["fine_tuned"]} <= set(listed)
+    for stage in ("collect", "convert", "evaluate"):
+        assert {f"{stage}@{model}" for model in GRID.models} <= set(listed)
     do("dvc", "dag", "report")

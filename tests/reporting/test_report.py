@@ -97,6 +97,7 @@ def test_a_report_on_nothing_shows_the_paper_alone(tmp_path: Path) -> None:
 
 def test_outliers_codes_and_fits_are_shown(grid: Grid, tmp_path: Path) -> None:
     results, cells = grid
+    spiking = tmp_path / "spiking"
     edges, calm, spiky = bins.edges(), np.ones(8), np.array([1.0] * 7 + [900.0])
     histogram = np.where((edges[:-1] > 0.01) & (edges[:-1] < 2), 1000.0, 0.0)
     histogram[np.searchsorted(edges, 900.0) - 1] = 1.0
@@ -107,15 +108,15 @@ def test_outliers_codes_and_fits_are_shown(grid: Grid, tmp_path: Path) -> None:
         for i in (0, 1)
         for name, peak in (("attn", calm), ("mlp", spiky))
     }
-    Statistics("base", "llama", sites).save(results / "tiny-lm" / "statistics.safetensors")
+    Statistics("base", "llama", sites).save(spiking / "tiny-lm" / "statistics.safetensors")
     Thresholds({name: ((2.0, 1000.0), (3.0,)) for name in sites}).save(
-        results / "tiny-lm" / "t16h5" / "thresholds.json"
+        spiking / "tiny-lm" / "neurons" / "t16h5" / "thresholds.json"
     )
     fitted = FittedFunctions(
         {name: fit(FUNCTIONS[name], -9.0, 0.0, 16) for name in ("gelu", "exp")}
     )
-    fitted.save(results / "tiny-lm" / "t16h5" / "functions.safetensors")
-    report = write_report(results, cells, tmp_path / "reports")
+    fitted.save(spiking / "tiny-lm" / "neurons" / "t16h5" / "functions.safetensors")
+    report = write_report(results, cells, tmp_path / "reports", spiking)
     titles = [picture.title for picture in report.pictures]
     assert "Figure 1 (a). Tiny-LM <b>: outliers, layers.*.mlp" in titles
     assert any(title.startswith("Figure 1 (b).") and "layers.0.mlp" in title for title in titles)

@@ -12,12 +12,14 @@ from las.conversion.simulate import stop_after, time_steps
 from las.data.windows import Window
 from las.energy.counting import count_spikes
 from las.evaluation.checks import refuse_dense_checkpoint
+from las.evaluation.original import Original
 from las.evaluation.score import Score
 from las.evaluation.text import (
     WindowResult,
     compare_logits,
     log_probabilities,
     logits_of,
+    original_logits,
     score_windows,
 )
 from las.hosts.twin import twin
@@ -28,7 +30,7 @@ AFTER = "perplexity_after_"
 
 
 def compare_after_each_step(
-    ann: PreTrainedModel,
+    ann: PreTrainedModel | Original,
     snn: PreTrainedModel,
     windows: Sequence[Window],
     *,
@@ -53,7 +55,8 @@ def compare_after_each_step(
     """
     if not windows:
         raise ValueError(f"{task}: no windows of text to score")
-    refuse_dense_checkpoint(ann)
+    original = Original.of(ann)
+    refuse_dense_checkpoint(original.model)
     refuse_dense_checkpoint(snn)
     steps = range(1, time_steps(snn) + 1)
     stopped = twin(snn)
@@ -63,12 +66,14 @@ def compare_after_each_step(
     progress = tqdm(total=len(windows) * len(steps), desc=f"{task}: each time step", unit="pass")
     for number, window in enumerate(windows):
         where = f"window {number} of {task}"
-        ann_logits = logits_of(ann, "ANN", window, where, seconds[steps[-1]])
+        ann_logits, took = original_logits(original, window, where)
+        seconds[steps[-1]]["ann"] += took
         ann_log_probabilities = list(log_probabilities(ann_logits))
         for t in steps:
             model = snn if t == steps[-1] else stopped
             with stop_after(model, t), count_spikes(model) as spikes:
-                logits = logits_of(model, "SNN", window, f"{where}, step {t}", seconds[t])
+                logits, took = logits_of(model, "SNN", window, f"{where}, step {t}")
+            seconds[t]["snn"] += took
             results[t].append(compare_logits(ann_log_probabilities, logits, window))
             tallies[t].merge(spikes)
             progress.update()

@@ -7,7 +7,8 @@ import math
 import re
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerB
 from las.data.glue import GLUE, LabelledText, normal_name
 from las.evaluation.batches import batches_of_like_length
 from las.evaluation.checks import refuse_dense_checkpoint, require_finite
+from las.evaluation.original import Original, content_key
 from las.evaluation.score import Score
 from las.evaluation.standard_errors import correlation_stderr, mean_stderr, ratio_stderr
 from las.hosts.offload import input_device
@@ -28,7 +30,7 @@ _UNNAMED = re.compile(r"(label_)?\d+")
 
 
 def compare_classifiers(
-    ann: PreTrainedModel,
+    ann: PreTrainedModel | Original,
     snn: PreTrainedModel | None,
     tokenizer: PreTrainedTokenizerBase,
     items: Sequence[LabelledText],
@@ -51,7 +53,7 @@ def compare_classifiers(
     order), `kl` the mean KL(ANN || SNN) of their class probabilities in nats (STS-B: none).
 
     Arguments:
-        ann: the original, a model with a sequence classification head.
+        ann: the original, a model with a sequence classification head, or an `Original` of it.
         snn: its spike-equivalent; None scores the original alone.
         tokenizer: theirs.
         items: labelled texts of the task.
@@ -72,18 +74,19 @@ def compare_classifiers(
     """
     if not items:
         raise ValueError(f"{task}: no items to score")
-    models = {"ann": ann} if snn is None else {"ann": ann, "snn": snn}
-    order = _class_order(ann.config, task)
-    for model in models.values():
+    original = Original.of(ann)
+    config = original.model.config
+    order = _class_order(config, task)
+    for model in (original.model, *([] if snn is None else [snn])):
         refuse_dense_checkpoint(model)
-    outputs, seconds = _outputs(models, tokenizer, items, task, batch_size, max_length)
+    outputs, seconds = _outputs(original, snn, tokenizer, items, task, batch_size, max_length)
     labels = np.array([item.label for item in items])
     available = len(items) if items_available is None else items_available
     if not GLUE[task].labels:
         numbers = {which: values[:, 0].numpy() for which, values in outputs.items()}
         return _regression(task, numbers, labels, available, seconds)
     logits = {which: values[:, order] for which, values in outputs.items()}
-    if _unnamed(ann.config):
+    if _unnamed(config):
         _warn_of_another_order(logits["ann"].argmax(-1).numpy(), labels, task)
     return _classification(task, logits, labels, available, seconds)
 
@@ -133,7 +136,8 @@ def _warn_of_another_order(predicted: np.ndarray, labels: np.ndarray, task: str)
 
 @torch.no_grad()
 def _outputs(
-    models: dict[str, PreTrainedModel],
+    original: Original,
+    snn: PreTrainedModel | None,
     tokenizer: PreTrainedTokenizerBase,
     items: Sequence[LabelledText],
     task: str,
@@ -141,22 +145,31 @@ def _outputs(
     max_length: int,
 ) -> tuple[dict[str, Tensor], dict[str, float]]:
     """Logits (items, classes) in float64 of each model, and its computing time."""
-    rows: dict[str, list[Tensor]] = {which: [] for which in models}
-    seconds = dict.fromkeys(models, 0.0)
+    rows: dict[str, list[Tensor]] = {"ann": []} if snn is None else {"ann": [], "snn": []}
+    seconds = dict.fromkeys(rows, 0.0)
     order: list[int] = []
     texts = [item.texts for item in items]
     for indices, inputs in batches_of_like_length(tokenizer, texts, batch_size, max_length, task):
         order += indices
-        for which, model in models.items():
-            device = input_device(model)
-            on_device = {name: tensor.to(device) for name, tensor in inputs.items()}
-            began = time.perf_counter()
-            logits = model(**on_device).logits.cpu()  # (B, classes)
-            seconds[which] += time.perf_counter() - began
+        key = content_key(inputs)
+        answers = {"ann": original.once(key, partial(_logits, original.model, inputs))}
+        if snn is not None:
+            answers["snn"] = _logits(snn, inputs)
+        for which, (logits, took) in answers.items():
+            seconds[which] += took
             require_finite(logits, which.upper(), f"an item of {task}")
             rows[which].append(logits.double())
     places = torch.tensor(order).argsort()
     return {which: torch.cat(parts)[places] for which, parts in rows.items()}, seconds
+
+
+def _logits(model: PreTrainedModel, inputs: Mapping[str, Tensor]) -> tuple[Tensor, float]:
+    """Logits (B, classes), and the seconds that they took."""
+    device = input_device(model)
+    on_device = {name: tensor.to(device) for name, tensor in inputs.items()}
+    began = time.perf_counter()
+    logits = model(**on_device).logits.cpu()
+    return logits, time.perf_counter() - began
 
 
 def _classification(

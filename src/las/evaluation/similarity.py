@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from las.data.rated_pairs import RatedPair
 from las.evaluation.batches import batches_of_like_length
 from las.evaluation.checks import refuse_dense_checkpoint, require_finite
+from las.evaluation.original import Original, content_key
 from las.evaluation.score import Score
 from las.evaluation.standard_errors import correlation_stderr
 from las.hosts.offload import input_device
@@ -30,7 +32,7 @@ class _Embeddings:
 
 
 def compare_encoders(
-    ann: PreTrainedModel,
+    ann: PreTrainedModel | Original,
     snn: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
     pairs: Sequence[RatedPair],
@@ -51,7 +53,7 @@ def compare_encoders(
     models put in the same order (Kendall's tau between the two models' cosines, as (1 + tau) / 2).
 
     Arguments:
-        ann, snn: the original and its spike-equivalent.
+        ann, snn: the original (or an `Original`, which remembers) and its spike-equivalent.
         tokenizer: theirs.
         pairs: at least four rated pairs.
         task: the name to report.
@@ -75,12 +77,13 @@ def compare_encoders(
     ratings = np.array([pair.rating for pair in pairs])
     if np.ptp(ratings) == 0:
         raise ValueError(f"{task}: all ratings are {ratings[0]}, nothing can correlate with them")
-    refuse_dense_checkpoint(ann)
+    original = Original.of(ann)
+    refuse_dense_checkpoint(original.model)
     refuse_dense_checkpoint(snn)
 
     texts = sorted({text for pair in pairs for text in (pair.first, pair.second)})
     row = {text: i for i, text in enumerate(texts)}
-    embeddings = _embed(ann, snn, tokenizer, texts, task, batch_size, max_length)
+    embeddings = _embed(original, snn, tokenizer, texts, task, batch_size, max_length)
     first = torch.tensor([row[pair.first] for pair in pairs])
     second = torch.tensor([row[pair.second] for pair in pairs])
     ann_cosines = (embeddings.ann[first] * embeddings.ann[second]).sum(-1).numpy()
@@ -119,7 +122,7 @@ def compare_encoders(
 
 @torch.no_grad()
 def _embed(
-    ann: PreTrainedModel,
+    original: Original,
     snn: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
     texts: list[str],
@@ -138,13 +141,14 @@ def _embed(
     for indices, inputs in batches:
         order += indices
         mask = inputs["attention_mask"].bool()  # (B, L)
+        key = content_key(inputs)
+        answers = {
+            "ann": original.once(key, partial(_last_hidden_states, original.model, inputs)),
+            "snn": _last_hidden_states(snn, inputs),
+        }
         hidden: dict[str, Tensor] = {}
-        for which, model in (("ann", ann), ("snn", snn)):
-            device = input_device(model)
-            on_device = {name: tensor.to(device) for name, tensor in inputs.items()}
-            began = time.perf_counter()
-            states = model(**on_device).last_hidden_state.cpu()  # (B, L, d)
-            seconds[which] += time.perf_counter() - began
+        for which, (states, took) in answers.items():
+            seconds[which] += took
             require_finite(states[mask], which.upper(), f"a text of {task}")
             hidden[which] = states.double() * mask[..., None]
             mean = hidden[which].sum(1) / mask.sum(1, keepdim=True)
@@ -160,3 +164,14 @@ def _embed(
         seconds_ann=seconds["ann"],
         seconds_snn=seconds["snn"],
     )
+
+
+def _last_hidden_states(
+    model: PreTrainedModel, inputs: Mapping[str, Tensor]
+) -> tuple[Tensor, float]:
+    """The states (B, L, d), and the seconds that they took."""
+    device = input_device(model)
+    on_device = {name: tensor.to(device) for name, tensor in inputs.items()}
+    began = time.perf_counter()
+    states = model(**on_device).last_hidden_state.cpu()
+    return states, time.perf_counter() - began

@@ -16,6 +16,7 @@ from transformers import PreTrainedModel
 
 from las.data.windows import Window
 from las.evaluation.checks import refuse_dense_checkpoint, require_finite
+from las.evaluation.original import Original, content_key
 from las.evaluation.score import Score
 from las.evaluation.standard_errors import ratio_stderr
 from las.hosts.offload import input_device
@@ -37,7 +38,7 @@ class WindowResult:
 
 
 def compare_language_models(
-    ann: PreTrainedModel,
+    ann: PreTrainedModel | Original,
     snn: PreTrainedModel,
     windows: Sequence[Window],
     *,
@@ -54,7 +55,7 @@ def compare_language_models(
     errors are those of a ratio of sums over windows (tokens of one window are not independent).
 
     Arguments:
-        ann, snn: the original and its spike-equivalent, on their devices.
+        ann, snn: the original (or an `Original`, which remembers) and its spike-equivalent.
         windows: token windows, each with at least two tokens.
         task: the name to report.
         metric: which of the two metrics.
@@ -73,14 +74,17 @@ def compare_language_models(
         raise ValueError(f"metric is 'perplexity' or 'bits_per_byte', not {metric!r}")
     if not windows:
         raise ValueError(f"{task}: no windows of text to score")
-    refuse_dense_checkpoint(ann)
+    original = Original.of(ann)
+    refuse_dense_checkpoint(original.model)
     refuse_dense_checkpoint(snn)
     results = []
     seconds = {"ann": 0.0, "snn": 0.0}
     for number, window in enumerate(tqdm(windows, desc=f"{task}: windows", unit="window")):
         where = f"window {number} of {task}"
-        ann_logits = logits_of(ann, "ANN", window, where, seconds)
-        snn_logits = logits_of(snn, "SNN", window, where, seconds)
+        ann_logits, took = original_logits(original, window, where)
+        seconds["ann"] += took
+        snn_logits, took = logits_of(snn, "SNN", window, where)
+        seconds["snn"] += took
         results.append(compare_logits(log_probabilities(ann_logits), snn_logits, window))
     return score_windows(
         results,
@@ -160,11 +164,17 @@ def score_windows(
     )
 
 
+def original_logits(original: Original, window: Window, where: str) -> tuple[Tensor, float]:
+    """What `logits_of` gives for the original, which reads a window once."""
+    key = content_key({"input_ids": window.input_ids})
+    return original.once(key, lambda: logits_of(original.model, "ANN", window, where))
+
+
 @torch.no_grad()
 def logits_of(
-    model: PreTrainedModel, which: str, window: Window, where: str, seconds: dict[str, float]
-) -> Tensor:
-    """Logits (L - 1, V) that predict the tokens after the first; adds the time they took."""
+    model: PreTrainedModel, which: str, window: Window, where: str
+) -> tuple[Tensor, float]:
+    """Logits (L - 1, V) that predict the tokens after the first, and the seconds they took."""
     input_ids = window.input_ids[None].to(input_device(model))
     start = time.perf_counter()
     logits = model(
@@ -172,9 +182,9 @@ def logits_of(
     ).logits[0, :-1]
     if logits.device.type == "cuda":
         torch.cuda.synchronize(logits.device)
-    seconds[which.lower()] += time.perf_counter() - start
+    seconds = time.perf_counter() - start
     require_finite(logits, which, where)
-    return logits
+    return logits, seconds
 
 
 def log_probabilities(logits: Tensor) -> Iterator[Tensor]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -17,6 +16,7 @@ from transformers import PreTrainedModel, ProcessorMixin
 from las.data.easy_vqa import Question
 from las.data.visual_prompts import question_batch
 from las.evaluation.checks import refuse_dense_checkpoint, require_finite
+from las.evaluation.original import Original
 from las.evaluation.score import Score
 from las.evaluation.standard_errors import mean_stderr
 from las.hosts.offload import input_device
@@ -25,15 +25,14 @@ ANSWER_TOKENS = 8
 """Tokens that an answer may take: easy-VQA's are single words."""
 
 
-@dataclass(frozen=True)
-class _Answers:
+class _Answers(NamedTuple):
     texts: list[str]
     log_p: Tensor  # (questions, vocabulary): of the first token
     seconds: float
 
 
 def compare_visual_questions(
-    ann: PreTrainedModel,
+    ann: PreTrainedModel | Original,
     snn: PreTrainedModel,
     processor: ProcessorMixin,
     questions: Sequence[Question],
@@ -54,7 +53,7 @@ def compare_visual_questions(
     most often followed the same words in `known`, whatever the image showed.
 
     Arguments:
-        ann, snn: the original and its spike-equivalent.
+        ann, snn: the original (or an `Original`, which remembers) and its spike-equivalent.
         processor: theirs.
         questions: what to ask.
         known: questions with answers that the models may have been trained on.
@@ -73,11 +72,17 @@ def compare_visual_questions(
     """
     if not questions:
         raise ValueError(f"{task}: there are no questions to ask")
-    refuse_dense_checkpoint(ann)
+    original = Original.of(ann)
+    refuse_dense_checkpoint(original.model)
     refuse_dense_checkpoint(snn)
+
+    def ask(which: str, model: PreTrainedModel) -> _Answers:
+        return _ask(model, which, processor, questions, task, batch_size)
+
+    key = (tuple(questions), batch_size)
     answers = {
-        which: _ask(model, which, processor, questions, task, batch_size)
-        for which, model in (("ANN", ann), ("SNN", snn))
+        "ANN": _Answers(*original.once(key, lambda: ask("ANN", original.model))),
+        "SNN": ask("SNN", snn),
     }
     right = {
         which: np.array(

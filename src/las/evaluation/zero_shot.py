@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,14 @@ from tqdm.auto import tqdm
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from las.evaluation.checks import refuse_dense_checkpoint
+from las.evaluation.original import Original
 from las.evaluation.score import Score
 from las.evaluation.standard_errors import mean_stderr
 from las.evaluation.tasks import load_tasks
 
 
 def compare_zero_shot(
-    ann: PreTrainedModel,
+    ann: PreTrainedModel | Original,
     snn: PreTrainedModel | None,
     tokenizer: PreTrainedTokenizerBase,
     tasks: Sequence[str],
@@ -37,7 +39,7 @@ def compare_zero_shot(
     of KL(ANN || SNN) between the softmaxes of the choices' log-likelihoods, in nats.
 
     Arguments:
-        ann: the original, a causal or an encoder-decoder language model.
+        ann: the original, a causal or an encoder-decoder language model, or an `Original` of it.
         snn: its spike-equivalent; None scores the original alone.
         tokenizer: theirs.
         tasks: names out of `las.evaluation.tasks.TASKS`.
@@ -60,7 +62,8 @@ def compare_zero_shot(
 
     if limit is not None and limit < 1:
         raise ValueError(f"limit must be at least 1, not {limit}")
-    pair = {"ANN": ann} if snn is None else {"ANN": ann, "SNN": snn}
+    original = Original.of(ann)
+    pair = {"ANN": original.model} if snn is None else {"ANN": original.model, "SNN": snn}
     for model in pair.values():
         refuse_dense_checkpoint(model)
     scores = []
@@ -70,16 +73,20 @@ def compare_zero_shot(
             which: ChoiceModel(model, tokenizer, which=which, batch_size=batch_size)
             for which, model in pair.items()
         }
+
+        def answers(which: str, name: str) -> tuple[list[dict[str, Any]], float]:
+            lm = models[which]
+            before = lm.seconds
+            results = evaluate(lm, {"tasks": {name: loaded[name]}}, limit=limit, bootstrap_iters=0)
+            return results["samples"][name], lm.seconds - before
+
         for name in tqdm(tasks, desc="zero-shot tasks", unit="task"):
-            samples: dict[str, list[dict[str, Any]]] = {}
-            seconds: dict[str, float] = {}
-            for which, lm in models.items():
-                before = lm.seconds
-                results = evaluate(
-                    lm, {"tasks": {name: loaded[name]}}, limit=limit, bootstrap_iters=0
-                )
-                samples[which] = results["samples"][name]
-                seconds[which] = lm.seconds - before
+            key = (name, directory, limit, batch_size)
+            found = {"ANN": original.once(key, partial(answers, "ANN", name))}
+            if snn is not None:
+                found["SNN"] = answers("SNN", name)
+            samples = {which: items for which, (items, _) in found.items()}
+            seconds = {which: took for which, (_, took) in found.items()}
             available = len(loaded[name].eval_docs)
             scores.append(_score(name, samples, seconds, available))
     return scores

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from las.files.atomic import atomic_file
 
@@ -22,7 +22,7 @@ class DamagedFileError(Exception):
 
 
 def write(path: Path, format_name: str, header: Any, arrays: Mapping[str, Array]) -> None:
-    """Write a file; its directory is created if needed.
+    """Write a file, the same content always in the same bytes; its directory is made if needed.
 
     Arguments:
         path: where to.
@@ -31,8 +31,9 @@ def write(path: Path, format_name: str, header: Any, arrays: Mapping[str, Array]
         arrays: float64 arrays by name.
     """
     metadata = {"format": format_name, "header": json.dumps(header, sort_keys=True)}
+    content = _in_order(save(dict(arrays), metadata))
     with atomic_file(path) as partial:
-        save_file(dict(arrays), partial, metadata)
+        partial.write_bytes(content)
 
 
 def read(path: Path, format_name: str) -> tuple[Any, dict[str, Array]]:
@@ -50,3 +51,17 @@ def read(path: Path, format_name: str) -> tuple[Any, dict[str, Array]]:
             return json.loads(metadata["header"]), arrays
     except (OSError, SafetensorError, ValueError) as error:
         raise DamagedFileError(str(error)) from error
+
+
+def _in_order(content: bytes) -> bytes:
+    """A safetensors file with its metadata sorted, which safetensors writes in a random order.
+
+    The format: the header's size in 8 bytes, the header in JSON, which may end with spaces so that
+    the arrays are aligned, and the arrays.
+    """
+    size = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + size])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + content[8 + size :]

@@ -11,7 +11,7 @@ from las.reporting.html import render_page
 from las.reporting.provenance import provenance
 from las.reporting.results import load_results
 from las.reporting.sections import sections
-from las.reporting.stored import load_stored
+from las.reporting.stored import Stored, load_stored
 from las.reporting.summary import summarise
 from las.reporting.table import Table
 
@@ -35,6 +35,7 @@ def write_report(
     results_dir: Path,
     cells: Iterable[Mapping[str, str]],
     output_dir: Path,
+    spiking_models: Path | None = None,
 ) -> Report:
     """Write index.html, tables/*.md, tables/*.csv and figures/*.png below `output_dir`.
 
@@ -45,13 +46,16 @@ def write_report(
         results_dir: root of the results tree, `<model>/<neuron>/<evaluation>/*.json`.
         cells: the grid, mappings with the keys "model", "neuron" and "evaluation".
         output_dir: where to write.
+        spiking_models: folder of each model's statistics, thresholds and functions, to be drawn;
+            None draws none.
 
     Raises:
         ValueError: a results file is not what the pipeline writes.
         CalibrationError: stored statistics, thresholds or functions are damaged.
     """
     results = load_results(results_dir, cells)
-    parts = sections(results, load_stored(results_dir, results), output_dir / "figures")
+    stored = Stored() if spiking_models is None else load_stored(spiking_models, results)
+    parts = sections(results, stored, output_dir / "figures")
     tables = tuple(t for section in parts for t in (*section.tables, *section.folded))
     page = render_page(
         summarise(results), parts, results.missing, provenance(results_dir.resolve())

@@ -55,7 +55,7 @@ class CellResult(OriginalResult):
         levels: H.
         rounding: how the MT neurons round.
         vision: whether vision towers spike too; where they do not, title and row say so.
-        energy: the estimate of Eq. 25, None before the energy stage has run.
+        energy: the estimate of Eq. 25, None where there is none.
         spikes: what was counted, None where nothing was.
     """
 
@@ -208,7 +208,7 @@ def _load_cell(directory: Path, cell: Mapping[str, str]) -> OriginalResult:
     except (KeyError, TypeError, json.JSONDecodeError) as error:
         raise ValueError(
             f"{directory} does not hold the results of an evaluation ({error!r}). "
-            "Delete it and run the evaluate and energy stages of this cell again."
+            "Delete it and run the evaluate stage of this cell again."
         ) from error
 
 

@@ -33,13 +33,13 @@ class Stored:
     functions: tuple[FittedFunction, ...] = ()
 
 
-def load_stored(results_dir: Path, results: Results) -> Stored:
+def load_stored(spiking_models: Path, results: Results) -> Stored:
     """Load what is stored about each model's cell nearest to the paper's T=16 and H=5.
 
     Figures and functions whose files are missing are left out.
 
     Args:
-        results_dir: root of the results tree.
+        spiking_models: with `<model>/statistics.safetensors` and `<model>/neurons/<neuron>/*`.
         results: the cells that were evaluated.
 
     Raises:
@@ -50,14 +50,15 @@ def load_stored(results_dir: Path, results: Results) -> Stored:
     functions: list[FittedFunction] = []
     fits: list[FunctionAndFit] = []
     for cell in results.one_per_model():
-        directory = results_dir / cell.model
+        directory = spiking_models / cell.model
+        neuron = directory / "neurons" / cell.neuron
         if (directory / "statistics.safetensors").exists():
             statistics = Statistics.load(directory / "statistics.safetensors")
             outliers += _outliers(cell, statistics)
-            if (directory / cell.neuron / "thresholds.json").exists():
-                thresholds = Thresholds.load(directory / cell.neuron / "thresholds.json")
+            if (neuron / "thresholds.json").exists():
+                thresholds = Thresholds.load(neuron / "thresholds.json")
                 information += _information(cell, statistics, thresholds)
-        path = directory / cell.neuron / "functions.safetensors"
+        path = neuron / "functions.safetensors"
         if path.exists():
             fitted = FittedFunctions.load(path).fits
             functions += [FittedFunction(cell.title, name, fitted[name]) for name in sorted(fitted)]

@@ -13,8 +13,8 @@ from PIL import Image
 
 import las
 from las.errors import MissingExtraError, UnsupportedModelError
-from las.evaluation.evaluate import evaluate
 from las.evaluation.score import Score
+from las.evaluation.suites.vlmeval import VLMEval
 from las.evaluation.vlmeval.compare import compare_vision_language
 from las.evaluation.vlmeval.environment import import_vlmeval, installed
 from las.evaluation.vlmeval.model import ChatModel
@@ -30,6 +30,14 @@ from tests.evaluation.vlmeval.seeing import (
 from tests.evaluation.vlmeval.test_environment import needs_vlmeval
 
 PROCESSORS = {"llava": llava_processor, "qwen2-vl": qwen_processor}
+SUITE = VLMEval(
+    sets=["EasyVQA_MCQ", "EasyVQA_YORN"],
+    directory="sets",
+    easy_vqa="shapes",
+    prompt="question",
+    limit=None,
+    max_new_tokens=1,
+)
 FIRST_METRIC = {"POPE": "f1", "HallusionBench": "aAcc+fAcc+qAcc", "MME": "mme"}
 
 
@@ -140,16 +148,7 @@ def test_two_models_that_say_nothing_agree_and_are_wrong(folder, monkeypatch):
 @needs_vlmeval
 def test_easy_vqa_is_exported_and_asked_in_its_own_words(shapes, folder):
     ann, snn = both("llava", llava_processor())
-    suite = {
-        "suite": "vlmeval",
-        "sets": ["EasyVQA_MCQ", "EasyVQA_YORN"],
-        "directory": "sets",
-        "easy_vqa": "shapes",
-        "prompt": "question",
-        "limit": None,
-        "max_new_tokens": 1,
-    }
-    scores = evaluate(ann, snn, llava_processor(), suite, shapes.parent)
+    scores = SUITE.score(ann, snn, llava_processor(), shapes.parent)
     assert [(score.task, score.metric, score.items) for score in scores] == [
         ("EasyVQA_MCQ", "acc", 16),
         ("EasyVQA_YORN", "acc", 8),
@@ -166,9 +165,7 @@ def test_a_word_that_is_the_text_of_an_option_counts_as_its_letter(shapes, folde
 
     monkeypatch.setattr(ChatModel, "generate", right_in_words)
     model = tiny_models.build("llava")
-    suite = {"suite": "vlmeval", "sets": ["EasyVQA_MCQ", "EasyVQA_YORN"], "directory": "sets"}
-    suite |= {"easy_vqa": "shapes", "prompt": "question", "limit": None, "max_new_tokens": 1}
-    choice, closed = evaluate(model, model, llava_processor(), suite, shapes.parent)
+    choice, closed = SUITE.score(model, model, llava_processor(), shapes.parent)
     from las.data.easy_vqa import read_questions
 
     questions = read_questions(shapes, "test")

@@ -6,7 +6,8 @@ import subprocess
 import pytest
 
 from las.evaluation.vlmeval.environment import installed
-from pipeline.apart import ENVIRONMENT, ROOT
+from pipeline.paths import ROOT
+from pipeline.vlmeval_process import ENVIRONMENT
 
 PYTHON = ENVIRONMENT / "bin" / "python"
 

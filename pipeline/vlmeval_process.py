@@ -1,4 +1,4 @@
-"""The suite vlmeval in a process of its own, with an interpreter that has VLMEvalKit.
+"""The suite of VLMEvalKit in a process of its own, with an interpreter that has that package.
 
 VLMEvalKit changes the process that imports it, and lives in the environment that `make vlm` makes.
 `python -m pipeline.evaluate` comes here by itself; nobody has to call this.
@@ -10,15 +10,14 @@ import importlib.util
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
-from pipeline import paths
+from pipeline import scoring
+from pipeline.paths import ROOT
 
-ROOT = Path(paths.CONF).parent
 ENVIRONMENT = ROOT / ".venv-vlm"
-SUITE = "vlmeval"
+SUITE = "las.evaluation.suites.vlmeval.VLMEval"
 
 
 def interpreter() -> str:
@@ -38,8 +37,8 @@ def interpreter() -> str:
     return str(python)
 
 
-def evaluate_apart(cfg: DictConfig) -> None:
-    """Evaluate the cell of a composed configuration in another process.
+def score(cfg: DictConfig) -> None:
+    """Do what `scoring.score` does in another process.
 
     Raises:
         MissingExtraError: No interpreter has VLMEvalKit.
@@ -48,7 +47,7 @@ def evaluate_apart(cfg: DictConfig) -> None:
     python = interpreter()
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     done = subprocess.run(
-        [python, "-m", "pipeline.apart"],
+        [python, "-m", "pipeline.vlmeval_process"],
         input=OmegaConf.to_yaml(cfg, resolve=True),
         text=True,
         env={**os.environ, "PYTHONPATH": path},
@@ -61,12 +60,10 @@ def evaluate_apart(cfg: DictConfig) -> None:
 
 
 def main() -> None:
-    """Evaluate the cell whose configuration comes on the standard input."""
-    from pipeline.evaluate import evaluate_here
-
+    """Score the cell whose configuration comes on the standard input."""
     cfg = OmegaConf.create(sys.stdin.read())
     assert isinstance(cfg, DictConfig)
-    evaluate_here(cfg)
+    scoring.score(cfg)
 
 
 if __name__ == "__main__":

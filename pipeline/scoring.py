@@ -1,0 +1,105 @@
+"""One cell scored in this process. What the cells of a model share is loaded and computed once."""
+
+from __future__ import annotations
+
+import json
+from contextlib import nullcontext
+from dataclasses import asdict
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from pipeline import paths
+from pipeline.neuron import spike_config
+from pipeline.paths import Cell
+from pipeline.records import content_digest
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+    from las.evaluation.original import Original
+
+
+def score(cfg: DictConfig) -> None:
+    """Write evaluation.json, timings.json and, with neurons, spikes.json of a cell."""
+    from hydra.utils import instantiate
+
+    from las.conversion.adapter import load
+    from las.energy.counting import count_spikes
+    from las.files.atomic import atomic_file
+    from las.hosts.twin import twin
+
+    cell = Cell.of(cfg)
+    suite = instantiate(suite_fields(cfg))  # first, so that a wrong field is known at once
+    original, reader = _original(cfg, cell)
+    snn = load(twin(original.model), cell.adapter) if paths.spiking(cfg) else None
+    with nullcontext() if snn is None else count_spikes(snn) as spikes:
+        scores = suite.score(original, snn, reader, paths.assets(cell.root))
+    results = [score.to_dict() for score in scores]
+    timings = [
+        {
+            "task": result["task"],
+            "metric": result["metric"],
+            **{name: result["extra"].pop(name) for name in _seconds(result)},
+        }
+        for result in results
+    ]
+    evaluation = {
+        "model": described(cfg),
+        "neuron": None if snn is None else asdict(spike_config(cfg)),
+        "evaluation": cfg.evaluation.name,
+        "scores": results,
+    }
+    written: dict[Path, Any] = {cell.scores: evaluation, cell.timings: timings}
+    if spikes is not None:
+        written[cell.spikes] = spikes.to_dict()
+    for path, content in written.items():
+        with atomic_file(path) as file:
+            file.write_text(json.dumps(content, indent=1) + "\n")
+
+
+def suite_fields(cfg: DictConfig) -> dict[str, Any]:
+    """The fields of the suite, with its class; `name` and `dataset` are the pipeline's own."""
+    fields: Any = OmegaConf.to_container(cfg.evaluation, resolve=True, throw_on_missing=True)
+    return {name: fields[name] for name in fields if name not in ("name", "dataset")}
+
+
+def described(cfg: DictConfig) -> dict[str, str]:
+    """What is said of the model beside its scores."""
+    return {
+        "name": cfg.model.name,
+        "title": cfg.model.title,
+        "row": cfg.model.get("row", cfg.model.title),
+        "kind": cfg.model.kind,
+    }
+
+
+def _seconds(result: dict[str, Any]) -> list[str]:
+    return [name for name in result["extra"] if name.startswith("seconds_")]
+
+
+def _original(cfg: DictConfig, cell: Cell) -> tuple[Original, Any]:
+    """The original, which remembers its answers as long as model and suite stay the same."""
+    how = OmegaConf.to_yaml(OmegaConf.create(paths.how_loaded(cfg)))
+    suite = json.dumps(suite_fields(cfg), sort_keys=True)
+    content = content_digest(cell.base_model)
+    _, reader = _loaded(cell.base_model, content, how)
+    return _remembering(cell.base_model, content, how, suite), reader
+
+
+@lru_cache(maxsize=1)
+def _loaded(base: Path, content: str, how: str) -> tuple[PreTrainedModel, Any]:
+    from pipeline.loading import load_model, load_reader
+
+    cfg = OmegaConf.create(how)
+    assert isinstance(cfg, DictConfig)
+    return load_model(base, cfg), load_reader(base, cfg.model.kind)
+
+
+@lru_cache(maxsize=1)
+def _remembering(base: Path, content: str, how: str, suite: str) -> Original:
+    from las.evaluation.original import Original
+
+    return Original(_loaded(base, content, how)[0])
