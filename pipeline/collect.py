@@ -1,5 +1,7 @@
 """Run the calibration text through the model once and keep the statistics of its activations.
 
+Every component is compared with the module that it replaces; a wrong one ends the stage.
+
 python -m pipeline.collect model=minilm-l6 calibration=texts
 """
 
@@ -11,18 +13,19 @@ import hydra
 from omegaconf import DictConfig, OmegaConf
 
 from pipeline import paths
+from pipeline.loading import model_and_reader
 from pipeline.paths import Cell
 from pipeline.records import Record, code_of
 
 
 def run(cfg: DictConfig) -> None:
-    """Write data/spiking/<model>/statistics.safetensors, unless it is there as it would be made."""
+    """Write statistics and sample of data/spiking/<model>/, unless they are there as made now."""
     cell = Cell.of(cfg)
     base = cell.need(cell.base_model, paths.model_stage(cfg))
     data_root = paths.assets(cell.root)
     data = cell.need(data_root / cfg.calibration.dataset.name, "fetch")
     record = Record.of(
-        [cell.statistics],
+        [cell.statistics, cell.sample],
         config=_configuration(cfg),
         inputs=[base, data],
         code=code_of("collect"),
@@ -42,11 +45,11 @@ def _configuration(cfg: DictConfig) -> dict[str, object]:
 
 
 def _collect(cfg: DictConfig, cell: Cell, base: Path, data_root: Path) -> None:
-    from las.calibration.collect import collect
-    from las.conversion.prepare import prepare
+    from las.conversion.convert import calibrate
+    from las.conversion.sample import one_row, save_sample
     from las.data.calibration import calibration_questions, calibration_texts, calibration_windows
     from las.files.atomic import atomic_file
-    from pipeline.loading import load_model, load_reader
+    from las.hosts.twin import twin
 
     forms = {
         "windows": (calibration_windows, "dump", ("count", "length", "batch_size")),
@@ -54,12 +57,15 @@ def _collect(cfg: DictConfig, cell: Cell, base: Path, data_root: Path) -> None:
         "questions": (calibration_questions, "directory", ("count", "batch_size")),
     }
     make_batches, source, sizes = forms[cfg.calibration.form]
+    model, reader = model_and_reader(base, cfg)
     batches = make_batches(  # type: ignore[operator]
         data_root / cfg.calibration[source],
-        load_reader(base, cfg.model.kind),
+        reader,
         **{name: cfg.calibration[name] for name in sizes},
     )
-    statistics = collect(prepare(load_model(base, cfg)), list(batches))
+    held = list(batches)
+    statistics, _ = calibrate(twin(model), held)
+    save_sample(one_row(held[0]), cell.sample)
     with atomic_file(cell.statistics) as file:
         statistics.save(file)
 

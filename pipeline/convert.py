@@ -1,4 +1,4 @@
-"""Choose thresholds, fit the non-linear functions, and put both into an adapter.
+"""Choose thresholds, fit the non-linear functions, put both into an adapter, and prove it.
 
 python -m pipeline.convert model=minilm-l6 neuron=t10h5
 python -m pipeline.convert -m model=minilm-l6 neuron=t10h5,t8h5
@@ -10,6 +10,7 @@ import hydra
 from omegaconf import DictConfig, OmegaConf
 
 from pipeline import paths
+from pipeline.loading import model_and_reader
 from pipeline.neuron import spike_config
 from pipeline.paths import Cell
 from pipeline.records import Record, code_of
@@ -18,11 +19,13 @@ from pipeline.records import Record, code_of
 def run(cfg: DictConfig) -> None:
     """Write data/spiking/<model>/neurons/<neuron>/, unless it is there as it would be made."""
     cell = Cell.of(cfg)
+    base = cell.need(cell.base_model, paths.model_stage(cfg))
     statistics = cell.need(cell.statistics, "collect")
+    sample = cell.need(cell.sample, "collect")
     record = Record.of(
         [cell.thresholds, cell.functions, cell.adapter],
         config={"neuron": OmegaConf.to_container(cfg.neuron, resolve=True)},
-        inputs=[statistics],
+        inputs=[base, statistics, sample],
         code=code_of("convert"),
     )
     if record.holds():
@@ -38,9 +41,12 @@ def _convert(cfg: DictConfig, cell: Cell) -> None:
     from las.calibration.statistics import Statistics
     from las.calibration.thresholds import choose_thresholds
     from las.conversion.adapter import write_adapter
+    from las.conversion.convert import prove
+    from las.conversion.sample import load_sample
     from las.conversion.state import assemble
     from las.files.atomic import atomic_directory, atomic_file
     from las.fitting.model_functions import fit_functions
+    from las.hosts.twin import twin
 
     statistics = Statistics.load(cell.statistics)
     thresholds = choose_thresholds(statistics, config)
@@ -50,6 +56,9 @@ def _convert(cfg: DictConfig, cell: Cell) -> None:
     with atomic_file(cell.functions) as file:
         functions.save(file)
     adapter = assemble(statistics, thresholds, functions, config)
+    model, _ = model_and_reader(cell.base_model, cfg)
+    adapter = prove(twin(model), adapter, load_sample(cell.sample))
+    print(f"{cell.spiking_model}\n{adapter.report}")
     with atomic_directory(cell.adapter) as folder:
         write_adapter(folder, adapter)
 

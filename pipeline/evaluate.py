@@ -90,12 +90,15 @@ def _estimate(cfg: DictConfig, cell: Cell) -> None:
 
 
 def _track(cfg: DictConfig, cell: Cell) -> None:
+    from las.conversion.adapter import read_adapter
     from las.energy.report import EnergyReport
     from las.neurons.tally import SpikeTally
 
     with tracked_cell(cfg, cell) as tracker:
         tracker.log_scores(json.loads(cell.scores.read_text())["scores"])
         if paths.spiking(cfg):
+            if (report := read_adapter(cell.adapter).report) is not None:
+                tracker.log_proof(report)
             tracker.log_spikes(SpikeTally.from_dict(json.loads(cell.spikes.read_text())))
             tracker.log_energy(EnergyReport.from_dict(json.loads(cell.energy.read_text())))
 

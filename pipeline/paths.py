@@ -51,6 +51,11 @@ class Cell:
         return spiking_models(self.root) / self.model / "statistics.safetensors"
 
     @property
+    def sample(self) -> Path:
+        """One row of the calibration data, on which spiking models are compared."""
+        return spiking_models(self.root) / self.model / "sample.safetensors"
+
+    @property
     def spiking_model(self) -> Path:
         """What the spiking model has beyond its original: the three below."""
         return spiking_models(self.root) / self.model / "neurons" / self.neuron

@@ -12,7 +12,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from pipeline.grid import Grid
+from pipeline.params import Grid
 
 SWEEPS = ("time_steps", "levels")
 

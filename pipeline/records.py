@@ -86,6 +86,7 @@ class Record:
 
 NO_FIGURE = (
     "pipeline/grid.py",
+    "pipeline/params.py",
     "pipeline/published.py",
     "pipeline/records.py",
     "pipeline/tracking.py",

@@ -11,7 +11,7 @@ import hydra
 from omegaconf import DictConfig
 
 from pipeline import paths
-from pipeline.grid import Grid
+from pipeline.params import Grid
 from pipeline.published import write_sweeps
 from pipeline.tracking import tracked_report
 

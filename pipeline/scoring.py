@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig, OmegaConf
 
 from pipeline import paths
+from pipeline.loading import model_and_reader
 from pipeline.neuron import spike_config
 from pipeline.paths import Cell
-from pipeline.records import content_digest
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -82,24 +82,12 @@ def _seconds(result: dict[str, Any]) -> list[str]:
 
 def _original(cfg: DictConfig, cell: Cell) -> tuple[Original, Any]:
     """The original, which remembers its answers as long as model and suite stay the same."""
-    how = OmegaConf.to_yaml(OmegaConf.create(paths.how_loaded(cfg)))
-    suite = json.dumps(suite_fields(cfg), sort_keys=True)
-    content = content_digest(cell.base_model)
-    _, reader = _loaded(cell.base_model, content, how)
-    return _remembering(cell.base_model, content, how, suite), reader
+    model, reader = model_and_reader(cell.base_model, cfg)
+    return _remembering(model, json.dumps(suite_fields(cfg), sort_keys=True)), reader
 
 
 @lru_cache(maxsize=1)
-def _loaded(base: Path, content: str, how: str) -> tuple[PreTrainedModel, Any]:
-    from pipeline.loading import load_model, load_reader
-
-    cfg = OmegaConf.create(how)
-    assert isinstance(cfg, DictConfig)
-    return load_model(base, cfg), load_reader(base, cfg.model.kind)
-
-
-@lru_cache(maxsize=1)
-def _remembering(base: Path, content: str, how: str, suite: str) -> Original:
+def _remembering(model: PreTrainedModel, suite: str) -> Original:
     from las.evaluation.original import Original
 
-    return Original(_loaded(base, content, how)[0])
+    return Original(model)

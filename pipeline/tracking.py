@@ -15,6 +15,7 @@ from pipeline.paths import Cell
 if TYPE_CHECKING:
     import wandb
 
+    from las.conversion.report import ConversionReport
     from las.energy.report import EnergyReport
     from las.neurons.tally import SpikeTally
 
@@ -56,6 +57,13 @@ class Tracker:
             for name in ("ann", "snn", "agreement", "kl"):
                 if score[name] is not None:
                     self.log_numbers({f"{score['task']}/{score['metric']}/{name}": score[name]})
+
+    def log_proof(self, report: ConversionReport) -> None:
+        """Log how the spiking model compared with the original when it was made."""
+        figures = report.to_dict()
+        self.log_table("proof", list(figures), [list(figures.values())])
+        numbers = {name: x for name, x in figures.items() if isinstance(x, float)}
+        self.log_numbers({f"proof/{name}": x for name, x in numbers.items()})
 
     def log_spikes(self, tally: SpikeTally) -> None:
         """Log what every site fired."""

@@ -13,7 +13,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from las.data.wikipedia import split_of
 from pipeline import cell, collect, convert, evaluate, scoring
-from pipeline.grid import Grid
+from pipeline.params import Grid
 from pipeline.published import metrics_file, write_metrics, write_sweeps
 
 MODEL = "smollm2-135m"

@@ -14,7 +14,7 @@ from pipeline.paths import CONF, ROOT
 
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 PLACES = {"las": ROOT / "src", "pipeline": ROOT}
-REGISTERED = {"prepare.py": "las.conversion.families"}
+REGISTERED = {"prepare.py": ("las.conversion.families", "las.conversion.rules")}
 """What a module of las.conversion finds because its package has imported it."""
 
 
@@ -76,8 +76,7 @@ def reached(start: Path) -> set[Path]:
         if path not in found:
             found.add(path)
             waiting += imported(path)
-            registered = file_of(REGISTERED.get(path.name, ""))
-            waiting += [registered] if registered else []
+            waiting += filter(None, map(file_of, REGISTERED.get(path.name, ())))
     return found
 
 

@@ -11,7 +11,7 @@ import yaml
 
 from pipeline import grid as grid_command
 from pipeline import paths
-from pipeline.grid import SOURCES, Grid
+from pipeline.params import SOURCES, Grid
 from pipeline.paths import ROOT
 
 PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text())

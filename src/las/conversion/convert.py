@@ -9,15 +9,16 @@ from typing import Any, TypeVar
 from torch import nn
 
 from las.calibration.collect import collect
+from las.calibration.statistics import Statistics
 from las.calibration.thresholds import choose_thresholds
 from las.components.running import observing
-from las.config import SpikeConfig
+from las.config import SpikeConfig, Vision
 from las.conversion.audit import audit
 from las.conversion.checkpoint import attach
 from las.conversion.prepare import need_dense_model, prepare, restored_on_error
 from las.conversion.proof import Exact, Proof
 from las.conversion.sample import few_tokens, one_row, peek
-from las.conversion.state import apply, assemble
+from las.conversion.state import SpikingState, apply, assemble
 from las.errors import UnsupportedModelError
 from las.fitting.model_functions import fit_functions
 
@@ -59,23 +60,71 @@ def convert(
     """
     config = config or SpikeConfig()
     need_dense_model(model)
-    first, batches = peek(batches)
     with restored_on_error(model):
-        model.eval()
-        proof = Proof(model, one_row(first)) if verify and first is not None else None
-        prepare(model, config.vision)
-        structure_error = proof.structure(model) if proof is not None else 0.0
-        if first is not None:
-            with observing(model, Exact()):
-                refuse_float(model, few_tokens(model, first))
-        statistics = collect(model, batches)
+        statistics, proof = calibrate(model, batches, config.vision, verify=verify)
         thresholds = choose_thresholds(statistics, config)
         state = assemble(statistics, thresholds, fit_functions(statistics, config), config)
         apply(model, state)
         if proof is not None:
-            state = replace(state, report=proof.report(model, structure_error))
+            state = replace(state, report=proof.report(model))
     attach(model, state)
     return model
+
+
+def calibrate(
+    model: nn.Module,
+    batches: Iterable[Mapping[str, Any]],
+    vision: Vision = "spiking",
+    *,
+    verify: bool = True,
+) -> tuple[Statistics, Proof | None]:
+    """Prepare a model, prove what it computes with exact neurons, and take its statistics.
+
+    The first half of a conversion: what it takes from the model holds for any T and H.
+
+    Arguments: see `convert`.
+
+    Returns:
+        The statistics, and the proof, if it is to be verified.
+
+    Raises:
+        UnsupportedModelError, CalibrationError: see `convert`.
+    """
+    need_dense_model(model)
+    first, batches = peek(batches)
+    with restored_on_error(model):
+        model.eval()
+        proof = Proof(model, one_row(first)) if verify and first is not None else None
+        prepare(model, vision)
+        if proof is not None:
+            proof.compare_structure(model)
+        if first is not None:
+            with observing(model, Exact()):
+                refuse_float(model, few_tokens(model, first))
+        return collect(model, batches), proof
+
+
+def prove(model: nn.Module, state: SpikingState, batch: Mapping[str, Any]) -> SpikingState:
+    """Turn a base model into the spiking one of a state, in place, and compare the two.
+
+    Arguments:
+        model: the base of the state.
+        state: thresholds and functions.
+        batch: forward keyword arguments.
+
+    Returns:
+        The state with the report of the comparison.
+
+    Raises:
+        UnsupportedModelError: see `convert`.
+    """
+    model.eval()
+    proof = Proof(model, batch)
+    with restored_on_error(model):
+        prepare(model, state.config.vision)
+        proof.compare_structure(model)
+        apply(model, state)
+        return replace(state, report=proof.report(model))
 
 
 def refuse_float(model: nn.Module, batch: Mapping[str, Any]) -> None:

@@ -43,12 +43,10 @@ class Proof:
         self._arguments = forward_arguments(model, batch)
         self._originals = Originals(model)
         self._expected = self._outputs(model)
+        self._structure_error = 0.0
 
-    def structure(self, model: nn.Module) -> float:
+    def compare_structure(self, model: nn.Module) -> None:
         """Compare the prepared model, its neurons exact, with the original.
-
-        Returns:
-            The error of its outputs.
 
         Raises:
             UnsupportedModelError: a component or the model differs beyond rounding.
@@ -71,10 +69,10 @@ class Proof:
                 f"though each of them is right: with exact neurons its outputs are off by "
                 f"{error:.2g} of their size. What it computes between its modules depends on them."
             )
-        return error
+        self._structure_error = error
 
-    def report(self, model: nn.Module, structure_error: float) -> ConversionReport:
-        """Compare the spiking model with the original."""
+    def report(self, model: nn.Module) -> ConversionReport:
+        """Compare the spiking model with the original, after its structure was."""
         tally = SpikeTally()
         with ExitStack() as blocks:
             for one in running(model):
@@ -84,7 +82,7 @@ class Proof:
         worst = max(deviations, key=lambda one: one.error, default=None)
         inputs = sum(site.activations for site in tally.sites.values())
         return ConversionReport(
-            structure_error,
+            self._structure_error,
             output_error(outputs, self._expected),
             worst.path if worst else "",
             worst.error if worst else 0.0,

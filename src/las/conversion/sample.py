@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from las.files.atomic import atomic_file
 from las.hosts.stacks import stacks
 
 _AUDITED_TOKENS = 8
@@ -43,3 +46,15 @@ def few_tokens(model: nn.Module, batch: Batch) -> dict[str, Any]:
         return one_row(batch)
     short = {name: value[:1, :_AUDITED_TOKENS].clone() for name, value in tensors.items()}
     return {**batch, **short}
+
+
+def save_sample(batch: Batch, path: Path) -> None:
+    """Keep the tensors of a batch in a file, to compare on later."""
+    tensors = {name: x.contiguous() for name, x in batch.items() if isinstance(x, Tensor)}
+    with atomic_file(path) as partial:
+        save_file(tensors, partial)
+
+
+def load_sample(path: Path) -> dict[str, Tensor]:
+    """Read a file written by `save_sample`."""
+    return dict(load_file(path))
