@@ -119,12 +119,18 @@ class Recorder:
         if ids is None and pixels is not None:
             self.tokens, self._keep = image_tokens(self._model, pixels), None
             return self.tokens > 0
-        if ids is None:
+        sound = batch.get("input_features", batch.get("input_values"))
+        if ids is None and sound is None:
             raise CalibrationError(
-                "a calibration batch needs input_ids, inputs_embeds or pixel_values, got "
-                f"{sorted(batch)}"
+                "a calibration batch needs input_ids, inputs_embeds, pixel_values, input_features "
+                f"or input_values, got {sorted(batch)}"
             )
-        keep = torch.ones(ids.shape[:2], dtype=torch.bool) if mask is None else mask.bool().cpu()
+        if ids is None:  # all frames count, though a model may read several as one token
+            keep = torch.ones(len(sound), max(sound.shape[1:]), dtype=torch.bool)
+        elif mask is None:
+            keep = torch.ones(ids.shape[:2], dtype=torch.bool)
+        else:
+            keep = mask.bool().cpu()
         self.tokens = int(keep.sum())
         self._keep = None if bool(keep.all()) else keep
         if self.decodes:

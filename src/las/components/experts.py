@@ -17,6 +17,7 @@ from las.components.linear import SpikingProjection
 from las.components.saa import multiply_steps
 from las.components.site import OATSite, accumulate
 from las.components.softmax import SpikingSoftmax
+from las.neurons.mt import wide
 
 Choice = Literal["before", "after"]
 
@@ -66,7 +67,7 @@ class SpikingRouter(SpikingProjection):
         return z, weights, experts
 
     def _soften(self, z: Tensor) -> Tensor:
-        scores = z.float()[None, None]  # of tokens and experts, as those of queries and keys
+        scores = wide(z)[None, None]  # of tokens and experts, as those of queries and keys
         if self.run.simulating:
             probabilities = accumulate(self.softmax.simulate(iter([scores]), None))
         else:

@@ -68,8 +68,7 @@ class SpikingNorm(SpikingComponent):
         dtype = (
             x.dtype if self.weight is None or self.weight.dtype not in _HALF else self.weight.dtype
         )
-        if x.dtype in _HALF:
-            x = x.float()
+        x = x.float().contiguous() if x.dtype in _HALF else x.contiguous()
         if not self.run.simulating and self.run.observer is None and has_kernels(x):
             return self._fused(x).to(dtype)
         if self.centred:
@@ -87,7 +86,7 @@ class SpikingNorm(SpikingComponent):
         """All of it in one kernel."""
         from las.neurons import kernels
 
-        x = x.detach().contiguous()
+        x = x.detach()
         y = torch.empty_like(x)
         width = x.shape[-1]
         tokens = x.numel() // width

@@ -172,7 +172,7 @@ class _Answering(TorchFunctionMode):
     def _soften(
         self, z: Tensor, dim: int = -1, _stacklevel: int = 3, dtype: torch.dtype | None = None
     ) -> Tensor:
-        z = z if dtype is None else z.to(dtype)
+        z = z if dtype is None else z.to(torch.promote_types(z.dtype, dtype))  # never narrower
         probabilities: Tensor = self._operations.softmax(z.movedim(dim, -1))
         return probabilities.movedim(-1, dim)
 

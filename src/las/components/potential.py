@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from las.components.activation import SpikingActivation, SpikingReLU
+from las.components.convolution import SpikingConvolution
 from las.components.linear import SpikingLinear
 
 Neurons = SpikingActivation | SpikingReLU
@@ -67,6 +68,29 @@ class Potential(Tensor):
                 return first.neurons(first.as_subclass(Tensor))
             result = func(*args, **kwargs)
             return cls.of(result, first.neurons) if func in _WEIGHED else result
+
+
+class SpikingConvolutionInto(SpikingConvolution):
+    """A convolution (Eq. 10) whose outputs drive neurons that the model's forward asks for.
+
+    Attributes:
+        activation: these neurons.
+    """
+
+    def __init__(self, convolution: SpikingConvolution, activation: Neurons) -> None:
+        super().__init__(
+            convolution.weight,
+            convolution.bias,
+            convolution.stride,
+            convolution.padding,
+            convolution.dilation,
+            convolution.groups,
+        )
+        self.activation = activation
+
+    def forward(self, x: Tensor) -> Potential:
+        """x: (B, in, *space) -> (B, out, *space)."""
+        return Potential.of(super().forward(x), self.activation)
 
 
 class SpikingLinearInto(SpikingLinear):

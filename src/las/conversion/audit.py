@@ -45,12 +45,14 @@ MEANING: dict[Verdict, str] = {
 
 _MOVES = {
     "_unsafe_view",
+    "as_strided",
     "cat",
     "clone",
     "constant_pad_nd",
     "copy",
     "flip",
     "gather",
+    "im2col",
     "index",
     "index_put",
     "index_select",
@@ -75,6 +77,9 @@ _READ_BY_DECODER = ("decoder_input_ids", "decoder_inputs_embeds")
 
 _EMBEDDING = 0
 """The origin of what was looked up in a table."""
+
+_INPUT = -1
+"""The origin of pixels and sounds that go into a model."""
 
 
 @dataclass(frozen=True)
@@ -189,7 +194,7 @@ def audit(model: nn.Module, batch: Mapping[str, Any] | None = None) -> AuditRepo
     watch = _Watch()
     for name, value in kwargs.items():
         if isinstance(value, Tensor) and value.is_floating_point() and "mask" not in name:
-            watch.mark(value, _EMBEDDING)
+            watch.mark(value, _EMBEDDING if "embeds" in name else _INPUT)
     training = [module for module in model.modules() if module.training]
     model.eval()
     try:
@@ -369,12 +374,15 @@ def _classify(
     produced: list[Tensor],
 ) -> tuple[Verdict, str]:
     """The verdict on an operation outside of the components that reads activations."""
-    if not all(tensor.is_floating_point() for tensor in produced):
+    decides = not all(tensor.is_floating_point() for tensor in produced)
+    by_data = any(not tensor.is_floating_point() for tensor, _ in sources)
+    if (decides or by_data) and {origin for _, origin in sources} == {_INPUT}:
+        return "exception", "a choice among what goes in, such as which pictures are empty"
+    if decides:
         return "float", "a decision taken on activations"
     if func.is_view or operation == "_to_copy":
         return "movement", ""
     if operation in _MOVES:
-        by_data = any(not tensor.is_floating_point() for tensor, _ in sources)
         return ("float", "moved as the data say") if by_data else ("movement", "")
     two = len(sources) > 1
     if operation in ("add", "sub"):
@@ -399,7 +407,7 @@ def _classify(
         return "float", "division by an activation, or rounding"
     if operation in ("clamp", "clamp_min", "clamp_max", "maximum", "minimum") and not two:
         return "folded", "a membrane potential that saturates"
-    if operation in ("neg", "rsub", "mean", "sum"):
+    if operation in ("avg_pool2d", "_adaptive_avg_pool2d", "neg", "rsub", "mean", "sum"):
         return ("float", "") if two else ("folded", "fixed weights on spikes")
     return "float", ""
 

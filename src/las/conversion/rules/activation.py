@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from las.components.activation import SpikingActivation, SpikingReLU
 from las.conversion.registry import structure
-from las.conversion.rules.stand_in import answer, same
+from las.conversion.rules.stand_in import answer, same, stand_in
 from las.fitting.functions import FUNCTIONS
 
 ACTIVATIONS = ("gelu", "gelu_tanh", "quick_gelu", "relu_squared", "sigmoid", "silu", "tanh")
@@ -23,7 +23,7 @@ def function_of(module: nn.Module) -> str | None:
     if has_parts or next(module.parameters(), None) is not None:
         return None
     x = torch.linspace(-9, 9, 2**8, dtype=torch.float32, device="cpu").view(2, -1)
-    y = answer(module, x)
+    y = answer(stand_in(module), x)
     if y is None:
         return None
     known: dict[str, Tensor] = {"relu": F.relu(x)}

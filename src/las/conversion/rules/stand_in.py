@@ -16,6 +16,8 @@ from torch import Tensor, nn
 def stand_in(module: nn.Module, **shapes: tuple[int, ...]) -> Any:
     """A copy of a module without children whose parameters are random float32 numbers near 1.
 
+    What it does to itself when it is called, the module does not see.
+
     Arguments:
         module: a leaf; it is left as it is.
         shapes: of parameters that are to be smaller than they are.
@@ -28,6 +30,7 @@ def stand_in(module: nn.Module, **shapes: tuple[int, ...]) -> Any:
         else nn.Parameter(_near_one(shapes.get(name, weight.shape), generator), False)
         for name, weight in module._parameters.items()
     }
+    one._buffers = dict(module._buffers)
     for attribute in ("_forward_hooks", "_forward_pre_hooks"):
         setattr(one, attribute, type(getattr(module, attribute))())
     one.__dict__.pop("forward", None)  # accelerate wraps it for the module that was copied
