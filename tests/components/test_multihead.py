@@ -29,6 +29,36 @@ def test_both_paths_agree_and_do_what_the_original_does(bias, spiking, assert_on
     assert torch.allclose(y, expected, atol=1e-2)
 
 
+HIDDEN = torch.tensor([[0, 0, 0, 1, 1], [0, 1, 0, 0, 0]], dtype=torch.bool)
+
+
+def added(hidden: torch.Tensor) -> torch.Tensor:
+    return torch.zeros(hidden.shape, dtype=torch.float64).masked_fill(hidden, -torch.inf)
+
+
+MASKS = {
+    "of-keys": dict(key_padding_mask=HIDDEN),
+    "of-keys-added": dict(key_padding_mask=added(HIDDEN)),
+    "of-pairs": dict(attn_mask=HIDDEN),
+    "of-pairs-added": dict(attn_mask=added(HIDDEN)),
+    "of-heads": dict(attn_mask=HIDDEN[:, None].repeat_interleave(HEADS, 0).expand(-1, 2, -1)),
+    "lowest": dict(attn_mask=added(HIDDEN).clamp_min(torch.finfo(torch.float64).min)),
+    "both": dict(key_padding_mask=added(HIDDEN), attn_mask=added(HIDDEN.flip(0))),
+    "a-bias": dict(attn_mask=torch.linspace(-1, 1, 10, dtype=torch.float64).view(2, 5)),
+}
+
+
+@pytest.mark.parametrize("masks", MASKS.values(), ids=MASKS)
+def test_masks_hide_what_they_hide_from_the_original(masks, spiking, assert_one_truth):
+    original = dense()
+    spikes = spiking(spiking_multihead_attention(original))
+    query = torch.randn(2, 2, WIDTH, dtype=torch.float64)
+    memory = torch.randn(2, 5, WIDTH, dtype=torch.float64)
+    y = assert_one_truth(spikes, lambda: spikes(query, memory, memory, **masks)[0])
+    expected, _ = original(query, memory, memory, **masks)
+    assert torch.allclose(y, expected, atol=1e-2)
+
+
 def test_keys_and_values_read_the_same_spikes(spiking):
     spikes = spiking(spiking_multihead_attention(dense()))
     probe = torch.randn(2, 1, WIDTH, dtype=torch.float64)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from las.components.attention import SpikingAttention
@@ -43,13 +44,29 @@ class SpikingMultiheadAttention(SpikingComponent):
         self.memory = SpikingProjection()
         self.attention = SpikingAttention()
 
-    def forward(self, query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, None]:
+    def forward(
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        key_padding_mask: Tensor | None = None,
+        need_weights: bool = True,
+        attn_mask: Tensor | None = None,
+        average_attn_weights: bool = True,
+        is_causal: bool = False,
+    ) -> tuple[Tensor, None]:
         """Attend.
 
         Arguments:
             query: (B, L, width).
             key: (B, S, width).
             value: the same tensor.
+            key_padding_mask: (B, S), boolean, true for keys that nobody sees, or numbers that are
+                added to the scores.
+            need_weights: of no effect: there are no weights to return.
+            attn_mask: (L, S) or (B heads, L, S), likewise.
+            average_attn_weights: of no effect.
+            is_causal: of no effect: `attn_mask` says it.
 
         Returns:
             (B, L, width), and None for the weights of `nn.MultiheadAttention`.
@@ -69,12 +86,35 @@ class SpikingMultiheadAttention(SpikingComponent):
         q = self._heads(self.query.project(query, asking, own))
         k, v = self.memory.project(key, remembering, others).chunk(2, dim=-1)
         scale = q.shape[-1] ** -0.5
-        context = self.attention(q, self._heads(k), self._heads(v), None, scale)
+        mask = self._mask(attn_mask, key_padding_mask, q)
+        context = self.attention(q, self._heads(k), self._heads(v), mask, scale)
         return self.out_proj(context.transpose(1, 2).flatten(2)), None
+
+    def _mask(
+        self, of_pairs: Tensor | None, of_keys: Tensor | None, query: Tensor
+    ) -> Tensor | None:
+        """Both masks in one that is added to the scores, broadcastable to (B, heads, L, S)."""
+        if of_pairs is not None:
+            three = of_pairs.dim() == 3
+            of_pairs = of_pairs.unflatten(0, (-1, self.heads)) if three else of_pairs[None, None]
+        if of_keys is not None:
+            of_keys = of_keys[:, None, None]
+        added = [_added(mask, query) for mask in (of_pairs, of_keys) if mask is not None]
+        if len(added) < 2:
+            return added[0] if added else None
+        return (added[0] + added[1]).clamp_min(torch.finfo(query.dtype).min)
 
     def _heads(self, x: Tensor) -> Tensor:
         """(B, L, width) -> (B, heads, L, width / heads)."""
         return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+
+
+def _added(mask: Tensor, query: Tensor) -> Tensor:
+    """A mask of `nn.MultiheadAttention` as numbers: the lowest where it hides."""
+    if mask.dtype != torch.bool:
+        return mask.to(query.dtype)
+    lowest = torch.finfo(query.dtype).min
+    return torch.zeros_like(mask, dtype=query.dtype).masked_fill(mask, lowest)
 
 
 def spiking_multihead_attention(module: Any) -> SpikingMultiheadAttention:

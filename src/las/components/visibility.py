@@ -24,12 +24,18 @@ class Visibility:
 
     @classmethod
     def of(cls, allowed: Tensor | None, queries: int, keys: int) -> Visibility:
-        """From a boolean mask of four dimensions, or from None where every query sees every key."""
+        """From a boolean mask, or from None where every query sees every key.
+
+        Arguments:
+            allowed: (1 or B, 1 or H, 1 or queries, keys).
+            queries: L.
+            keys: S.
+        """
         from las.neurons.kernels import last_seen
 
         if allowed is None:
             allowed = torch.ones(1, 1, queries, keys, dtype=torch.bool)
-        seen = allowed.contiguous().view(torch.uint8).numpy()
+        seen = allowed.expand(-1, -1, queries, -1).contiguous().view(torch.uint8).numpy()
         ends = np.empty(seen.shape[:-1], dtype=np.int64)
         last_seen(seen, ends)
         return cls(seen, ends)
