@@ -1,6 +1,7 @@
 # make repro   everything from nothing: environment, models, data, conversion, scores, report
 # make reproduced   after that: whether this machine gave what was published, byte for byte
-# make test    lint, types, and all tests
+# make test    lint, types, documentation, and all tests
+# make docs    the documentation: site/index.html
 # make vlm     VLMEvalKit in an environment beside the first; part of repro
 # make quick   the quick tests alone
 # make bench   time and memory as ratios to the original models, after make repro
@@ -15,6 +16,7 @@ VLM_READY := $(VLM_VENV)/.ready
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
 export HF_HUB_DISABLE_TELEMETRY := 1
+export NO_MKDOCS_2_WARNING := 1
 export TOKENIZERS_PARALLELISM := false
 export WANDB_SILENT := true
 # Freed memory stays with the process: on Linux, large tensors otherwise cost more in page faults
@@ -22,7 +24,7 @@ export WANDB_SILENT := true
 export MALLOC_MMAP_MAX_ := 0
 export MALLOC_TRIM_THRESHOLD_ := -1
 
-.PHONY: repro reproduced test quick bench vlm clean dvc
+.PHONY: repro reproduced test quick docs bench vlm clean dvc
 
 repro: $(READY) $(VLM_READY) dvc
 	dvc repro
@@ -37,10 +39,15 @@ test: $(READY) dvc
 	ruff format --check
 	mypy
 	lint-imports --no-cache
+	mkdocs build --quiet
 	pytest
 
 quick: $(READY) dvc
 	pytest -m "not slow"
+
+docs: $(READY)
+	mkdocs build
+	@echo "The documentation: $(CURDIR)/site/index.html"
 
 bench: $(READY)
 	python -m benchmarks
@@ -71,6 +78,6 @@ dvc: $(READY)
 	@test -e .git || dvc config --local core.no_scm true
 
 clean:
-	rm -rf $(VENV) $(VLM_VENV) data results reports sweeps dvc_plots outputs wandb .dvc/cache .dvc/tmp
+	rm -rf $(VENV) $(VLM_VENV) data results reports sweeps dvc_plots site outputs wandb .dvc/cache .dvc/tmp
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis src/*.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

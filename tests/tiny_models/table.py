@@ -1,6 +1,7 @@
 """The list of families, made from what the tests found.
 
-`python -m tests.tiny_models.table` prints it; with a file's name it checks that the file holds it.
+`python -m tests.tiny_models.table` prints it. With a file's name it checks that the file holds it,
+and with --write it puts it in, between two lines `<!-- families -->`.
 """
 
 from __future__ import annotations
@@ -50,22 +51,39 @@ def table(models: Iterable[TinyModel], results: Results) -> str:
     return "\n".join(lines)
 
 
+def put_in(text: str, made: str) -> str:
+    """A text with a table in the place of the one between its marks.
+
+    Raises:
+        ValueError: there are no two marks.
+    """
+    mark = "<!-- families -->"
+    if text.count(mark) != 2:
+        raise ValueError(f"the list of families goes between two lines {mark}")
+    before, _, after = text.split(mark)
+    return f"{before}{mark}\n\n{made}\n\n{mark}{after}"
+
+
 def main() -> None:
-    """Print the table, or check a file.
+    """Print the table, or check a file, or write it there.
 
     Raises:
         SystemExit: the file does not hold the table.
     """
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("file", nargs="?", type=Path, help="a file that should hold the table")
-    path: Path | None = parser.parse_args().file
+    parser.add_argument("--write", action="store_true", help="put the table into the file")
+    options = parser.parse_args()
+    path: Path | None = options.file
     made = table(TINY_MODELS.values(), read())
     if path is None:
         print(made)
+    elif options.write:
+        path.write_text(put_in(path.read_text(), made))
     elif made not in path.read_text():
         raise SystemExit(
-            f"{path} does not hold the list of families that the tests found. Put in what "
-            "`python -m tests.tiny_models.table` prints."
+            f"{path} does not hold the list of families that the tests found. Put it in with "
+            f"`python -m tests.tiny_models.table --write {path}`."
         )
 
 

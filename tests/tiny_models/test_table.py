@@ -47,3 +47,18 @@ def test_a_file_without_the_list_is_an_error(
     file.write_text("| family |")
     with pytest.raises(SystemExit, match="does not hold"):
         table.main()
+
+
+def test_the_list_is_put_between_the_marks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(table, "read", lambda: {"llama": GOOD})
+    file = tmp_path / "models.md"
+    file.write_text("before\n<!-- families -->\nan old list\n<!-- families -->\nafter\n")
+    monkeypatch.setattr("sys.argv", ["table", "--write", str(file)])
+    table.main()
+    made = table.table(TINY_MODELS.values(), {"llama": GOOD})
+    marked = f"<!-- families -->\n\n{made}\n\n<!-- families -->"
+    assert file.read_text() == f"before\n{marked}\nafter\n"
+    monkeypatch.setattr("sys.argv", ["table", str(file)])
+    table.main()
+    with pytest.raises(ValueError, match="between two lines"):
+        table.put_in("no marks", made)

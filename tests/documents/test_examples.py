@@ -1,0 +1,49 @@
+"""The scripts of examples/ run as they stand."""
+
+from __future__ import annotations
+
+import re
+import runpy
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+@pytest.fixture
+def run(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], working_directory: Path
+) -> Callable[..., str]:
+    """Run a script with arguments; what it printed."""
+
+    def script(name: str, *arguments: str) -> str:
+        monkeypatch.setattr("sys.argv", [name, *arguments])
+        runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name="__main__")
+        return capsys.readouterr().out
+
+    return script
+
+
+def test_convert_then_simulate_and_count(run: Callable[..., str], tiny_model: Path) -> None:
+    assert "error of the outputs" in run("convert_a_model", str(tiny_model), "my.txt", "adapter")
+    printed = run("simulate_and_count", str(tiny_model), "adapter", "A text.")
+    fused, simulated = re.findall(r"^(?:fused|step).*spikes ([\d,]+)$", printed, re.MULTILINE)
+    assert fused == simulated
+    errors = re.findall(r"^after .*error (\S+)", printed, re.MULTILINE)
+    assert float(errors[-1]) < 1e-3 < float(errors[0])
+
+
+def test_add_an_architecture(run: Callable[..., str]) -> None:
+    before, after = run("add_an_architecture").split("after:")
+    assert "ScaleNorm" in before
+    assert float(re.findall(r"error of the outputs +(\S+)", after)[0]) < 1e-3
+
+
+def test_every_example_is_run() -> None:
+    assert {path.stem for path in EXAMPLES.glob("*.py")} == {
+        "add_an_architecture",
+        "convert_a_model",
+        "simulate_and_count",
+    }
