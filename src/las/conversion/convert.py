@@ -17,6 +17,7 @@ from las.conversion.audit import audit
 from las.conversion.checkpoint import attach
 from las.conversion.prepare import need_dense_model, prepare, restored_on_error
 from las.conversion.proof import Exact, Proof
+from las.conversion.registry import how_to_register
 from las.conversion.sample import few_tokens, one_row, peek
 from las.conversion.state import SpikingState, apply, assemble
 from las.errors import UnsupportedModelError
@@ -136,6 +137,6 @@ def refuse_float(model: nn.Module, batch: Mapping[str, Any]) -> None:
             for row in floats
         )
         raise UnsupportedModelError(
-            f"{type(model).__name__} computes on activations without spikes: {listed}. Register a "
-            "spike-equivalent of these modules with las.conversion.converts, or open an issue."
+            f"{type(model).__name__} computes on activations without spikes: {listed}. "
+            f"{how_to_register(floats[0].module_class)}"
         )
