@@ -50,8 +50,13 @@ def jitter(model: Any) -> None:
 
 
 def redraw(model: Any) -> None:
-    """Draw all matrices anew, with one spread; leave no bias and no gamma at a constant."""
+    """Draw all matrices anew, with one spread; leave no bias and no gamma at a constant.
+
+    Frozen ones, such as tables of sines, belong to the architecture.
+    """
     for parameter in model.parameters():
+        if not parameter.requires_grad:
+            continue
         if parameter.dim() == 1:
             parameter += 0.2 * torch.randn_like(parameter)
         else:

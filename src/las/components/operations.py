@@ -31,6 +31,7 @@ _FUSED = "fused"
 
 _PRODUCTS = {torch.matmul, Tensor.matmul, Tensor.__matmul__, torch.bmm, Tensor.bmm}
 _SUMMED_PRODUCTS = {torch.baddbmm, Tensor.baddbmm}
+_CASTS = {Tensor.to, Tensor.float}
 _SOFTMAX = {F.softmax, torch.softmax, Tensor.softmax}
 
 
@@ -150,7 +151,10 @@ class _Answering(TorchFunctionMode):
             return self._soften(*args, **kwargs)
         if func is F.scaled_dot_product_attention:
             return self._attend(*args, **kwargs)
-        return func(*args, **kwargs)
+        result = func(*args, **kwargs)
+        if func in _CASTS and args[0].dtype == torch.float64 and result.dtype == torch.float32:
+            return args[0]  # a model that is wider than its author thought stays so
+        return result
 
     def _product(self, left: Tensor, right: Tensor) -> Tensor:
         index, self._products = self._products, self._products + 1
