@@ -369,7 +369,7 @@ def _classify(
     produced: list[Tensor],
 ) -> tuple[Verdict, str]:
     """The verdict on an operation outside of the components that reads activations."""
-    if not all(tensor.is_floating_point() for tensor in produced):
+    if not all(tensor.is_floating_point() or tensor.is_complex() for tensor in produced):
         return "float", "a decision taken on activations"
     if func.is_view or operation == "_to_copy":
         return "movement", ""
