@@ -17,6 +17,9 @@ from las.components.saa import multiply_steps
 from las.components.site import HGSite, OATSite, accumulate
 from las.components.softmax import SpikingSoftmax
 
+Scores = Literal["sigmoid", "softmax"]
+GroupScore = Literal["sum", "max"]
+
 _HALF = (torch.float16, torch.bfloat16)
 
 
@@ -36,10 +39,10 @@ class Routing:
     """
 
     top_k: int
-    scores: Literal["sigmoid", "softmax"]
+    scores: Scores
     groups: int = 1
     chosen_groups: int = 1
-    group_score: Literal["sum", "max"] = "sum"
+    group_score: GroupScore = "sum"
     normalised: bool = False
     scale: float = 1.0
     ordered: bool = True
@@ -54,6 +57,13 @@ class Routing:
             left = torch.ones_like(best, dtype=torch.bool).scatter(-1, chosen, False)
             scores = grouped.masked_fill(left[..., None], -torch.inf).flatten(-2)
         return scores.topk(self.top_k, -1, sorted=self.ordered).indices
+
+    def weigh(self, scores: Tensor, experts: Tensor) -> Tensor:
+        """The weights of the chosen experts, computed exactly: (tokens, experts) -> (tokens, k)."""
+        weights = scores.gather(-1, experts)
+        if self.normalised:
+            weights = weights / weights.sum(-1, keepdim=True)
+        return weights * self.scale
 
 
 class SpikingShares(SpikingComponent):

@@ -29,7 +29,6 @@ _TOKENS = 32
 """That a router is tried out with."""
 
 _GROUPS = ("num_group", "n_group")
-_SCALES = ("routed_scaling_factor", "route_scale")
 
 _SHARED = {"gate", "experts", "shared_expert", "shared_expert_gate"}
 
@@ -103,12 +102,15 @@ def routing_of(module: Any) -> tuple[Routing, str | None] | None:
         for name, correction in ((named, one._buffers.get(named)), (None, given), (None, 0.0)):
             if correction is None or not torch.equal(routing.choose(scores + correction), chosen):
                 continue
-            expected = scores.gather(-1, chosen)
-            if routing.normalised:
-                expected = expected / expected.sum(-1, keepdim=True)
-            if same(weights, expected * routing.scale, 1e-4):
+            if same(weights, routing.weigh(scores, chosen), 1e-4):
                 return routing, name
     return None
+
+
+def scales_of(module: Any) -> list[float]:
+    """By what a router may scale the weights."""
+    named = (getattr(module, name, None) for name in ("routed_scaling_factor", "route_scale"))
+    return [1.0, *(scale for scale in named if isinstance(scale, float | int))]
 
 
 def _routed(router: Any, x: Tensor, correction: Tensor) -> tuple[Tensor, Tensor] | None:
@@ -126,9 +128,13 @@ def _routings(module: Any, top_k: int) -> Iterator[Routing]:
     """What a router may do, by its attributes."""
     groups = next((n for name in _GROUPS if (n := getattr(module, name, None))), 1)
     grouped = [(1, 1)] if groups == 1 else [(1, 1), (groups, module.topk_group)]
-    scales = {getattr(module, name, None) or 1.0: None for name in _SCALES} | {1.0: None}
     for kind, (number, chosen), best, ordered, normalised, scale in itertools.product(
-        ("sigmoid", "softmax"), grouped, ("sum", "max"), (True, False), (False, True), scales
+        ("sigmoid", "softmax"),
+        grouped,
+        ("sum", "max"),
+        (True, False),
+        (False, True),
+        scales_of(module),
     ):
         yield Routing(top_k, kind, number, chosen, best, normalised, scale, ordered)
 
