@@ -75,6 +75,31 @@ def test_both_paths_agree(spiking, assert_one_truth, mask: Tensor | None, heads:
     assert torch.allclose(y, reference(query, key, value, mask), atol=2e-2)
 
 
+@pytest.mark.parametrize("out", [3, 13])
+def test_values_may_be_of_another_width(spiking, assert_one_truth, out: int) -> None:
+    """As DeepSeek's are."""
+    attend = spiking(SpikingAttention())
+    query, key, _ = operands()
+    value = torch.randn(B, H, L, out, generator=torch.Generator().manual_seed(4)).double()
+    context = assert_one_truth(attend, lambda: attend(query, key, value, causal(), 0.3))
+    expected = F.scaled_dot_product_attention(query, key, value, causal(), scale=0.3)
+    assert torch.allclose(context, expected, atol=0.05)
+    with las.count_spikes(attend) as tally:
+        attend(query, key, value, None, 0.3)
+    assert tally.operations["top.scores"].macs == B * H * L * L * D
+    assert tally.operations["top.context"].macs == B * H * L * L * out
+    rows = tally.sites["top.probability"].spikes * out + tally.sites["top.value"].spikes * L
+    assert tally.operations["top.context"].sops == rows
+
+
+def test_a_mask_of_one_row_holds_for_all_queries(spiking, assert_one_truth) -> None:
+    attend = spiking(SpikingAttention())
+    row = torch.zeros(B, 1, 1, L).double()
+    row[1, :, :, -3:] = LOWEST
+    context = assert_one_truth(attend, lambda: attend(*operands(), row, D**-0.5))
+    assert torch.equal(context, attend(*operands(), row.expand(B, 1, L, L), D**-0.5))
+
+
 @pytest.mark.parametrize("block", [1, 40, 150, 700])
 @pytest.mark.parametrize("mask", MASKS.values(), ids=MASKS.keys())
 def test_the_size_of_the_blocks_changes_nothing(

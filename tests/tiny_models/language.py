@@ -222,12 +222,6 @@ DECODERS = index(
         "starcoder2", "StarCoder2", "Starcoder2ForCausalLM", GROUPED | dict(sliding_window=WINDOW)
     ),
     _writer("vaultgemma", "VaultGemma", "VaultGemmaForCausalLM", _GEMMA),
-    _writer(
-        "xglm",
-        "XGLM",
-        "XGLMForCausalLM",
-        SIZES | dict(d_model=HIDDEN, num_layers=2, attention_heads=4, ffn_dim=48),
-    ),
 )
 
 HEADS = index(

@@ -13,6 +13,7 @@ from tqdm.auto import tqdm
 from las.calibration.bins import BINS, LOW_EXPONENT, SUB_BITS
 from las.calibration.fingerprint import fingerprint
 from las.calibration.histogram import magnitude_histogram
+from las.calibration.normalised import marking_normalised
 from las.calibration.statistics import SiteStatistics, Statistics
 from las.components.readers import FirstReaders
 from las.components.running import observing
@@ -52,7 +53,8 @@ def collect(model: nn.Module, batches: Iterable[Mapping[str, Any]]) -> Statistic
             if not recorder.begin(batch):
                 continue
             if recorder.grouping:
-                model(**(first_text(batch) if recorder.decodes else _excerpt(batch)))
+                with marking_normalised(model):
+                    model(**(first_text(batch) if recorder.decodes else _excerpt(batch)))
                 recorder.grouping = False
                 recorder.begin(batch)
             model(**batch)

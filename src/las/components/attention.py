@@ -50,14 +50,18 @@ class SpikingAttention(SpikingComponent):
         self.softmax = SpikingSoftmax()
         self.probability = OATSite(token_dim=2)
 
-    def work(self, pairs: int, width: int) -> tuple[Work, ...]:
+    def work(self, pairs: int, width: int, value_width: int) -> tuple[Work, ...]:
         """The two products, beside what softmax and cap do.
 
         Arguments:
             pairs: of a query and a key that it sees, over all heads.
-            width: D.
+            width: D of queries and keys.
+            value_width: of values.
         """
-        return tuple(Work("matmul", pairs * width, part=part) for part in ("scores", "context"))
+        return (
+            Work("matmul", pairs * width, part="scores"),
+            Work("matmul", pairs * value_width, part="context"),
+        )
 
     def forward(
         self,
@@ -74,7 +78,7 @@ class SpikingAttention(SpikingComponent):
         Arguments:
             query: (B, H, L, D).
             key: (B, H_kv, S, D), H a multiple of H_kv; coded already if they come from a cache.
-            value: (B, H_kv, S, D), likewise.
+            value: (B, H_kv, S, D_v), likewise; D_v is D in most models.
             mask: additive, broadcastable to (B, H, L, S), lowest where not allowed; or boolean.
             scale: 1/sqrt(D).
             bias: of positions, broadcastable to (B, H, L, S).
@@ -82,7 +86,7 @@ class SpikingAttention(SpikingComponent):
                 nothing, (H,), as gpt-oss has it.
 
         Returns:
-            (B, H, L, D).
+            (B, H, L, D_v).
         """
         entered: tuple[Operand, Operand] | None = self.run.take(self)
         if entered is not None and entered[0].value is key and entered[1].value is value:
@@ -105,7 +109,7 @@ class SpikingAttention(SpikingComponent):
         return context
 
     def code(self, key: Tensor, value: Tensor) -> tuple[Operand, Operand]:
-        """Code new keys and values, (B, H_kv, N, D) each."""
+        """Code new keys and values, (B, H_kv, N, D) and (B, H_kv, N, D_v)."""
         operands = []
         for site, x in ((self.key, key), (self.value, value)):
             if self.run.simulating:
@@ -131,15 +135,16 @@ class SpikingAttention(SpikingComponent):
         A block reads no keys beyond the last one that any of its queries is allowed to see.
 
         Returns:
-            (B, H, L, D), and the number of spikes of the probabilities, 0 where nobody counts.
+            (B, H, L, D_v), and the number of spikes of the probabilities, 0 where nobody counts.
         """
         batch, heads, queries, width = query.shape
         key_heads, keys = key.shape[1:3]
+        out = value.shape[-1]
         sees = Visibility.of(allowed, queries, keys)
         weight = scale if bias is None else 1.0
         if bias is not None:
             bias = bias.expand(batch, heads, queries, keys)
-        context, spikes = query.new_empty(batch, queries, heads, width), 0
+        context, spikes = query.new_empty(batch, queries, heads, out), 0
         for part, block in _blocks(batch, heads, queries, keys):
             shape = (part.stop - part.start, key_heads, -1, width)
             seen = sees.of_batch(part.start, part.stop)
@@ -150,7 +155,7 @@ class SpikingAttention(SpikingComponent):
                 scores.mul_(scale).add_(bias[part, :, block, :end])
             spikes += self.softmax.code(scores, weight, seen, block.start, self.probability)
             weighed = scores.view(*shape[:2], -1, end) @ value[part, :, :end]
-            context[part, block] = weighed.view(shape[0], heads, -1, width).transpose(1, 2)
+            context[part, block] = weighed.view(shape[0], heads, -1, out).transpose(1, 2)
         return context.transpose(1, 2), spikes
 
     def _composed(
@@ -198,7 +203,7 @@ class SpikingAttention(SpikingComponent):
             spikes = (increment[part, :, :end] for increment in operand.arriving())
             return (_expand(increment, heads // key_heads) for increment in spikes)
 
-        context = torch.empty_like(query)
+        context = query.new_empty(batch, heads, queries, value.value.shape[-1])
         for part, block in _blocks(*shape):
             mask = None if allowed is None else allowed[part, :, block]
             end = keys if mask is None else _last_seen(mask)
@@ -252,7 +257,8 @@ class SpikingAttention(SpikingComponent):
             return int((rows * queries_of_key[..., new]).sum())
 
         scores = int((asked.sum(-1, dtype=torch.int64).to("cpu") * keys_of_query).sum())
-        self.count(self.work(pairs, width), scores + read(key), spikes * width + read(value))
+        out = value.value.shape[-1]
+        self.count(self.work(pairs, width, out), scores + read(key), spikes * out + read(value))
 
 
 def _allowed(mask: Tensor | None, keys: int) -> Tensor | None:

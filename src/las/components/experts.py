@@ -21,6 +21,8 @@ from las.neurons.mt import wide
 
 Choice = Literal["before", "after"]
 
+_HALF = (torch.float16, torch.bfloat16)
+
 
 class SpikingRouter(SpikingProjection):
     """Chooses the k experts of each token, and how much each of them counts.
@@ -67,12 +69,7 @@ class SpikingRouter(SpikingProjection):
         return z, weights, experts
 
     def _soften(self, z: Tensor) -> Tensor:
-        scores = wide(z)[None, None]  # of tokens and experts, as those of queries and keys
-        if self.run.simulating:
-            probabilities = accumulate(self.softmax.simulate(iter([scores]), None))
-        else:
-            probabilities = self.softmax(scores)
-        return probabilities[0, 0].to(z.dtype)
+        return self.softmax.of_rows(wide(z)).to(z.dtype)
 
 
 @dataclass(frozen=True)

@@ -108,6 +108,14 @@ class SpikingSoftmax(SpikingComponent):
         )
         yield from multiply_steps(iter(exponentials), inverse, torch.mul)
 
+    def of_rows(self, z: Tensor) -> Tensor:
+        """Of scores that are no attention's, on either path: (tokens, n) -> (tokens, n)."""
+        scores = z[None, None]  # of tokens and n, as those of queries and keys
+        if self.run.simulating:
+            return accumulate(self.simulate(iter([scores]), None))[0, 0]
+        probabilities: Tensor = self(scores)
+        return probabilities[0, 0]
+
     def hidden(self, z: Tensor) -> int:
         """How many scores a mask hides, i.e. has set to -inf; 0 where nobody counts."""
         counts = self.run.counting and self.run.observer is None

@@ -374,8 +374,8 @@ def _classify(
     produced: list[Tensor],
 ) -> tuple[Verdict, str]:
     """The verdict on an operation outside of the components that reads activations."""
-    decides = not all(tensor.is_floating_point() for tensor in produced)
-    by_data = any(not tensor.is_floating_point() for tensor, _ in sources)
+    decides = not all(map(_is_number, produced))
+    by_data = not all(_is_number(tensor) for tensor, _ in sources)
     if (decides or by_data) and {origin for _, origin in sources} == {_INPUT}:
         return "exception", "a choice among what goes in, such as which pictures are empty"
     if decides:
@@ -410,6 +410,11 @@ def _classify(
     if operation in ("avg_pool2d", "_adaptive_avg_pool2d", "neg", "rsub", "mean", "sum"):
         return ("float", "") if two else ("folded", "fixed weights on spikes")
     return "float", ""
+
+
+def _is_number(tensor: Tensor) -> bool:
+    """Whether a tensor holds numbers of floating point, and no indices or choices."""
+    return tensor.is_floating_point() or tensor.is_complex()
 
 
 def _takes_use_cache(model: nn.Module) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ from torch import nn
 
 from las.calibration.statistics import Statistics
 from las.calibration.thresholds import Thresholds
+from las.components.expert_list import SpikingExpertList
 from las.components.operations import SpikingOperations
 from las.components.site import HGSite, OATSite
 from las.config import SpikeConfig
@@ -125,14 +127,15 @@ def apply(model: nn.Module, state: SpikingState) -> nn.Module:
     if config.vision == "analog":
         there = {module.name for module in model.modules() if isinstance(module, OATSite)}
         shared = {name: owner for name, owner in shared.items() if name in there}
-    share_sites(model, shared)
+    thresholds, alike = _of_unvisited(model, state.thresholds.sites, shared)
+    share_sites(model, shared | alike)
     missing = []
     for module in model.modules():
         if isinstance(module, OATSite):
-            if module.name not in state.thresholds.sites:
+            if module.name not in thresholds:
                 missing.append(module.name)
                 continue
-            taus, gates = state.thresholds.sites[module.name]
+            taus, gates = thresholds[module.name]
             module.neuron = OAT(taus, gates, config.time_steps, config.levels, config.rounding)
         elif isinstance(module, HGSite):
             if module.function not in state.functions:
@@ -145,3 +148,56 @@ def apply(model: nn.Module, state: SpikingState) -> nn.Module:
             "calibration batches run through the whole model?"
         )
     return model
+
+
+_OfSites = dict[str, tuple[tuple[float, ...], tuple[float, ...]]]
+
+
+def _of_unvisited(
+    model: nn.Module, sites: _OfSites, shared: Mapping[str, str]
+) -> tuple[_OfSites, dict[str, str]]:
+    """Experts that calibration never visited take the thresholds of the other experts.
+
+    Arguments:
+        model: a prepared model.
+        sites: thresholds and gates that calibration chose.
+        shared: sites that are served by another one.
+
+    Returns:
+        Thresholds and gates of all sites, the largest ones of the other experts where there were
+        none, and what the neurons of such experts share.
+    """
+    lent, alike = dict(sites), dict[str, str]()
+    unvisited, experts = 0, 0
+    for mixture in model.modules():
+        if not isinstance(mixture, SpikingExpertList):
+            continue
+        visited: list[str] = []
+        others: list[str] = []
+        for path in mixture.paths:
+            known = any(name.startswith(path) for name in sites)
+            (visited if known else others).append(path)
+        experts += len(visited) + len(others)
+        unvisited += len(others)
+        for path in others if visited else ():
+            for name in _names_of(visited, sites):
+                like = [sites[one + name] for one in visited if one + name in sites]
+                lent[path + name] = max(like, key=lambda one: one[0][-1])
+            for name in _names_of(visited, shared):
+                like_it = next(one for one in visited if one + name in shared)
+                owner = shared[like_it + name]
+                if owner.startswith(like_it):
+                    alike[path + name] = path + owner.removeprefix(like_it)
+    if unvisited:
+        warnings.warn(
+            f"calibration never visited {unvisited} of {experts} experts: their neurons get the "
+            "largest thresholds of the other experts of their layer. More calibration data, or "
+            "data of more kinds, would visit them",
+            stacklevel=2,
+        )
+    return lent, alike
+
+
+def _names_of(experts: list[str], names: Iterable[str]) -> set[str]:
+    """The sites of some experts, without the path of the expert."""
+    return {name.removeprefix(path) for name in names for path in experts if name.startswith(path)}

@@ -126,12 +126,13 @@ def walk(config: Any, dtype: torch.dtype, batch: int, length: int) -> Walk:
             continue
         query = shapes.seen[f"{attention.name}.query"]
         keys = shapes.seen[f"{attention.name}.key"]
+        values = shapes.seen[f"{attention.name}.value"]
         seen = prod(query[:2]) * query[2] * keys[2]
         if attention in causal:
             window = _window(modules[attention.name.rpartition(".")[0]], keys[2])
             seen = prod(query[:2]) * (window * (window + 1) // 2 + (keys[2] - window) * window)
-        cached += 2 * prod(keys)
-        add(attention.work(seen, query[3]))
+        cached += prod(keys) + prod(values)
+        add(attention.work(seen, query[3], values[3]))
         add(attention.softmax.work(seen, prod(query[:3])))
         paired: list[Site] = [attention.softmax.exp, attention.probability]
         if attention.soft_cap is not None:

@@ -41,7 +41,8 @@ def spiking_attention(module: Any) -> nn.Module:
     own: calibration has to know.
     """
     module.add_module(CHILD, SpikingAttention(getattr(module, "attn_logit_softcapping", None)))
-    module.register_forward_pre_hook(code_on_entry, with_kwargs=True)
+    if not _caches_latents(module):
+        module.register_forward_pre_hook(code_on_entry, with_kwargs=True)
     if names := _readers_of_encoder(module):
         attention = module.get_submodule(CHILD)
         sites = [attention.key, attention.value]
@@ -53,6 +54,14 @@ def spiking_attention(module: Any) -> nn.Module:
         for site in sites:
             site.of_encoder = True
     return module
+
+
+def _caches_latents(module: nn.Module) -> bool:
+    """Whether a module caches what it makes keys and values of: multi-head latent attention.
+
+    They are made anew, and spike anew, at each step of generation.
+    """
+    return hasattr(module, "kv_lora_rank")
 
 
 def _readers_of_encoder(module: Any) -> tuple[str, ...]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
+import itertools
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -15,11 +18,17 @@ from las.components.experts import (
     SpikingSharedExpert,
     Stacking,
 )
+from las.components.routing import Routing, SpikingScoredRouter
 from las.conversion.registry import convert_module, structure
 from las.conversion.rules.stand_in import same, stand_in
 from las.errors import UnsupportedModelError
 
 _QUICK_GELU = 1.702
+
+_TOKENS = 32
+"""That a router is tried out with."""
+
+_GROUPS = ("num_group", "n_group")
 
 _SHARED = {"gate", "experts", "shared_expert", "shared_expert_gate"}
 
@@ -59,6 +68,85 @@ def spiking_router(module: Any) -> nn.Module:
     choice = choice_of(module)
     assert choice is not None
     return SpikingRouter(module.weight, getattr(module, "bias", None), module.top_k, choice)
+
+
+def routing_of(module: Any) -> tuple[Routing, str | None] | None:
+    """How a router scores, chooses and weighs, and where its correction is; None if it is none.
+
+    It is tried out with weights and a correction that are made up.
+    """
+    weight = module._parameters.get("weight")
+    top_k = getattr(module, "top_k", None)
+    if not isinstance(top_k, int) or weight is None or weight.dim() != 2:
+        return None
+    experts, hidden = weight.shape
+    one = stand_in(module)
+    generator = torch.Generator("cpu").manual_seed(3)
+
+    def random(*shape: int) -> Tensor:
+        return torch.randn(*shape, generator=generator, device="cpu")
+
+    one._buffers = {
+        name: tensor if tensor is None else 0.1 * random(*tensor.shape)
+        for name, tensor in module._buffers.items()
+    }
+    x, given = random(_TOKENS, hidden) / hidden**0.5, 0.1 * random(experts)
+    answered = _routed(one, x, given)
+    if answered is None:
+        return None
+    weights, chosen = answered
+    named = next((name for name, it in one._buffers.items() if it.shape == (experts,)), None)
+    z = nn.functional.linear(x, one.weight, getattr(one, "bias", None))
+    for routing in _routings(module, top_k):
+        scores = z.sigmoid() if routing.scores == "sigmoid" else z.softmax(-1)
+        for name, correction in ((named, one._buffers.get(named)), (None, given), (None, 0.0)):
+            if correction is None or not torch.equal(routing.choose(scores + correction), chosen):
+                continue
+            if same(weights, routing.weigh(scores, chosen), 1e-4):
+                return routing, name
+    return None
+
+
+def scales_of(module: Any) -> list[float]:
+    """By what a router may scale the weights."""
+    named = (getattr(module, name, None) for name in ("routed_scaling_factor", "route_scale"))
+    return [1.0, *(scale for scale in named if isinstance(scale, float | int))]
+
+
+def _routed(router: Any, x: Tensor, correction: Tensor) -> tuple[Tensor, Tensor] | None:
+    """The weights and the experts that a router answers with, whether it is given a correction."""
+    takes = len(inspect.signature(router.forward).parameters)
+    try:
+        with torch.no_grad():
+            _, weights, experts = router(x, correction) if takes > 1 else router(x)
+    except Exception:  # it is called otherwise, or makes something else
+        return None
+    return (weights, experts) if experts.shape == weights.shape else None
+
+
+def _routings(module: Any, top_k: int) -> Iterator[Routing]:
+    """What a router may do, by its attributes."""
+    groups = next((n for name in _GROUPS if (n := getattr(module, name, None))), 1)
+    grouped = [(1, 1)] if groups == 1 else [(1, 1), (groups, module.topk_group)]
+    for kind, (number, chosen), best, ordered, normalised, scale in itertools.product(
+        ("sigmoid", "softmax"),
+        grouped,
+        ("sum", "max"),
+        (True, False),
+        (False, True),
+        scales_of(module),
+    ):
+        yield Routing(top_k, kind, number, chosen, best, normalised, scale, ordered)
+
+
+@structure(lambda module: routing_of(module) is not None)
+def spiking_scored_router(module: Any) -> nn.Module:
+    """A comparison of scores, each expert's own or a softmax, and the weights that follow."""
+    found = routing_of(module)
+    assert found is not None
+    routing, name = found
+    correction = None if name is None else (name, module._buffers[name])
+    return SpikingScoredRouter(module.weight, getattr(module, "bias", None), routing, correction)
 
 
 def _is_stack(module: nn.Module) -> bool:
