@@ -14,14 +14,17 @@ from torch.nn.functional import pad
 from transformers import GenerationMixin
 
 import las
+from las.errors import UnsupportedModelError
 from tests.conversion.converted import Pair, converted, relative
 from tests.tiny_models import TINY_MODELS
 from tests.tiny_models.tiny_model import Batch, beside_massive
 
-WRITERS = [name for name, tiny in TINY_MODELS.items() if tiny.generates]
+CONVERTED = [name for name, tiny in TINY_MODELS.items() if not tiny.refused]
+WRITERS = [name for name in CONVERTED if TINY_MODELS[name].generates]
+REFUSED = [name for name, tiny in TINY_MODELS.items() if tiny.refused]
 
 
-@pytest.fixture(params=TINY_MODELS)
+@pytest.fixture(params=CONVERTED)
 def pair(request: pytest.FixtureRequest) -> Pair:
     return converted(request.param)
 
@@ -111,3 +114,13 @@ def test_no_operation_is_float(pair: Pair) -> None:
     (batch,) = pair.tiny.batches(1, rows=2)
     report = las.audit(pair.spiking, batch)
     assert report.clean, str(report)
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_not_converted_is_refused_by_name(name: str) -> None:
+    tiny = TINY_MODELS[name]
+    model = tiny.build()
+    before = {path: type(module) for path, module in model.named_modules()}
+    with pytest.raises(UnsupportedModelError, match=rf"{tiny.refused}(.|\n)*@las\.converts"):
+        las.convert(model, tiny.batches())
+    assert {path: type(module) for path, module in model.named_modules()} == before

@@ -195,7 +195,6 @@ DECODERS = index(
     _writer("olmo-clipped", "OLMo", "OlmoForCausalLM", GROUPED | dict(clip_qkv=2.0)),
     _writer("olmo2", "OLMo 2", "Olmo2ForCausalLM", GROUPED),
     _writer("olmo3", "OLMo 3", "Olmo3ForCausalLM", GROUPED | _MIXED_WINDOWS),
-    _writer("openai-gpt", "GPT", "OpenAIGPTLMHeadModel", _GPT2),
     _writer("persimmon", "Persimmon", "PersimmonForCausalLM", SIZES),
     _writer("phi", "Phi", "PhiForCausalLM", SIZES),
     _writer("phi-normed", "Phi", "PhiForCausalLM", SIZES | dict(qk_layernorm=True)),

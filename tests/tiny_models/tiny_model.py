@@ -84,6 +84,7 @@ class TinyModel:
         plant: gives it massive activations.
         generates: whether it writes text.
         rounds: whether the host computes some values in float32 whatever the model's precision.
+        refused: what of it las does not convert, as the refusal names it; empty if it converts.
     """
 
     name: str
@@ -96,6 +97,7 @@ class TinyModel:
     plant: Change = field(default=massive_word, repr=False)
     generates: bool = False
     rounds: bool = False
+    refused: str = ""
 
     def config(self) -> Any:
         """A config of its own for each model."""

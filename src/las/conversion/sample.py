@@ -42,6 +42,7 @@ def few_tokens(model: nn.Module, batch: Batch) -> dict[str, Any]:
     """One sequence of a few tokens, or one row where a batch holds more than tokens."""
     tensors = {name: value for name, value in batch.items() if isinstance(value, Tensor)}
     plain = all(value.ndim == 2 or name == "inputs_embeds" for name, value in tensors.items())
+    plain = plain and not tensors.keys().isdisjoint(("input_ids", "inputs_embeds"))
     if len(stacks(model)) > 1 or not plain or len({x.shape[:2] for x in tensors.values()}) != 1:
         return one_row(batch)
     short = {name: value[:1, :_AUDITED_TOKENS].clone() for name, value in tensors.items()}
