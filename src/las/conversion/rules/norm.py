@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import torch
@@ -14,6 +15,9 @@ from las.conversion.rules.stand_in import answer, same, stand_in
 
 _WIDTH = 24
 """Channels of the input that a norm without weights is shown."""
+
+_MOST = 2**22
+"""Weights of a norm, over all heads: what has more of them is something else."""
 
 _USUAL_EPSILONS = (1e-5, 1e-6, 1e-8, 1e-12, torch.finfo(torch.float32).eps)
 
@@ -49,11 +53,12 @@ def normalisation_of(module: nn.Module) -> Normalisation | None:
     by which it begins with weights of 0.
     """
     names = {name for name, weight in module._parameters.items() if weight is not None}
-    if next(module.children(), None) is not None or not names <= {"weight", "bias"}:
+    has_parts = next(module.children(), None) is not None
+    if has_parts or not names <= {"weight", "bias"} or isinstance(module, nn.Embedding):
         return None
     weight = module._parameters.get("weight")
     shape = (_width(module),) if weight is None else tuple(weight.shape)
-    if not 1 <= len(shape) <= 2 or shape[-1] < 2:
+    if not 1 <= len(shape) <= 2 or shape[-1] < 2 or prod(shape) > _MOST:
         return None
     one = stand_in(module)
     generator = torch.Generator("cpu").manual_seed(1)
@@ -62,7 +67,10 @@ def normalisation_of(module: nn.Module) -> Normalisation | None:
     if y is None or y.shape != x.shape:
         return None
     offset = 1.0 if weight is not None and _begins_at_zero(type(module), shape) else 0.0
-    for eps in dict.fromkeys((*_small_numbers(module), *_USUAL_EPSILONS)):
+    for eps in dict.fromkeys((*_small_numbers(module), *_MOST = 2**22
+"""Weights of a norm, over all heads: what has more of them is something else."""
+
+_USUAL_EPSILONS)):
         for centred in (False, True):
             kind = Normalisation(eps, centred, offset)
             if same(y, kind.of(x, getattr(one, "weight", None), getattr(one, "bias", None)), 1e-4):
