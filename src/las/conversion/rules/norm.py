@@ -67,10 +67,7 @@ def normalisation_of(module: nn.Module) -> Normalisation | None:
     if y is None or y.shape != x.shape:
         return None
     offset = 1.0 if weight is not None and _begins_at_zero(type(module), shape) else 0.0
-    for eps in dict.fromkeys((*_small_numbers(module), *_MOST = 2**22
-"""Weights of a norm, over all heads: what has more of them is something else."""
-
-_USUAL_EPSILONS)):
+    for eps in dict.fromkeys((*_small_numbers(module), *_USUAL_EPSILONS)):
         for centred in (False, True):
             kind = Normalisation(eps, centred, offset)
             if same(y, kind.of(x, getattr(one, "weight", None), getattr(one, "bias", None)), 1e-4):
