@@ -24,6 +24,8 @@ export WANDB_SILENT := true
 export MALLOC_MMAP_MAX_ := 0
 export MALLOC_TRIM_THRESHOLD_ := -1
 
+ARCHITECTURES := tests/conversion/test_any_architecture.py
+
 .PHONY: repro reproduced test quick docs bench vlm clean dvc
 
 repro: $(READY) $(VLM_READY) dvc
@@ -40,10 +42,13 @@ test: $(READY) dvc
 	mypy
 	lint-imports --no-cache
 	mkdocs build --quiet
-	pytest
+	pytest -n 2 -m "not slow"
+	pytest -n 2 -m slow $(ARCHITECTURES)
+	python -m tests.tiny_models.table docs/models.md
+	pytest -m slow --ignore $(ARCHITECTURES)
 
 quick: $(READY) dvc
-	pytest -m "not slow"
+	pytest -n 2 -m "not slow"
 
 docs: $(READY)
 	mkdocs build

