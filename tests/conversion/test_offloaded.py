@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,7 @@ def test_conversion_gives_the_same_model_bit_for_bit(family: str, way: str, tmp_
 def _states(model: nn.Module, folder: Path) -> tuple[object, ...]:
     las.save(model, folder)
     state = read_adapter(folder)
-    data, arrays = state.pack()
+    data, arrays = replace(state, report=None).pack()  # a copy of placed attention is not run
     return data, {name: array.tolist() for name, array in arrays.items()}
 
 

@@ -157,12 +157,6 @@ def test_a_model_that_has_run_before_converts_as_well(name):
             assert torch.equal(a, b)
 
 
-def test_the_cosine_similarity_of_two_towers_is_refused():
-    """Each tower converts, with its projection; what the model does with both is float."""
-    with pytest.raises(UnsupportedModelError, match=r"pow in .*div in .*mm in "):
-        las.convert(TINY_MODELS["clip"].build(), TINY_MODELS["clip"].batches())
-
-
 def test_a_tower_alone_cannot_be_left_analog():
     family = FAMILIES["clip-vision"]
     with pytest.raises(UnsupportedModelError, match="nothing of it spikes"):
@@ -187,7 +181,7 @@ def test_statistics_of_the_whole_model_serve_it_with_an_analog_tower_as_well(nam
 
 
 def test_a_batch_without_anything_to_read_is_an_error():
-    with pytest.raises(CalibrationError, match="input_ids, inputs_embeds or pixel_values"):
+    with pytest.raises(CalibrationError, match="needs input_ids, inputs_embeds, pixel_values"):
         las.convert(FAMILIES["clip-vision"].build(), [{"labels": torch.zeros(1)}])
 
 

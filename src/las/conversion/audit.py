@@ -193,7 +193,11 @@ def audit(model: nn.Module, batch: Mapping[str, Any] | None = None) -> AuditRepo
     kwargs = forward_arguments(model, _dummy_batch(model) if batch is None else batch)
     watch = _Watch()
     for name, value in kwargs.items():
-        if isinstance(value, Tensor) and value.is_floating_point() and "mask" not in name:
+        if not isinstance(value, Tensor):
+            continue
+        if not value.is_floating_point() or "mask" in name:
+            watch.fix(value)
+        else:
             watch.mark(value, _EMBEDDING if "embeds" in name else _INPUT)
     training = [module for module in model.modules() if module.training]
     model.eval()
@@ -347,8 +351,9 @@ class _Watch(TorchDispatchMode):
             common: int | None = _EMBEDDING
         elif not sources or _READS_SHAPE_ONLY.search(operation):
             self.constants += self._depth == 0
-            for tensor in produced:
-                self.fix(tensor)
+            if all(map(self.fixed, tensors)):
+                for tensor in produced:
+                    self.fix(tensor)
             return output
         else:
             verdict, note = _classify(func, operation, args, kwargs, sources, produced)

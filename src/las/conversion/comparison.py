@@ -62,7 +62,8 @@ class Originals:
             if original is None or not path or path.startswith(done):
                 continue
             if module is not original:
-                pairs[path] = module, original
+                if not (_placed(module) and self._children[original]):
+                    pairs[path] = module, original
                 done = (*done, f"{path}.")
             elif _attends(module) and not _placed(module):
                 pairs[path] = module, self._dense(module)

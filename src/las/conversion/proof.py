@@ -21,6 +21,7 @@ from las.conversion.comparison import Originals, compared, output_error, toleran
 from las.conversion.registry import how_to_register
 from las.conversion.report import ConversionReport
 from las.errors import LasError, UnsupportedModelError
+from las.hosts.offload import hooked_modules, named_weights
 from las.neurons.tally import SpikeTally
 
 
@@ -37,9 +38,14 @@ class Proof:
     Arguments:
         model: the original, in evaluation mode.
         batch: forward keyword arguments.
+
+    Raises:
+        UnsupportedModelError: a weight has no values.
     """
 
     def __init__(self, model: nn.Module, batch: Mapping[str, Any]) -> None:
+        if not hooked_modules(model) and any(weight.is_meta for weight in model.parameters()):
+            next(iter(named_weights(model)))  # it says which
         self._arguments = forward_arguments(model, batch)
         self._originals = Originals(model)
         self._expected = self._outputs(model)

@@ -15,6 +15,9 @@ from las.hosts.stacks import stacks
 
 _AUDITED_TOKENS = 8
 
+_READ = {"input_ids", "inputs_embeds", "pixel_values", "input_features", "input_values"}
+"""What of a batch a model reads; calibration says what is wrong with a batch without any."""
+
 Batch = Mapping[str, Any]
 
 
@@ -25,7 +28,8 @@ def peek(batches: Iterable[Batch]) -> tuple[Batch | None, Iterable[Batch]]:
     iterator = iter(batches)
     seen = list(itertools.islice(iterator, 1))
     again = batches if iterator is not batches else itertools.chain(seen, iterator)
-    return (seen[0] if seen and isinstance(seen[0], Mapping) else None), again
+    readable = seen and isinstance(seen[0], Mapping) and not _READ.isdisjoint(seen[0])
+    return (seen[0] if readable else None), again
 
 
 def one_row(batch: Batch) -> dict[str, Any]:
