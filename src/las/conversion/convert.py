@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -22,6 +23,7 @@ from las.conversion.sample import few_tokens, one_row, peek
 from las.conversion.state import SpikingState, apply, assemble
 from las.errors import UnsupportedModelError
 from las.fitting.model_functions import fit_functions
+from las.hosts.offload import hooked_modules
 
 Model = TypeVar("Model", bound=nn.Module)
 
@@ -95,7 +97,7 @@ def calibrate(
     first, batches = peek(batches)
     with restored_on_error(model):
         model.eval()
-        proof = Proof(model, one_row(first)) if verify and first is not None else None
+        proof = _proof(model, one_row(first)) if verify and first is not None else None
         prepare(model, vision)
         if proof is not None:
             proof.compare_structure(model)
@@ -103,6 +105,21 @@ def calibrate(
             with observing(model, Exact()):
                 refuse_float(model, few_tokens(model, first))
         return collect(model, batches), proof
+
+
+def _proof(model: nn.Module, batch: Mapping[str, Any]) -> Proof | None:
+    """The proof of a conversion; None, with a warning, where accelerate's model cannot be run."""
+    try:
+        return Proof(model, batch)
+    except RuntimeError as error:
+        if not hooked_modules(model):
+            raise
+        warnings.warn(
+            f"the original does not run where accelerate has placed its weights ({error}), so that "
+            "the conversion is not compared with it",
+            stacklevel=3,
+        )
+        return None
 
 
 def prove(model: nn.Module, state: SpikingState, batch: Mapping[str, Any]) -> SpikingState:
