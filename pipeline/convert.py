@@ -19,9 +19,9 @@ from pipeline.records import Record, code_of
 def run(cfg: DictConfig) -> None:
     """Write data/spiking/<model>/neurons/<neuron>/, unless it is there as it would be made."""
     cell = Cell.of(cfg)
-    base = cell.need(cell.base_model, paths.model_stage(cfg))
     statistics = cell.need(cell.statistics, "collect")
     sample = cell.need(cell.sample, "collect")
+    base = cell.need(cell.base_model, paths.model_stage(cfg))
     record = Record.of(
         [cell.thresholds, cell.functions, cell.adapter],
         config={"neuron": OmegaConf.to_container(cfg.neuron, resolve=True)},

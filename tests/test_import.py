@@ -11,7 +11,7 @@ import pytest
 from transformers import LlamaForCausalLM
 
 import las
-from tests.conversion import families
+from tests import tiny_models
 
 HEAVY = {"torch", "transformers", "numba", "scipy", "torchvision", "accelerate"}
 
@@ -27,7 +27,7 @@ def python(code: str) -> str:
 def full(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny spiking model, saved whole."""
     folder = tmp_path_factory.mktemp("full")
-    model = las.convert(families.build("llama"), families.batches())
+    model = las.convert(tiny_models.build("llama"), tiny_models.batches("llama"))
     assert isinstance(model, LlamaForCausalLM)
     model.save_pretrained(folder)
     return folder

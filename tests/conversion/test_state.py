@@ -21,7 +21,7 @@ from las.calibration import collect
 from las.conversion import prepare
 from las.errors import LasError
 from las.neurons.tally import SpikeTally
-from tests.conversion import tiny
+from tests.tiny_models import plain as tiny
 
 LAYER = "model.layers.0.self_attn.q_proj.site"
 

@@ -18,7 +18,8 @@ from las.evaluation.suites.similarity import Similarity
 from las.evaluation.suites.suite import Suite
 from las.evaluation.suites.text import Anytime, Corpus, Text
 from las.evaluation.suites.zero_shot import ZeroShot
-from tests.evaluation.conftest import spiking_llama, tiny_bert, tiny_llama
+from tests.evaluation.conftest import spiking_llama
+from tests.tiny_models.plain import tiny_bert, tiny_llama
 
 TEXT = Text(dump="wiki/p.bz2", windows=3, window_tokens=32)
 CORPUS = Corpus(

@@ -21,7 +21,8 @@ RANGES = {
     "inverse_sqrt": (1e-6, 1e7),
     "square": (-3e4, 3e4),
     **dict.fromkeys(
-        ("gelu", "gelu_tanh", "silu", "quick_gelu", "tanh", "sigmoid", "relu"), (-30.0, 200.0)
+        ("gelu", "gelu_tanh", "silu", "quick_gelu", "tanh", "sigmoid", "relu", "relu_squared"),
+        (-30.0, 200.0),
     ),
 }
 
@@ -39,6 +40,7 @@ TRUTH = {
     "tanh": np.tanh,
     "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
     "relu": lambda x: np.maximum(x, 0),
+    "relu_squared": lambda x: np.maximum(x, 0) ** 2,
 }
 
 

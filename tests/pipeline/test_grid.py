@@ -113,13 +113,13 @@ def test_one_more_neuron_touches_one_place(two_suites: Path):
 def test_a_stage_runs_once_for_each_suite_of_a_model_in_one_process(
     two_suites: Path, monkeypatch: pytest.MonkeyPatch, capsys
 ):
-    from pipeline import convert, evaluate, published
+    from pipeline import convert, evaluate
 
     runs: list[list[str]] = []
     monkeypatch.chdir(two_suites)
     monkeypatch.setattr(convert, "main", lambda: runs.append(sys.argv))
     monkeypatch.setattr(evaluate, "main", lambda: runs.append(sys.argv))
-    monkeypatch.setattr(published, "write_metrics", lambda *told: runs.append([told[2]]))
+    monkeypatch.setattr(grid_command, "write_metrics", lambda *told: runs.append([told[2]]))
     for stage in ("convert", "evaluate"):
         monkeypatch.setattr(sys, "argv", ["grid", stage, "m", "tracking=none"])
         grid_command.main()

@@ -28,6 +28,7 @@ PAPER_FUNCTION_FLOPS: Mapping[str, int] = MappingProxyType(
         "quick_gelu": _EXP + 1 + _DIVISION + 2,  # x sigmoid(1.702 x)
         "tanh": _EXP + 2 + _DIVISION + 1,  # (e - 1) / (e + 1) with e = exp(2 x)
         "square": 1,
+        "relu_squared": 1,
         "relu": 0,  # a comparison; Eq. 25 counts no comparisons, so neither softmax's maximum
     }
 )
