@@ -45,8 +45,8 @@ def _configuration(cfg: DictConfig) -> dict[str, object]:
 
 
 def _collect(cfg: DictConfig, cell: Cell, base: Path, data_root: Path) -> None:
+    from las.calibration.sample import one_row, save_sample
     from las.conversion.convert import calibrate
-    from las.conversion.sample import one_row, save_sample
     from las.data.calibration import calibration_questions, calibration_texts, calibration_windows
     from las.files.atomic import atomic_file
     from las.hosts.twin import twin

@@ -38,11 +38,11 @@ def run(cfg: DictConfig) -> None:
 def _convert(cfg: DictConfig, cell: Cell) -> None:
     config = spike_config(cfg)
 
+    from las.calibration.sample import load_sample
     from las.calibration.statistics import Statistics
     from las.calibration.thresholds import choose_thresholds
     from las.conversion.adapter import write_adapter
     from las.conversion.convert import prove
-    from las.conversion.sample import load_sample
     from las.conversion.state import assemble
     from las.files.atomic import atomic_directory, atomic_file
     from las.fitting.model_functions import fit_functions

@@ -14,6 +14,7 @@ from las.calibration.bins import BINS, LOW_EXPONENT, SUB_BITS
 from las.calibration.fingerprint import fingerprint
 from las.calibration.histogram import magnitude_histogram
 from las.calibration.normalised import marking_normalised
+from las.calibration.sample import few_tokens
 from las.calibration.statistics import SiteStatistics, Statistics
 from las.components.readers import FirstReaders
 from las.components.running import observing
@@ -54,7 +55,7 @@ def collect(model: nn.Module, batches: Iterable[Mapping[str, Any]]) -> Statistic
                 continue
             if recorder.grouping:
                 with marking_normalised(model):
-                    model(**(first_text(batch) if recorder.decodes else _excerpt(batch)))
+                    model(**few_tokens(model, batch))  # they tell who reads what as well as all do
                 recorder.grouping = False
                 recorder.begin(batch)
             model(**batch)
@@ -65,28 +66,6 @@ def collect(model: nn.Module, batches: Iterable[Mapping[str, Any]]) -> Statistic
             "some thousands for thresholds that hold on unseen text"
         )
     return statistics
-
-
-def _excerpt(batch: Mapping[str, Any]) -> dict[str, Any]:
-    """A few tokens of a batch, which tell who reads what as well as all of them do.
-
-    A batch with tensors other than one number for each token, as images are, is left whole.
-    """
-    tensors = [value for value in batch.values() if isinstance(value, Tensor)]
-    if any(tensor.shape != tensors[0].shape or tensor.dim() != 2 for tensor in tensors):
-        return dict(batch)
-    return {
-        name: value[:1, :8] if isinstance(value, Tensor) else value for name, value in batch.items()
-    }
-
-
-def first_text(batch: Mapping[str, Any]) -> dict[str, Any]:
-    """The first row of a batch for an encoder with a decoder: whole, as heads may read its end.
-
-    Arguments:
-        batch: forward keyword arguments; tensors have one row for each text.
-    """
-    return {name: x[:1] if isinstance(x, Tensor) else x for name, x in batch.items()}
 
 
 class Recorder:

@@ -21,8 +21,6 @@ from las.neurons.mt import wide
 
 Choice = Literal["before", "after"]
 
-_HALF = (torch.float16, torch.bfloat16)
-
 
 class SpikingRouter(SpikingProjection):
     """Chooses the k experts of each token, and how much each of them counts.

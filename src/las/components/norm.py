@@ -12,6 +12,7 @@ from las.components.component import SpikingComponent, Work
 from las.components.saa import multiply_steps
 from las.components.site import HGSite, OATSite, accumulate
 from las.neurons.fused import has_kernels, memory, totals
+from las.neurons.mt import wide
 
 _HALF = (torch.float16, torch.bfloat16)
 
@@ -68,7 +69,7 @@ class SpikingNorm(SpikingComponent):
         dtype = (
             x.dtype if self.weight is None or self.weight.dtype not in _HALF else self.weight.dtype
         )
-        x = x.float().contiguous() if x.dtype in _HALF else x.contiguous()
+        x = wide(x).contiguous()
         if not self.run.simulating and self.run.observer is None and has_kernels(x):
             return self._fused(x).to(dtype)
         if self.centred:

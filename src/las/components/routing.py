@@ -16,11 +16,10 @@ from las.components.linear import SpikingProjection
 from las.components.saa import multiply_steps
 from las.components.site import HGSite, OATSite, accumulate
 from las.components.softmax import SpikingSoftmax
+from las.neurons.mt import wide
 
 Scores = Literal["sigmoid", "softmax"]
 GroupScore = Literal["sum", "max"]
-
-_HALF = (torch.float16, torch.bfloat16)
 
 
 @dataclass(frozen=True)
@@ -141,7 +140,7 @@ class SpikingScoredRouter(SpikingProjection):
             Potentials (tokens, experts), weights (tokens, k), and experts (tokens, k).
         """
         z = self.project(x.reshape(-1, x.shape[-1]), self.weight, self.bias)
-        z = z.float() if z.dtype in _HALF else z
+        z = wide(z)
         of = self.scores
         scores: Tensor = of.of_rows(z) if isinstance(of, SpikingSoftmax) else of(z)
         if self.corrected_by is not None:

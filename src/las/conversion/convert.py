@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from torch import nn
 
 from las.calibration.collect import collect
+from las.calibration.sample import few_tokens, one_row, peek
 from las.calibration.statistics import Statistics
 from las.calibration.thresholds import choose_thresholds
 from las.components.running import observing
@@ -19,7 +20,6 @@ from las.conversion.checkpoint import attach
 from las.conversion.prepare import need_dense_model, prepare, restored_on_error
 from las.conversion.proof import Exact, Proof
 from las.conversion.registry import how_to_register
-from las.conversion.sample import few_tokens, one_row, peek
 from las.conversion.state import SpikingState, apply, assemble
 from las.errors import UnsupportedModelError
 from las.fitting.model_functions import fit_functions
@@ -62,7 +62,6 @@ def convert(
     After an error the model is as it was.
     """
     config = config or SpikeConfig()
-    need_dense_model(model)
     with restored_on_error(model):
         statistics, proof = calibrate(model, batches, config.vision, verify=verify)
         thresholds = choose_thresholds(statistics, config)

@@ -15,7 +15,7 @@ from las.components.component import SpikingModule, share_run
 from las.components.run_state import RunState
 from las.components.site import OATSite, Site
 from las.config import Vision
-from las.conversion.registry import convert_module, converter_of, how_to_register
+from las.conversion.registry import converter_of, how_to_register
 from las.errors import UnsupportedModelError
 from las.hosts.offload import hand_hooks_over, hooked_modules
 from las.hosts.towers import vision_towers
@@ -52,8 +52,8 @@ def prepare(model: nn.Module, vision: Vision = "spiking") -> nn.Module:
     attention.register()
     with restored_on_error(model):
         hooked = hooked_modules(model)
-        if converter_of(model) is not None:
-            convert_module(model)
+        if (converter := converter_of(model)) is not None:
+            converter(model)
         _swap_children(model, set(analog.values()))
         hand_hooks_over(model, hooked)
         use_spiking_attention(model)
@@ -190,8 +190,8 @@ def _swap_children(module: nn.Module, analog: Set[nn.Module]) -> None:
     for name, child in list(module.named_children()):
         if child in analog:
             continue
-        if converter_of(child) is not None:
-            converted = convert_module(child)
+        if (converter := converter_of(child)) is not None:
+            converted = converter(child)
             if converted is not child:
                 setattr(module, name, converted)
                 continue

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from torch import nn
@@ -30,12 +31,12 @@ class Rule:
     """A structural rule.
 
     Attributes:
-        recognises: whether a module has the structure.
-        converter: what makes its spike-equivalent.
+        find: what there is of the structure in a module; None or False where it has it not.
+        convert: makes the spike-equivalent of a module in which that was found.
     """
 
-    recognises: Callable[[nn.Module], bool]
-    converter: Converter
+    find: Callable[[nn.Module], Any]
+    convert: Callable[[Any, Any], nn.Module]
 
 
 OF_USERS: dict[Key, Converter] = {}
@@ -64,12 +65,16 @@ def known(*classes: Key) -> Callable[[Given], Given]:
     return _register(OF_CLASSES, classes)
 
 
-def structure(recognises: Callable[[nn.Module], bool]) -> Callable[[Given], Given]:
-    """Register a structural rule after those that are there."""
+def structure(find: Callable[[nn.Module], Any]) -> Callable[[Given], Given]:
+    """Register a structural rule after those that are there.
 
-    def register(converter: Given) -> Given:
-        OF_STRUCTURE.append(Rule(recognises, converter))
-        return converter
+    Arguments:
+        find: see `Rule`; what it found comes to the decorated function, after the module.
+    """
+
+    def register(convert: Given) -> Given:
+        OF_STRUCTURE.append(Rule(find, convert))
+        return convert
 
     return register
 
@@ -90,7 +95,15 @@ def converter_of(module: nn.Module) -> Converter | None:
                 return table[kind]
             if kind.__module__.partition(".")[0] in _LIBRARIES and kind.__name__ in table:
                 return table[kind.__name__]
-    return next((rule.converter for rule in OF_STRUCTURE if rule.recognises(module)), None)
+    for rule in OF_STRUCTURE:
+        found = rule.find(module)
+        if found is not None and found is not False:
+            return partial(_convert, rule, found)
+    return None
+
+
+def _convert(rule: Rule, found: Any, module: nn.Module) -> nn.Module:
+    return rule.convert(module, found)
 
 
 def convert_module(module: nn.Module) -> nn.Module:

@@ -31,9 +31,7 @@ def function_of(module: nn.Module) -> str | None:
     return next((name for name, values in known.items() if same(y, values, 1e-5)), None)
 
 
-@structure(lambda module: function_of(module) is not None)
-def spiking_activation(module: Any) -> nn.Module:
+@structure(function_of)
+def spiking_activation(module: Any, function: str) -> nn.Module:
     """HG neurons of the function, or the exact ReLU."""
-    function = function_of(module)
-    assert function is not None
     return SpikingReLU() if function == "relu" else SpikingActivation(function)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
-from types import FunctionType
 from typing import Any
 
 from torch import nn
@@ -13,6 +11,7 @@ from las.components.attention import CHILD, SpikingAttention
 from las.components.cache import code_on_entry
 from las.components.linear import SpikingProjection
 from las.conversion.registry import convert_module, structure
+from las.conversion.rules.methods import methods_of
 from las.errors import UnsupportedModelError
 
 _INTERFACE = "ALL_ATTENTION_FUNCTIONS"
@@ -25,16 +24,11 @@ def calls_interface(module: nn.Module) -> bool:
     """Whether a method of a module's class looks its attention function up in the interface."""
     if isinstance(module, PreTrainedModel):
         return False  # it chooses which function its attention modules are to look up
-    for kind in type(module).__mro__:
-        for method in vars(kind).values():
-            function = inspect.unwrap(method) if callable(method) else method
-            if isinstance(function, FunctionType) and _INTERFACE in function.__code__.co_names:
-                return True
-    return False
+    return any(_INTERFACE in method.__code__.co_names for method in methods_of(module))
 
 
 @structure(calls_interface)
-def spiking_attention(module: Any) -> nn.Module:
+def spiking_attention(module: Any, _: bool) -> nn.Module:
     """The module stays; what it hands to the interface spikes.
 
     A decoder's attention to its encoder reads the encoder's tokens, which have padding of their

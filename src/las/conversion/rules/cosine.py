@@ -29,7 +29,7 @@ def compares_embeddings(module: nn.Module) -> bool:
 
 
 @structure(compares_embeddings)
-def spiking_cosine(model: Any) -> nn.Module:
+def spiking_cosine(model: Any, _: bool) -> nn.Module:
     """The model stays; what its towers return, or its projections of that, knows the cosine."""
     towers = [name for name, child in model.named_children() if is_linear(child)]
     for name in towers:

@@ -102,11 +102,9 @@ def _routings(module: Any, experts: int) -> Iterator[Routing]:
         yield Routing(k, kind, normalised=normalised, scale=scale)
 
 
-@structure(lambda module: mixture_of(module) is not None)
-def spiking_mixture(module: Any) -> nn.Module:
+@structure(mixture_of)
+def spiking_mixture(module: Any, mixture: Mixture) -> nn.Module:
     """The router chooses by potentials; the experts are converted one by one."""
-    mixture = mixture_of(module)
-    assert mixture is not None
     gate, routing = getattr(module, mixture.gate), mixture.routing
     experts = [convert_module(expert) for expert in getattr(module, mixture.experts)]
     router: nn.Module

@@ -62,11 +62,9 @@ def choice_of(module: Any) -> Choice | None:
     return None
 
 
-@structure(lambda module: choice_of(module) is not None)
-def spiking_router(module: Any) -> nn.Module:
+@structure(choice_of)
+def spiking_router(module: Any, choice: Choice) -> nn.Module:
     """A comparison of membrane potentials, and a spiking softmax."""
-    choice = choice_of(module)
-    assert choice is not None
     return SpikingRouter(module.weight, getattr(module, "bias", None), module.top_k, choice)
 
 
@@ -139,11 +137,9 @@ def _routings(module: Any, top_k: int) -> Iterator[Routing]:
         yield Routing(top_k, kind, number, chosen, best, normalised, scale, ordered)
 
 
-@structure(lambda module: routing_of(module) is not None)
-def spiking_scored_router(module: Any) -> nn.Module:
+@structure(routing_of)
+def spiking_scored_router(module: Any, found: tuple[Routing, str | None]) -> nn.Module:
     """A comparison of scores, each expert's own or a softmax, and the weights that follow."""
-    found = routing_of(module)
-    assert found is not None
     routing, name = found
     correction = None if name is None else (name, module._buffers[name])
     return SpikingScoredRouter(module.weight, getattr(module, "bias", None), routing, correction)
@@ -156,7 +152,7 @@ def _is_stack(module: nn.Module) -> bool:
 
 
 @structure(_is_stack)
-def spiking_experts(module: Any) -> nn.Module:
+def spiking_experts(module: Any, _: bool) -> nn.Module:
     """The same stacked weights, read by spikes.
 
     Raises:
@@ -186,6 +182,6 @@ def spiking_experts(module: Any) -> nn.Module:
 
 
 @structure(lambda module: {name for name, _ in module.named_children()} == _SHARED)
-def spiking_shared_expert(module: Any) -> nn.Module:
+def spiking_shared_expert(module: Any, _: bool) -> nn.Module:
     """The parts of the module, and spiking neurons between them."""
     return SpikingSharedExpert(**{name: convert_module(getattr(module, name)) for name in _SHARED})

@@ -31,11 +31,16 @@ def _names(module: nn.Module) -> tuple[str, ...] | None:
     return next((names for names in (*_TWO, *_JOINT) if linear == set(names)), None)
 
 
-@structure(lambda module: _names(module) is not None and _function(module) is not None)
-def spiking_gated_network(module: Any) -> nn.Module:
-    """The spike-equivalent of a gated network (Eq. 21)."""
+def _parts(module: nn.Module) -> tuple[tuple[str, ...], nn.Module] | None:
+    """The names of the layers of a gated network, and its function; None if it is none."""
     names, function = _names(module), _function(module)
-    assert names is not None and function is not None
+    return None if names is None or function is None else (names, function)
+
+
+@structure(_parts)
+def spiking_gated_network(module: Any, parts: tuple[tuple[str, ...], nn.Module]) -> nn.Module:
+    """The spike-equivalent of a gated network (Eq. 21)."""
+    names, function = parts
     activation = convert_module(function)
     if not isinstance(activation, SpikingActivation):
         raise UnsupportedModelError(

@@ -34,11 +34,9 @@ def _applied(module: nn.Module) -> str | None:
     return found.pop() if len(found) == 1 else None
 
 
-@structure(lambda module: _applied(module) is not None)
-def spiking_head(module: Any) -> nn.Module:
+@structure(_applied)
+def spiking_head(module: Any, function: str) -> nn.Module:
     """Its linear layers return membrane potentials, whose neurons answer for the function."""
-    function = _applied(module)
-    assert function is not None
     for name, layer in list(module.named_children()):
         if is_linear(layer):
             neurons = SpikingReLU() if function == "relu" else SpikingActivation(function)

@@ -30,6 +30,6 @@ def is_linear(module: nn.Module) -> bool:
 
 
 @structure(is_linear)
-def spiking_layer(module: Any) -> nn.Module:
+def spiking_layer(module: Any, _: bool) -> nn.Module:
     """The same weights, with OAT neurons before them."""
     return spiking_linear(module)

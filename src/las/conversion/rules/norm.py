@@ -75,11 +75,9 @@ def normalisation_of(module: nn.Module) -> Normalisation | None:
     return None
 
 
-@structure(lambda module: normalisation_of(module) is not None)
-def spiking_norm(module: Any) -> nn.Module:
+@structure(normalisation_of)
+def spiking_norm(module: Any, kind: Normalisation) -> nn.Module:
     """The spike-equivalent of a norm, with the very parameters of the module."""
-    kind = normalisation_of(module)
-    assert kind is not None
     weight, bias = getattr(module, "weight", None), getattr(module, "bias", None)
     return SpikingNorm(weight, bias, kind.eps, kind.centred, kind.offset)
 

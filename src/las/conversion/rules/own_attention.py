@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dis
-import inspect
 from types import FunctionType
 from typing import Any
 
@@ -14,6 +13,7 @@ from las.components import operations
 from las.components.operations import SpikingOperations
 from las.conversion.registry import structure
 from las.conversion.rules.linear import is_linear
+from las.conversion.rules.methods import methods_of
 
 _MULTIPLIES = {"matmul", "bmm", "baddbmm", "scaled_dot_product_attention"}
 _SOFTENS = {"Softmax", "softmax", "scaled_dot_product_attention"}
@@ -23,21 +23,15 @@ def attends_itself(module: nn.Module) -> bool:
     """Whether a module has linear layers, and methods that multiply tensors and take a softmax."""
     if isinstance(module, PreTrainedModel) or not any(map(is_linear, module.children())):
         return False
-    names: set[str] = set()
-    operators = False
-    for kind in type(module).__mro__:
-        if kind is nn.Module:
-            break
-        for method in vars(kind).values():
-            function = inspect.unwrap(method) if callable(method) else method
-            if isinstance(function, FunctionType):
-                names |= set(function.__code__.co_names)
-                operators = operators or _has_at(function)
-    return bool(names & _SOFTENS) and (operators or bool(names & _MULTIPLIES))
+    methods = list(methods_of(module))
+    names = {name for method in methods for name in method.__code__.co_names}
+    if not names & _SOFTENS:
+        return False
+    return bool(names & _MULTIPLIES) or any(map(_has_at, methods))
 
 
 @structure(attends_itself)
-def spiking_operations(module: Any) -> nn.Module:
+def spiking_operations(module: Any, _: bool) -> nn.Module:
     """The module stays; spiking components answer for its products and its softmax."""
     module.add_module(operations.CHILD, SpikingOperations())
     module.register_forward_pre_hook(operations.begin)

@@ -21,8 +21,8 @@ from las.evaluation.text import Metric, compare_language_models
 
 
 @dataclass(frozen=True)
-class Text(Suite):
-    """Perplexity on the prose of a Wikipedia dump, and bits per byte on its raw XML.
+class _OfWikipedia(Suite):
+    """Windows of a Wikipedia dump.
 
     Attributes:
         dump: the dump, of which the held-out pages are read.
@@ -36,6 +36,13 @@ class Text(Suite):
 
     def __post_init__(self) -> None:
         check_at_least_one(windows=self.windows, window_tokens=self.window_tokens)
+
+
+class Text(_OfWikipedia):
+    """Perplexity on the prose of a Wikipedia dump, and bits per byte on its raw XML.
+
+    Attributes: as of `_OfWikipedia`.
+    """
 
     def _score(
         self,
@@ -54,19 +61,11 @@ class Text(Suite):
         ]
 
 
-@dataclass(frozen=True)
-class Anytime(Suite):
+class Anytime(_OfWikipedia):
     """Perplexity on the prose of a Wikipedia dump after each of the T time steps.
 
-    Attributes: as of `Text`.
+    Attributes: as of `_OfWikipedia`.
     """
-
-    dump: str
-    windows: int
-    window_tokens: int
-
-    def __post_init__(self) -> None:
-        check_at_least_one(windows=self.windows, window_tokens=self.window_tokens)
 
     def _score(
         self,

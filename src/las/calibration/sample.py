@@ -1,4 +1,4 @@
-"""A small part of the calibration data, to prove a conversion on."""
+"""A small part of the calibration data: to find out who reads what, and to prove a conversion."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from las.files.atomic import atomic_file
 from las.hosts.stacks import stacks
 
-_AUDITED_TOKENS = 8
+_FEW = 8
 
 _READ = {"input_ids", "inputs_embeds", "pixel_values", "input_features", "input_values"}
 """What of a batch a model reads; calibration says what is wrong with a batch without any."""
@@ -49,7 +49,7 @@ def few_tokens(model: nn.Module, batch: Batch) -> dict[str, Any]:
     plain = plain and not tensors.keys().isdisjoint(("input_ids", "inputs_embeds"))
     if len(stacks(model)) > 1 or not plain or len({x.shape[:2] for x in tensors.values()}) != 1:
         return one_row(batch)
-    short = {name: value[:1, :_AUDITED_TOKENS].clone() for name, value in tensors.items()}
+    short = {name: value[:1, :_FEW].clone() for name, value in tensors.items()}
     return {**batch, **short}
 
 
