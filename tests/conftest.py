@@ -13,17 +13,12 @@ import torch
 from PIL import Image, ImageDraw
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from torch import Tensor
-from transformers import (
-    BertConfig,
-    BertModel,
-    LlamaConfig,
-    LlamaForCausalLM,
-    PreTrainedTokenizerFast,
-)
+from transformers import BertModel, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from tests.tiny_models import plain
 
 ROOT = Path(__file__).resolve().parent.parent
 VOCABULARY = 64
-MASSIVE = 300.0  # of one channel of one token's embedding, beside neighbours of about 1
 
 
 @pytest.fixture(autouse=True)
@@ -34,47 +29,14 @@ def one_thread() -> None:
 
 @pytest.fixture
 def llama() -> LlamaForCausalLM:
-    """Two layers, four query heads on two key heads; token 1 starts texts and is massive."""
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=VOCABULARY,
-        hidden_size=32,
-        intermediate_size=48,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=128,
-        initializer_range=0.3,
-        tie_word_embeddings=True,
-        pad_token_id=0,
-        bos_token_id=1,
-        eos_token_id=2,
-    )
-    model = LlamaForCausalLM(config).eval()
-    with torch.no_grad():
-        model.get_input_embeddings().weight[1, 7] = MASSIVE
-    return model
+    """Two layers, grouped queries; token 1 starts texts and is massive."""
+    return plain.massive_llama(VOCABULARY)
 
 
 @pytest.fixture
 def bert() -> BertModel:
-    """Two layers, four heads; one channel of every LayerNorm's output is large."""
-    torch.manual_seed(0)
-    config = BertConfig(
-        vocab_size=VOCABULARY,
-        hidden_size=32,
-        intermediate_size=48,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        max_position_embeddings=64,
-        initializer_range=0.3,
-        pad_token_id=0,
-    )
-    model = BertModel(config).eval()
-    with torch.no_grad():
-        for layer in model.encoder.layer:
-            layer.output.LayerNorm.weight[5] = 40.0
-    return model
+    """Two layers; one channel of every LayerNorm's output is large."""
+    return plain.massive_bert(VOCABULARY)
 
 
 @pytest.fixture

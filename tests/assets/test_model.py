@@ -6,24 +6,16 @@ import torch
 from las.assets import materialise_model
 from las.errors import AssetError
 from las.hosts.loading import MODEL_CLASSES
+from tests.tiny_models import plain
 
 
 @pytest.fixture
 def checkpoint(tmp_path):
     """A tiny BERT in half precision, with a tokenizer, as a fetched asset."""
-    from transformers import BertConfig, BertModel, BertTokenizerFast
+    from transformers import BertModel, BertTokenizerFast
 
-    torch.manual_seed(0)
     folder = tmp_path / "asset"
-    config = BertConfig(
-        vocab_size=8,
-        hidden_size=8,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=16,
-        max_position_embeddings=16,
-    )
-    BertModel(config).half().save_pretrained(folder)
+    plain.make(BertModel, vocab_size=8).half().save_pretrained(folder)
     words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "spike", "."]
     vocabulary = tmp_path / "vocab.txt"
     vocabulary.write_text("\n".join(words))

@@ -13,6 +13,7 @@ from benchmarks.records import COUNTING, SNN
 from benchmarks.sections import ENCODER, LANGUAGE_MODEL, SECTIONS, gpu
 from benchmarks.sections.profile import PARTS, REST
 from las.conversion import is_spiking
+from tests.tiny_models import plain
 
 
 def measure(section, settings, **sizes):
@@ -104,14 +105,7 @@ def test_gpu_says_so_where_there_is_none(settings, monkeypatch):
 
 
 def test_models_of_the_gpu_section_share_their_weights():
-    config = OPTConfig(
-        vocab_size=64,
-        hidden_size=32,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        ffn_dim=48,
-        word_embed_proj_dim=32,
-    )
+    config = plain.config(OPTConfig, num_hidden_layers=1)
     ann, snn = gpu.make_models(config, "cpu", torch.bfloat16)
     assert is_spiking(snn) and not is_spiking(ann)
     assert snn.lm_head.weight is ann.lm_head.weight

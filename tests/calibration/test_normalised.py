@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import nn
-from transformers import LlamaConfig, LlamaForCausalLM, Olmo2Config, Olmo2ForCausalLM
+from transformers import LlamaForCausalLM, Olmo2ForCausalLM
 
 from las.calibration import collect
 from las.calibration.normalised import marking_normalised
@@ -15,15 +13,7 @@ from las.components.norm import SpikingNorm
 from las.components.running import observing
 from las.conversion.prepare import prepare
 from las.conversion.proof import Exact
-
-SIZES: dict[str, Any] = dict(
-    vocab_size=64,
-    hidden_size=16,
-    intermediate_size=24,
-    num_hidden_layers=1,
-    num_attention_heads=2,
-    num_key_value_heads=2,
-)
+from tests.tiny_models import plain
 
 
 def scale_free_layers(model: nn.Module) -> set[str]:
@@ -39,13 +29,13 @@ def scale_free_layers(model: nn.Module) -> set[str]:
 def test_of_a_model_that_normalises_after_its_layers() -> None:
     """The queries and keys of OLMo 2 are normalised, too: all that reads the stream is."""
     layer = "model.layers.0"
-    found = scale_free_layers(Olmo2ForCausalLM(Olmo2Config(**SIZES)))
+    found = scale_free_layers(plain.make(Olmo2ForCausalLM, num_hidden_layers=1))
     assert found == {f"{layer}.{name}" for name in ("self_attn.q_proj", "self_attn.o_proj",
                                                     "mlp.down_proj")}  # fmt: skip
 
 
 def test_none_of_a_model_that_normalises_before_them() -> None:
-    assert not scale_free_layers(LlamaForCausalLM(LlamaConfig(**SIZES)))
+    assert not scale_free_layers(plain.make(LlamaForCausalLM, num_hidden_layers=1))
 
 
 class Block(nn.Module):

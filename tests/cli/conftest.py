@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
-import torch
 from transformers import (
-    BertConfig,
     BertModel,
-    LlamaConfig,
     LlamaForCausalLM,
     PreTrainedTokenizerFast,
-    T5Config,
     T5EncoderModel,
     T5ForConditionalGeneration,
 )
 
 from las.cli import main
+from tests.tiny_models import plain
 
 TEXT = "".join(f"Line {i} of a text that says little.\n\n" for i in range(60))
 
@@ -29,21 +24,16 @@ def files(
     """A tiny language model, tiny encoders, a text, adapters, and a model that translates."""
     root = tmp_path_factory.mktemp("cli")
     tokenizer = byte_tokenizer
-    sizes: dict[str, Any] = {
-        "vocab_size": len(tokenizer),
-        "hidden_size": 16,
-        "intermediate_size": 32,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 2,
-        "max_position_embeddings": 64,
-        "initializer_range": 0.5,
+    size = len(byte_tokenizer)
+    t5 = dict(vocab_size=size, initializer_factor=1.0)
+    made = {
+        "llama": plain.make(LlamaForCausalLM, vocab_size=size, num_key_value_heads=1),
+        "bert": plain.make(BertModel, vocab_size=size),
+        "encoder": plain.make(T5EncoderModel, **t5),
+        "t5": plain.make(T5ForConditionalGeneration, **t5),
     }
-    torch.manual_seed(0)
-    LlamaForCausalLM(LlamaConfig(**sizes, num_key_value_heads=1)).save_pretrained(root / "llama")
-    BertModel(BertConfig(**sizes)).save_pretrained(root / "bert")
-    t5 = dict(vocab_size=len(tokenizer), d_model=16, d_kv=8, d_ff=32, num_layers=2, num_heads=2)
-    T5EncoderModel(T5Config(**t5)).save_pretrained(root / "encoder")
-    T5ForConditionalGeneration(T5Config(**t5)).save_pretrained(root / "t5")
+    for name, model in made.items():
+        model.save_pretrained(root / name)
     converted = ("llama", "bert", "encoder")
     names = {name: str(root / name) for name in (*converted, "t5", "text")}
     names |= {f"{name}-las": f"{names[name]}-las" for name in converted}

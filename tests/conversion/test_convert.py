@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import nn
-from transformers import BloomConfig, BloomForCausalLM
+from transformers import BloomForCausalLM
 
 import las
 from las.errors import CalibrationError, LasError, UnsupportedModelError
+from tests.tiny_models import plain
 
 
 def relative(a: torch.Tensor, b: torch.Tensor) -> float:
@@ -133,8 +134,7 @@ def test_nan_in_the_batches_is_an_error_that_names_a_site(llama, make_batches):
 
 
 def test_an_architecture_without_support_is_named(make_batches):
-    config = BloomConfig(vocab_size=64, hidden_size=16, n_layer=1, n_head=2)
-    model = BloomForCausalLM(config)
+    model = plain.make(BloomForCausalLM, num_hidden_layers=1)
     model.transformer.h[0].mlp.gelu_impl = nn.Mish()
     with pytest.raises(UnsupportedModelError, match=r"Mish(.|\n)*@las.converts"):
         las.convert(model, make_batches())

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import LlamaForCausalLM
 
 import las
 from las.components.expert_list import SpikingMixture
@@ -17,6 +17,7 @@ from las.components.experts import SpikingRouter
 from las.components.running import observing
 from las.conversion.proof import Exact
 from las.conversion.registry import convert_module, converter_of
+from tests.tiny_models import plain
 
 WIDTH, INNER, EXPERTS, K = 16, 24, 4, 2
 
@@ -69,17 +70,13 @@ def block(**options: Any) -> Mixture:
 
 def model() -> Any:
     """Two layers, the second with experts."""
-    torch.manual_seed(0)
-    config = LlamaConfig(
+    llama = plain.make(
+        LlamaForCausalLM,
         vocab_size=64,
         hidden_size=WIDTH,
         intermediate_size=INNER,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        num_key_value_heads=2,
         initializer_range=0.3,
     )
-    llama = LlamaForCausalLM(config).eval()
     llama.model.layers[1].mlp = mixture = block()
     with torch.no_grad():
         for parameter in mixture.parameters():

@@ -12,6 +12,7 @@ from las.calibration.fingerprint import fingerprint
 from las.errors import UnsupportedModelError
 from tests import tiny_models
 from tests.conversion.converted import converted, relative
+from tests.tiny_models import plain
 
 DECODERS = [
     "gpt2",
@@ -67,8 +68,8 @@ def test_the_same_weights_of_another_architecture_are_another_base(
 
 
 def test_cross_attention_is_refused() -> None:
-    from transformers import GPT2Config, GPT2LMHeadModel
+    from transformers import GPT2LMHeadModel
 
-    config = GPT2Config(vocab_size=64, n_embd=16, n_layer=1, n_head=2, add_cross_attention=True)
+    model = plain.make(GPT2LMHeadModel, add_cross_attention=True)
     with pytest.raises(UnsupportedModelError, match="GPT2Attention is a cross-attention"):
-        las.convert(GPT2LMHeadModel(config), tiny_models.batches("llama"))
+        las.convert(model, tiny_models.batches("llama"))

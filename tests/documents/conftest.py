@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import torch
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
+
+from tests.tiny_models import plain
 
 TEXT = "The first paragraph.\n\nThe second one.\n\n\n\nA third.\n\n"
 
@@ -16,17 +17,15 @@ def tiny_model(
     byte_tokenizer: PreTrainedTokenizerFast, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     """The directory of a Llama of two layers with its tokenizer."""
-    torch.manual_seed(0)
-    config = LlamaConfig(
+    model = plain.make(
+        LlamaForCausalLM,
         vocab_size=len(byte_tokenizer),
-        hidden_size=16,
-        intermediate_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=2,
         num_key_value_heads=1,
+        max_position_embeddings=2048,
+        initializer_range=0.02,
     )
     directory = tmp_path_factory.mktemp("tiny") / "model"
-    LlamaForCausalLM(config).save_pretrained(directory)
+    model.save_pretrained(directory)
     byte_tokenizer.save_pretrained(directory)
     return directory
 

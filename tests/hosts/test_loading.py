@@ -23,30 +23,12 @@ from transformers import (
 )
 
 from las.hosts.loading import is_language_model, load_model, load_reader, read_config
+from tests.tiny_models import plain
 
-BERT = BertConfig(
-    vocab_size=16,
-    hidden_size=8,
-    num_hidden_layers=1,
-    num_attention_heads=2,
-    intermediate_size=16,
-)
-LLAMA = LlamaConfig(
-    vocab_size=16,
-    hidden_size=8,
-    num_hidden_layers=1,
-    num_attention_heads=2,
-    intermediate_size=16,
-)
-T5 = T5Config(vocab_size=16, d_model=8, d_kv=4, d_ff=16, num_layers=1, num_heads=2)
-VIT = ViTConfig(
-    hidden_size=8,
-    num_hidden_layers=1,
-    num_attention_heads=2,
-    intermediate_size=16,
-    image_size=8,
-    patch_size=4,
-)
+BERT = plain.config(BertConfig)
+LLAMA = plain.config(LlamaConfig)
+T5 = plain.config(T5Config)
+VIT = plain.config(ViTConfig, image_size=8, patch_size=4)
 
 
 @pytest.fixture

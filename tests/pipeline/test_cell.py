@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import LlamaForCausalLM
 
 from las.data.wikipedia import split_of
 from pipeline import cell, collect, convert, evaluate, scoring
 from pipeline.params import Grid
 from pipeline.published import metrics_file, write_metrics, write_sweeps
+from tests.tiny_models import plain
 
 MODEL = "smollm2-135m"
 Make = Callable[..., list[str]]
@@ -24,15 +25,14 @@ Make = Callable[..., list[str]]
 def mine(tmp_path_factory: pytest.TempPathFactory, byte_tokenizer) -> Path:
     """A model and a Wikipedia dump of one's own."""
     folder = tmp_path_factory.mktemp("mine")
-    config = LlamaConfig(
+    model = plain.make(
+        LlamaForCausalLM,
         vocab_size=len(byte_tokenizer),
-        hidden_size=16,
         intermediate_size=24,
         num_hidden_layers=1,
-        num_attention_heads=2,
         initializer_range=0.3,
     )
-    LlamaForCausalLM(config).save_pretrained(folder / MODEL)
+    model.save_pretrained(folder / MODEL)
     byte_tokenizer.save_pretrained(folder / MODEL)
     pages = "".join(
         f"  <page>\n    <title>T{i}</title>\n    <ns>0</ns>\n"

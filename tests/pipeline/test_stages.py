@@ -10,6 +10,7 @@ import pytest
 
 from pipeline import paths
 from pipeline.paths import MissingStageError
+from tests.tiny_models import plain
 
 ROOT = Path(paths.CONF).parent
 STAGES = [
@@ -80,13 +81,13 @@ def test_a_report_without_results_says_how_to_get_some(composed, tmp_path):
 
 
 def test_a_cell_without_neurons_scores_the_original_alone(composed, tmp_path, byte_tokenizer):
-    from transformers import BloomConfig, BloomForCausalLM
+    from transformers import BloomForCausalLM
 
     from pipeline import cell
 
     mine = tmp_path / "mine"
-    config = BloomConfig(vocab_size=len(byte_tokenizer), hidden_size=16, n_layer=1, n_head=2)
-    BloomForCausalLM(config).save_pretrained(mine / "bloom-176b")
+    bloom = plain.make(BloomForCausalLM, vocab_size=len(byte_tokenizer), num_hidden_layers=1)
+    bloom.save_pretrained(mine / "bloom-176b")
     byte_tokenizer.save_pretrained(mine / "bloom-176b")
     piqa = mine / "zero-shot" / "piqa" / "plain_text" / "validation.jsonl"
     piqa.parent.mkdir(parents=True)

@@ -15,6 +15,7 @@ from las.neurons.tally import SpikeTally
 from las.planning.peak import PeakMemory
 from las.planning.walk import Walk, walk
 from tests import tiny_models
+from tests.tiny_models import plain
 from tests.tiny_models.tiny_model import VOCABULARY
 
 ROWS, LENGTH = 2, 24
@@ -152,8 +153,13 @@ def test_nothing_is_allocated() -> None:
     """A layer of 10^12 weights would not fit anywhere."""
     from transformers import LlamaConfig
 
-    config = LlamaConfig(
-        hidden_size=2**18, intermediate_size=2**20, num_hidden_layers=1, num_attention_heads=2**11
+    config = plain.config(
+        LlamaConfig,
+        vocab_size=32000,
+        hidden_size=2**18,
+        intermediate_size=2**20,
+        num_hidden_layers=1,
+        num_attention_heads=2**11,
     )
     config.architectures = ["LlamaForCausalLM"]
     walked = walk(config, torch.float16, 1, 4)

@@ -10,7 +10,6 @@ import pytest
 import torch
 from transformers import (
     AutoModelForSequenceClassification,
-    BertConfig,
     BertModel,
     PreTrainedTokenizerFast,
 )
@@ -18,6 +17,7 @@ from transformers import (
 from las.data.glue import GLUE, read_glue, side_of
 from las.evaluation.glue import compare_classifiers
 from las.pretraining.pretrain import pretrain
+from tests.tiny_models import plain
 
 RECIPE = {
     "steps": 60,
@@ -33,18 +33,18 @@ RECIPE = {
 @pytest.fixture
 def data_root(tmp_path: Path, byte_tokenizer: PreTrainedTokenizerFast) -> Path:
     """An encoder, and sentences whose first word says whether they are positive."""
-    torch.manual_seed(0)
-    config = BertConfig(
+    model = plain.make(
+        BertModel,
         vocab_size=len(byte_tokenizer),
         hidden_size=32,
         intermediate_size=64,
-        num_hidden_layers=2,
         num_attention_heads=4,
         max_position_embeddings=32,
+        initializer_range=0.02,
         hidden_dropout_prob=0.0,
         pad_token_id=byte_tokenizer.pad_token_id,
     )
-    BertModel(config).save_pretrained(tmp_path / "encoder")
+    model.save_pretrained(tmp_path / "encoder")
     byte_tokenizer.save_pretrained(tmp_path / "encoder")
     write_sentences(tmp_path)
     return tmp_path

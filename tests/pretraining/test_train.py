@@ -10,10 +10,11 @@ import pytest
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
-from transformers import GPT2Config, GPT2LMHeadModel
+from transformers import GPT2LMHeadModel
 
 from las.errors import TrainingError
 from las.pretraining.train import Recipe, train
+from tests.tiny_models import plain
 
 RECIPE = Recipe(
     steps=12,
@@ -51,10 +52,9 @@ def collate(examples: list[Tensor]) -> dict[str, Tensor]:
 
 def model(dropout: float = 0.1) -> GPT2LMHeadModel:
     """Embeddings tied to the output; dropout, so that random numbers matter."""
-    torch.manual_seed(0)
-    sizes = {"vocab_size": 16, "n_positions": 12, "n_embd": 16, "n_layer": 1, "n_head": 2}
     rates = dict.fromkeys(("resid_pdrop", "embd_pdrop", "attn_pdrop"), dropout)
-    return GPT2LMHeadModel(GPT2Config(**sizes, **rates))
+    sizes = dict(vocab_size=16, n_positions=12, num_hidden_layers=1, initializer_range=0.02)
+    return plain.make(GPT2LMHeadModel, **sizes, **rates)
 
 
 def trained(folder: Path, recipe: Recipe = RECIPE) -> GPT2LMHeadModel:
