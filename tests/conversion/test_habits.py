@@ -363,3 +363,41 @@ def test_a_twin_of_a_model_that_was_made_of_a_shared_config_is_converted_alone()
     before = run(model)
     las.convert(twin(model), plain.batches())
     assert torch.equal(run(model), before)
+
+
+class TestAfterAnInterrupt:
+    """PyTorch leaves out even the hooks that are always called."""
+
+    def interrupted(self, model: Any, part: nn.Module) -> None:
+        handle = part.register_forward_hook(_interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            run(model)
+        handle.remove()
+
+    def test_neurons_answer_for_nothing_else(self) -> None:
+        model = plain.make(BloomForCausalLM, hidden_size=16, n_head=2, n_layer=2)
+        las.convert(model, plain.batches())
+        with las.count_spikes(model) as tally:
+            expected = run(model)
+        self.interrupted(model, model.transformer.h[1].self_attention.dense)
+        a, b = torch.randn(2, 3, 4), torch.randn(2, 4, 5)
+        product = torch.einsum("bij,bjk->bik", a, b)
+        assert torch.allclose(torch.matmul(a, b), product, atol=1e-6)
+        assert torch.ones(2, dtype=torch.float64).float().dtype == torch.float32
+        with las.count_spikes(model) as again:
+            assert torch.equal(run(model), expected)
+        assert again == tally
+
+    def test_embeddings_are_tensors(self) -> None:
+        model = las.convert(tiny_models.build("clip"), tiny_models.batches("clip"))
+        (batch, *_) = tiny_models.batches("clip")
+        with torch.no_grad():
+            expected = model(**batch).logits_per_text
+        handle = model.text_model.register_forward_hook(_interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            model(**batch)
+        handle.remove()
+        with torch.no_grad():
+            found = model.text_projection(torch.ones(1, model.text_projection.weight.shape[1]))
+            assert type(found) is Tensor
+            assert torch.equal(model(**batch).logits_per_text, expected)
