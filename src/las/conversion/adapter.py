@@ -9,7 +9,7 @@ from typing import TypeVar
 from torch import nn
 
 from las.calibration.fingerprint import fingerprint
-from las.conversion.checkpoint import attach, state_of
+from las.conversion.checkpoint import attach, converted_in
 from las.conversion.other_heads import build
 from las.conversion.prepare import need_dense_model, restored_on_error
 from las.conversion.state import SpikingState
@@ -26,7 +26,7 @@ def save(model: nn.Module, directory: str | Path) -> Path:
     """Write the adapter of a converted model, bound to the weights that it has now.
 
     Arguments:
-        model: a converted model.
+        model: a converted model, or a wrapper around one.
         directory: where to; created if needed.
 
     Returns:
@@ -35,8 +35,8 @@ def save(model: nn.Module, directory: str | Path) -> Path:
     Raises:
         AdapterError: the model is not a converted one.
     """
-    state = state_of(model)
-    return write_adapter(Path(directory), replace(state, base=fingerprint(model)))
+    converted, state = converted_in(model)
+    return write_adapter(Path(directory), replace(state, base=fingerprint(converted)))
 
 
 def write_adapter(directory: Path, state: SpikingState) -> Path:

@@ -67,7 +67,7 @@ class SpikingModelConfig(QuantizationConfigMixin):
 
         Printing a config and writing it take the same way through transformers.
         """
-        if writes_file():
+        if writes_file() or self.arrays is None:
             return super().to_dict()
         short = {name: one for name, one in self.data.items() if name not in _LISTS}
         counts = {name: len(self.data[name]) for name in _LISTS if name in self.data}
@@ -117,16 +117,16 @@ def attach(model: nn.Module, state: SpikingState) -> None:
     give_own_methods(model)
 
 
-def state_of(model: nn.Module) -> SpikingState:
-    """The spiking state of a converted model, or of the one that a wrapper holds.
+def converted_in(model: nn.Module) -> tuple[nn.Module, SpikingState]:
+    """A converted model, or the one that a wrapper holds, and its spiking state.
 
     Raises:
         AdapterError: the model is not a converted one.
     """
     for module in model.modules():
         config = getattr(getattr(module, "config", None), "quantization_config", None)
-        if isinstance(config, SpikingModelConfig):
-            return config.state
+        if isinstance(module, PreTrainedModel) and isinstance(config, SpikingModelConfig):
+            return module, config.state
     raise AdapterError(f"{type(model).__name__} is no converted model: use las.convert first")
 
 

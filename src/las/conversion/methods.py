@@ -10,17 +10,18 @@ from functools import partial
 from typing import Any, NoReturn
 
 from torch import nn
+from transformers import PreTrainedModel
 
 from las.components.linear import SpikingLinear
 from las.errors import UnsupportedModelError
 
 
-def give_own_methods(model: Any) -> None:
-    """Let a converted model resize its embeddings and refuse continuous batching."""
-    if hasattr(model, "resize_token_embeddings"):
-        model.resize_token_embeddings = partial(resize_token_embeddings, model)
-    if hasattr(model, "init_continuous_batching"):
-        model.init_continuous_batching = refuse_continuous_batching
+def give_own_methods(model: nn.Module) -> None:
+    """Let a converted model, or the one in a wrapper, resize its embeddings and batch no pages."""
+    held: Any = next(part for part in model.modules() if isinstance(part, PreTrainedModel))
+    held.resize_token_embeddings = partial(resize_token_embeddings, held)
+    if hasattr(held, "init_continuous_batching"):
+        held.init_continuous_batching = refuse_continuous_batching
 
 
 def refuse_continuous_batching(*args: Any, **kwargs: Any) -> NoReturn:

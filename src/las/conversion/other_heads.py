@@ -61,8 +61,9 @@ def state_for(model: nn.Module, state: SpikingState) -> SpikingState:
     Raises:
         AdapterError: the model has none of its sites.
     """
-    paths = {path for path, _ in model.named_modules() if path}
-    prefix = f"{getattr(model, 'base_model_prefix', '')}."
+    of_base = getattr(model, "base_model_prefix", "")
+    paths = {path for path, _ in model.named_modules()} - {"", of_base}
+    prefix = f"{of_base}."
     ways: list[Callable[[str], str]] = [
         lambda name: name,
         lambda name: name.removeprefix(prefix),
@@ -82,7 +83,8 @@ def state_for(model: nn.Module, state: SpikingState) -> SpikingState:
 def unknown_parts(model: nn.Module, state: SpikingState) -> list[str]:
     """Paths of heads with weights that would spike, but of which a state knows no site.
 
-    A head is a part of the model itself, or of its base model, such as a pooler.
+    A head is a part of the model itself, or a part of its base model that is no stack of layers,
+    such as a pooler.
     """
     names = [*state.thresholds.sites, *state.shared]
     base: Any = getattr(model, "base_model", model)
@@ -95,10 +97,10 @@ def unknown_parts(model: nn.Module, state: SpikingState) -> list[str]:
             path = paths[child]
             if child is base or any(name.startswith(f"{path}.") for name in names):
                 continue
-            spiking = any(
-                converter_of(part) is not None for part in child.modules() if part not in analog
-            )
-            if spiking and next(child.parameters(), None) is not None:
+            parts = set(child.modules()) - analog
+            stack = whole is base and any(isinstance(part, nn.ModuleList) for part in parts)
+            has_weights = next(child.parameters(), None) is not None
+            if not stack and has_weights and any(converter_of(part) for part in parts):
                 unknown.append(path)
     return unknown
 

@@ -65,7 +65,7 @@ def writes_file() -> bool:
 
 def _note_files() -> None:
     """Let `writes_file` know of the files that configs of transformers are written to."""
-    from transformers import PreTrainedConfig
+    from transformers.configuration_utils import PreTrainedConfig
 
     write = PreTrainedConfig.to_json_file
 

@@ -1,0 +1,28 @@
+"""Calls of modules that hooks stand around, and whether they still run.
+
+PyTorch calls the later hook of a module even if its forward raised, but not after an interrupt of
+the keyboard: what the earlier hook began would go on for ever.
+"""
+
+from __future__ import annotations
+
+import sys
+from types import FrameType
+
+
+class Call:
+    """One call of a module, made in a forward pre-hook of it."""
+
+    def __init__(self) -> None:
+        self._frame: FrameType | None = sys._getframe(2)  # that called the hook
+
+    def runs(self) -> bool:
+        """Whether the caller runs within this call, in the same thread."""
+        if self._frame is None:
+            return False
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None and frame is not self._frame:
+            frame = frame.f_back
+        if frame is None:
+            self._frame = None  # it never will again
+        return frame is not None
