@@ -63,5 +63,6 @@ def _dense(head: SpikingLinear) -> nn.Linear:
     """A linear layer with the parameters of a spiking one."""
     outputs, inputs = head.weight.shape
     linear = nn.Linear(inputs, outputs, bias=False, device="meta")
-    linear.weight, linear.bias = head.weight, head.bias
+    linear.weight = head.weight
+    linear.register_parameter("bias", head.bias)
     return linear

@@ -77,7 +77,7 @@ def _note_files() -> None:
         finally:
             _WRITING.reset(token)
 
-    PreTrainedConfig.to_json_file = to_json_file  # type: ignore[method-assign]
+    PreTrainedConfig.to_json_file = to_json_file
 
 
 def _checkpoint() -> Any:
