@@ -135,7 +135,7 @@ def test_a_failed_load_leaves_the_model_as_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     las.save(las.convert(plain.llama(), plain.batches()), tmp_path)
-    from las.conversion import adapter
+    from las.conversion import other_heads
 
     def fails(*_: object) -> None:
         raise AdapterError("no parameters for 1 neuron sites")
@@ -143,7 +143,7 @@ def test_a_failed_load_leaves_the_model_as_it_was(
     model = plain.llama()
     before = snapshot(model)
     with monkeypatch.context() as patched:
-        patched.setattr(adapter, "apply", fails)
+        patched.setattr(other_heads, "apply", fails)
         with pytest.raises(LasError, match="no parameters"):
             las.load(model, tmp_path)
     assert_as_before(model, before)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -347,9 +348,12 @@ def attend(
 ) -> tuple[Tensor, None]:
     """The attention function that transformers calls.
 
+    A module that was not converted attends without spikes, as PyTorch does it, with a warning: its
+    model was made from the config of a spiking one.
+
     Raises:
-        UnsupportedModelError: the attention module was not converted, or asks for something that
-            spiking attention does not do.
+        UnsupportedModelError: the attention module asks for something that spiking attention does
+            not do, or was not converted and asks for something that PyTorch does not do.
     """
     if kwargs.get("head_mask") is not None:
         raise UnsupportedModelError(
@@ -357,10 +361,7 @@ def attend(
         )
     attention = getattr(module, CHILD, None)
     if not isinstance(attention, SpikingAttention):
-        raise UnsupportedModelError(
-            f"{type(module).__name__} has no spike-equivalent attention; register one with "
-            "las.conversion.converts"
-        )
+        return _attend_dense(module, query, key, value, attention_mask, scaling, dropout, **kwargs)
     cap = None if attention.soft_cap is None else attention.soft_cap.cap
     if kwargs.get("softcap") != cap:
         raise UnsupportedModelError(
@@ -374,8 +375,58 @@ def attend(
     return context.transpose(1, 2).contiguous(), None
 
 
+def _attend_dense(
+    module: nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    scaling: float | None,
+    dropout: float,
+    **kwargs: Any,
+) -> tuple[Tensor, None]:
+    """PyTorch's attention, for a model of float modules whose config says that it spikes."""
+    from transformers.integrations.sdpa_attention import sdpa_attention_forward
+
+    kind = type(module).__name__
+    asked = [name for name in ("softcap", "s_aux") if kwargs.get(name) is not None]
+    if asked:
+        raise UnsupportedModelError(
+            f"{kind} was not converted, though its config is that of a spiking model, and asks for "
+            f"{asked[0]}: make the model from a copy of the config without quantization_config and "
+            "with _attn_implementation='eager'"
+        )
+    warnings.warn(
+        f"{kind} attends without spikes: it was not converted, though its config is that of a "
+        "spiking model, and says so when it is saved. Make float models from a copy of the config "
+        "without quantization_config and with _attn_implementation='sdpa'",
+        stacklevel=3,
+    )
+    return sdpa_attention_forward(
+        module, query, key, value, attention_mask, dropout, scaling, **kwargs
+    )
+
+
+def stay_spiking(module: Any, args: Any) -> None:
+    """A forward pre-hook of attention modules with spiking attention.
+
+    Raises:
+        UnsupportedModelError: somebody has set the model to attend in another way since it was
+            converted, which would leave the spiking attention out.
+    """
+    name = getattr(getattr(module, "config", None), "_attn_implementation", NAME)
+    if name != NAME:
+        raise UnsupportedModelError(
+            f"{type(module).__name__} has been set to attend by {name!r}, which does not spike: go "
+            f"back with model.set_attn_implementation({NAME!r}), or load the original for {name!r}"
+        )
+
+
 def register() -> None:
-    """Tell transformers about the attention and its mask; harmless when repeated."""
+    """Tell transformers about the attention and its mask.
+
+    It is done when this file is imported, as it is wherever a spiking model is unpickled or loaded.
+    """
     from transformers import AttentionInterface
     from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
@@ -385,3 +436,6 @@ def register() -> None:
 
     AttentionInterface.register(NAME, attend)
     AttentionMaskInterface.register(NAME, boolean_mask)
+
+
+register()

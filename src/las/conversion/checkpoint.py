@@ -14,19 +14,25 @@ from typing import Any
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 from torch import nn
+from transformers import PreTrainedModel
 from transformers.quantizers.base import HfQuantizer
 from transformers.utils.quantization_config import QuantizationConfigMixin
 
-from las.conversion.prepare import prepare, use_spiking_attention
-from las.conversion.state import SpikingState, apply
+from las.conversion.methods import give_own_methods
+from las.conversion.other_heads import build
+from las.conversion.prepare import use_spiking_attention
+from las.conversion.state import SpikingState
 from las.errors import AdapterError
-from las.hosts.saved_models import METHOD
+from las.hosts.saved_models import METHOD, writes_file
+
+_LISTS = ("sites", "shared")
+"""What of the data is long: names of sites."""
 
 
 class SpikingModelConfig(QuantizationConfigMixin):
     """The spiking state as transformers stores it in config.json."""
 
-    def __init__(self, data: dict[str, Any], arrays: str, **kwargs: Any) -> None:
+    def __init__(self, data: dict[str, Any], arrays: str | None = None, **kwargs: Any) -> None:
         self.quant_method = METHOD
         self.data = data
         self.arrays = arrays
@@ -42,14 +48,35 @@ class SpikingModelConfig(QuantizationConfigMixin):
         """The state itself.
 
         Raises:
-            AdapterError: config.json is damaged.
+            AdapterError: config.json is damaged, or holds no more than what is shown of a state.
         """
+        if self.arrays is None:
+            raise AdapterError(
+                "this is what print shows of a spiking model's config, without its thresholds: "
+                "write the config with save_pretrained, or copy it with copy.deepcopy"
+            )
         try:
             return SpikingState.unpack(self.data, load(base64.b64decode(self.arrays)))
         except (ValueError, KeyError, SafetensorError) as error:
             raise AdapterError(
                 f"the spiking state in config.json is damaged ({error}): save the model again"
             ) from error
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of the state where transformers writes config.json; else what fits on a screen.
+
+        Printing a config and writing it take the same way through transformers.
+        """
+        if writes_file() or self.arrays is None:
+            return super().to_dict()
+        short = {name: one for name, one in self.data.items() if name not in _LISTS}
+        counts = {name: len(self.data[name]) for name in _LISTS if name in self.data}
+        functions = sorted(self.data.get("functions", ()))
+        return {"quant_method": METHOD, "data": short | counts | {"functions": functions}}
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """As of a dict: where transformers is given a config object, it takes this for one."""
+        return getattr(self, key, default)
 
 
 class SpikingModelLoader(HfQuantizer):
@@ -58,14 +85,12 @@ class SpikingModelLoader(HfQuantizer):
     requires_calibration = True
 
     def _process_model_before_weight_loading(self, model: Any, **kwargs: Any) -> None:
-        state = self.quantization_config.state
-        prepare(model, state.config.vision)
-        apply(model, state)
+        self._state = build(model, self.quantization_config.state)
 
     def _process_model_after_weight_loading(self, model: Any, **kwargs: Any) -> Any:
         use_spiking_attention(model)
-        if (report := self.quantization_config.state.report) is not None:
-            model.las_report = report
+        _forget_quantization(model)
+        attach(model, self._state)
         return model
 
     def is_serializable(self, *args: Any, **kwargs: Any) -> bool:
@@ -89,15 +114,30 @@ def attach(model: nn.Module, state: SpikingState) -> None:
         held.las_report = state.report
     held.config.quantization_config = config
     held.hf_quantizer = SpikingModelLoader(config, pre_quantized=True)
+    give_own_methods(model)
 
 
-def state_of(model: nn.Module) -> SpikingState:
-    """The spiking state of a converted model.
+def converted_in(model: nn.Module) -> tuple[nn.Module, SpikingState]:
+    """A converted model, or the one that a wrapper holds, and its spiking state.
 
     Raises:
         AdapterError: the model is not a converted one.
     """
-    config = getattr(getattr(model, "config", None), "quantization_config", None)
-    if not isinstance(config, SpikingModelConfig):
-        raise AdapterError(f"{type(model).__name__} is no converted model: use las.convert first")
-    return config.state
+    for module in model.modules():
+        config = getattr(getattr(module, "config", None), "quantization_config", None)
+        if isinstance(module, PreTrainedModel) and isinstance(config, SpikingModelConfig):
+            return module, config.state
+    raise AdapterError(f"{type(model).__name__} is no converted model: use las.convert first")
+
+
+def _forget_quantization(model: Any) -> None:
+    """Let a loaded model be like one that was converted in memory.
+
+    transformers marks what it loads by way of a quantization config, and then refuses to cast it,
+    and to evaluate it with Trainer.
+    """
+    for name in ("is_quantized", "quantization_method"):
+        model.__dict__.pop(name, None)
+    for module in model.modules():
+        if isinstance(module, PreTrainedModel):
+            module.config.__dict__.pop("_is_quantized", None)
