@@ -9,7 +9,7 @@ from torch import nn
 
 from las.calibration.fingerprint import fingerprint
 from las.conversion.checkpoint import attach, state_of
-from las.conversion.prepare import prepare, restored_on_error
+from las.conversion.prepare import need_dense_model, prepare, restored_on_error
 from las.conversion.state import SpikingState, apply
 from las.errors import AdapterError
 from las.files import array_file
@@ -69,7 +69,9 @@ def load(base_model: Model, directory: str | Path) -> Model:
     Raises:
         AdapterError: the adapter is missing, damaged, or belongs to another base model; the
             model is left as it was.
+        UnsupportedModelError: no transformers model, or a spiking one.
     """
+    need_dense_model(base_model)
     state = read_adapter(directory)
     if (found := fingerprint(base_model)) != state.base:
         raise AdapterError(

@@ -19,6 +19,7 @@ from las.conversion.registry import converter_of, how_to_register
 from las.errors import UnsupportedModelError
 from las.hosts.offload import hand_hooks_over, hooked_modules
 from las.hosts.towers import vision_towers
+from las.options import shown
 
 
 def is_spiking(model: nn.Module) -> bool:
@@ -64,9 +65,10 @@ def prepare(model: nn.Module, vision: Vision = "spiking") -> nn.Module:
 
 def need_dense_model(model: nn.Module) -> None:
     """Raise UnsupportedModelError if a model is none of transformers, or spikes already."""
-    if not (hasattr(model, "set_attn_implementation") and hasattr(model, "config")):
+    known = hasattr(model, "set_attn_implementation") and hasattr(model, "config")
+    if not (known and isinstance(model, nn.Module)):
         raise UnsupportedModelError(
-            f"{type(model).__name__} is no transformers model: las converts PreTrainedModel"
+            f"{shown(model)} is no transformers model: las converts instances of PreTrainedModel"
         )
     if is_spiking(model):
         raise UnsupportedModelError("the model is a spiking one already")
