@@ -112,6 +112,8 @@ NO_BATCH: list[tuple[Any, str]] = [
     ({"input_ids": None, "labels": IDS}, "needs input_ids, or one of .*, got input_ids, labels"),
     ({"ids": IDS}, "needs input_ids, or one of .*pixel_values.*, got ids"),
     ({0: IDS, "x": IDS}, "needs input_ids, or one of .*, got 0, x"),
+    ({"input_ids": IDS, "attention_masks": ONES}, "'attention_masks' is no argument that Llama"),
+    ({"input_ids": IDS, 3: ONES}, "3 is no argument that LlamaForCausalLM reads"),
     ({"attention_mask": ONES}, "needs input_ids"),
     ({"pixel_values": [torch.ones(3, 4, 4)]}, "pixel_values without a text beside it"),
 ]
@@ -154,6 +156,8 @@ FINE: dict[str, tuple[Callable[[], Any], int]] = {
     ),
     "options": (lambda: {"input_ids": IDS, "use_cache": False, "logits_to_keep": np.int64(1)}, 40),
     "positions": (lambda: {"input_ids": IDS, "position_ids": torch.arange(20)}, 40),
+    "an argument of a part alone": (lambda: {"input_ids": IDS, "hidden_states": EMBEDDED}, 40),
+    "an argument of all models": (lambda: {"input_ids": IDS, "cu_seq_lens_q": ONES}, 40),
     "types": (lambda: {"input_ids": IDS, "token_type_ids": ONES}, 40),
     "labels": (lambda: {"input_ids": IDS, "labels": torch.zeros(2)}, 40),
     "boxes": (lambda: {"input_ids": IDS, "labels": [{"boxes": ONES}]}, 40),

@@ -6,10 +6,12 @@ is the model's business, and what the model says to it is handed on with the nam
 
 from __future__ import annotations
 
+import inspect
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -153,6 +155,7 @@ def check_batch(model: nn.Module, batch: Any, name: str) -> None:
             _check_mask(batch, part, mask, name)
     _check_finite(batch, name)
     _check_vocabulary(model, batch, name)
+    _check_read(model, batch, name)
 
 
 @contextmanager
@@ -251,6 +254,30 @@ def _check_vocabulary(model: Any, batch: Batch, name: str) -> None:
             f"{name}: input_ids holds {low if low < 0 else high}, and the model's vocabulary is "
             f"0 to {embedding.num_embeddings - 1}: use the tokenizer of this model"
         )
+
+
+def _check_read(model: nn.Module, batch: Batch, name: str) -> None:
+    """Look for tensors that nobody reads: where a model takes any keyword, it would say nothing."""
+    from transformers.utils import TransformersKwargs
+
+    tensors = [part for part, value in batch.items() if isinstance(value, Tensor)]
+    if not _given(batch) or all(part in _DIMENSIONS for part in tensors):
+        return
+    read = set(_DIMENSIONS).union(TransformersKwargs.__annotations__)
+    for kind in {type(module) for module in model.modules()}:
+        read |= _parameters(kind)
+    for part in tensors:
+        if part not in read:
+            raise CalibrationError(
+                f"{name}: {part!r} is no argument that {type(model).__name__} reads: leave it out, "
+                "or correct its name"
+            )
+
+
+@lru_cache(maxsize=1024)
+def _parameters(kind: type[nn.Module]) -> frozenset[str]:
+    """The names of what the modules of a class are called with."""
+    return frozenset(inspect.signature(kind.forward).parameters)
 
 
 def _given(batch: Batch) -> list[str]:
