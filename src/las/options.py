@@ -24,18 +24,20 @@ def whole_number(name: str, value: Any, low: int, high: float = math.inf) -> int
         ValueError: it is none, or out of range.
     """
     plain = _plain(value)
-    if isinstance(plain, bool) or not isinstance(plain, Integral) or not low <= plain <= high:
+    number = int(plain) if _counts(plain, Integral) else None
+    if number is None or not low <= number <= high:
         allowed = f"{low} to {high}" if high < math.inf else f"{low} or more"
         raise ValueError(f"{name} must be a whole number, {allowed}, got {shown(value)}")
-    return int(plain)
+    return number
 
 
 def finite_number(name: str, value: Any, low: float) -> float:
     """An option that is a finite number of `low` at least; otherwise as `whole_number`."""
     plain = _plain(value)
-    if isinstance(plain, bool) or not isinstance(plain, Real) or not low <= plain < math.inf:
+    number = float(plain) if _counts(plain, Real) else math.nan
+    if not low <= number < math.inf:
         raise ValueError(f"{name} must be a finite number, at least {low}, got {shown(value)}")
-    return float(plain)
+    return number
 
 
 def one_of(name: str, value: Any, words: Any) -> Any:
@@ -72,6 +74,11 @@ def shown(value: object) -> str:
         return f"the class {value.__name__}"
     kind = type(value).__name__
     return f"an {kind}" if kind[0] in "AEIOUaeiou" else f"a {kind}"
+
+
+def _counts(plain: Any, kind: type) -> bool:
+    """Whether a value is a number of a kind; True and False are none."""
+    return isinstance(plain, kind) and not isinstance(plain, bool)
 
 
 def _plain(value: Any) -> Any:

@@ -11,7 +11,6 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -265,19 +264,13 @@ def _check_read(model: nn.Module, batch: Batch, name: str) -> None:
         return
     read = set(_DIMENSIONS).union(TransformersKwargs.__annotations__)
     for kind in {type(module) for module in model.modules()}:
-        read |= _parameters(kind)
+        read.update(inspect.signature(kind.forward).parameters)
     for part in tensors:
         if part not in read:
             raise CalibrationError(
                 f"{name}: {part!r} is no argument that {type(model).__name__} reads: leave it out, "
                 "or correct its name"
             )
-
-
-@lru_cache(maxsize=1024)
-def _parameters(kind: type[nn.Module]) -> frozenset[str]:
-    """The names of what the modules of a class are called with."""
-    return frozenset(inspect.signature(kind.forward).parameters)
 
 
 def _given(batch: Batch) -> list[str]:

@@ -72,6 +72,9 @@ def plan(
         raise ValueError(f"dtype must be one of {', '.join(DTYPES)}, got {shown(dtype)}")
     batch, length = whole_number("batch", batch, 1), whole_number("length", length, 1)
     config = config_or_default(config)
+    if devices is None:
+        devices = Devices((), psutil.virtual_memory().available)
+    instance_of("devices", devices, Devices, "las.planning.Devices(gpus, cpu) makes one")
     flops = None if flops is None else finite_number("flops", flops, 1)
     neurons = None if neurons is None else finite_number("neurons", neurons, 1)
     if rates is not None:
@@ -80,9 +83,6 @@ def plan(
     longest = getattr(base, "max_position_embeddings", None)
     if longest is not None and length > longest:
         raise ValueError(f"a length of {length} is more than the model's {longest} positions")
-    if devices is None:
-        devices = Devices((), psutil.virtual_memory().available)
-    instance_of("devices", devices, Devices, "las.planning.Devices(gpus, cpu) makes one")
     passed = walk(base, DTYPES[dtype], batch, length)
     item = DTYPES[dtype].itemsize
     model = meta_model(base, DTYPES[dtype])
