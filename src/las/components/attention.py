@@ -98,6 +98,8 @@ class SpikingAttention(SpikingComponent):
         bias = _current(mask, bias, allowed, key.shape[-2])
         if sink is not None:
             k, v, allowed, bias = _with_sink(query, k, v, allowed, bias, sink)
+        if 0 in (*query.shape[:3], k.value.shape[-2]):  # nobody asks, or there is nothing to see
+            return query.new_zeros(*query.shape[:3], v.value.shape[-1])
         if k.steps:
             return self._simulate(query, k, v, allowed, bias, scale)
         q = self.query(query)

@@ -77,6 +77,8 @@ class SpikingScores(SpikingSoftmax):
 
     def forward(self, z: Tensor) -> Tensor:
         """(..., keys) -> (..., keys)."""
+        if not z.numel():
+            return z
         hidden = z <= torch.finfo(z.dtype).min / 2
         silent = z.masked_fill(hidden, -torch.inf)
         if self.run.simulating:

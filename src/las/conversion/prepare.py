@@ -20,6 +20,7 @@ from las.conversion.registry import converter_of, how_to_register
 from las.errors import UnsupportedModelError
 from las.hosts.offload import hand_hooks_over, hooked_modules
 from las.hosts.towers import vision_towers
+from las.options import shown
 
 
 def is_spiking(model: nn.Module) -> bool:
@@ -72,17 +73,17 @@ def prepare(
 
 def need_dense_model(model: nn.Module) -> None:
     """Raise UnsupportedModelError if a model is none of transformers, or spikes already."""
-    kind = type(model).__name__
     known = hasattr(model, "set_attn_implementation") and hasattr(model, "config")
+    known = known and isinstance(model, nn.Module)
     if not known or hasattr(model, "_orig_mod"):  # what torch.compile returns passes as the model
-        for path, module in model.named_modules():
+        for path, module in model.named_modules() if isinstance(model, nn.Module) else ():
             if isinstance(module, PreTrainedModel):
                 raise UnsupportedModelError(
-                    f"{kind} is a wrapper around {type(module).__name__}: convert "
+                    f"{type(model).__name__} is a wrapper around {type(module).__name__}: convert "
                     f"model.get_submodule({path!r}) instead, and wrap the result"
                 )
         raise UnsupportedModelError(
-            f"{kind} is no transformers model: las converts PreTrainedModel"
+            f"{shown(model)} is no transformers model: las converts instances of PreTrainedModel"
         )
     if is_spiking(model):
         raise UnsupportedModelError("the model is a spiking one already")
