@@ -247,18 +247,24 @@ def _end(run: wandb.Run | None, exit_code: int) -> None:
     except FAILURES as error:
         if run.settings.mode == "offline":
             _say(f"W&B failed ({_described(error)}).")
+            _forget_session()
         else:
             _lose(error, Path(run.settings.root_dir))
 
 
 def _lose(error: BaseException, folder: Path) -> None:
-    """Go on offline; the tracker's own process may still wait for what never comes."""
+    """Go on offline, in this run and all later ones."""
     global _lost
     _lost = True
     _say(
         f"W&B is out of reach ({_described(error)}); runs are written offline to "
         f"{folder / 'wandb'}, and `wandb sync` sends them later."
     )
+    _forget_session()
+
+
+def _forget_session() -> None:
+    """A run that failed would otherwise be taken for the next one, or be waited for at the end."""
     with suppress(*FAILURES):
         import wandb
 

@@ -187,7 +187,7 @@ def test_a_file_in_the_way_moves_the_runs_elsewhere(cfg, tmp_path, monkeypatch, 
     assert logged(offline_runs(elsewhere)[0]) == SCORE
 
 
-def test_a_tracker_that_dies_takes_nobody_along(cfg, capsys):
+def test_a_tracker_that_dies_takes_nobody_along(cfg, tmp_path, capsys):
     with tracked_cell(cfg, Cell.of(cfg)) as tracker:
         tracker.log_scores([SCORE])
         for process in psutil.Process().children(recursive=True):
@@ -196,7 +196,9 @@ def test_a_tracker_that_dies_takes_nobody_along(cfg, capsys):
                 process.wait()
         tracker.log_scores([SCORE])
     assert "W&B failed" in capsys.readouterr().out
+    cfg.evaluation.name = "again"
     track(cfg)
+    assert logged(offline_runs(tmp_path / "root")[-1]) == SCORE
 
 
 def test_an_error_of_the_stage_is_not_hidden(cfg):
