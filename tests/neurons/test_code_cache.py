@@ -33,7 +33,7 @@ from las.neurons.oat import OAT
 
 neuron = OAT((1.0, 8.0), (1.5,), 4, 5)
 x = torch.linspace(-9, 9, 10001)
-print(hashlib.sha256(code_oat(x, neuron).numpy().tobytes()).hexdigest())
+print(hashlib.sha256(code_oat(x, neuron).value.numpy().tobytes()).hexdigest())
 """
 root_alone = pytest.mark.skipif(
     not hasattr(os, "geteuid") or os.geteuid() != 0 or shutil.which("setpriv") is None,
