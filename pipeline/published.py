@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import csv
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
+from las.files.atomic import atomic_directory, atomic_file
 from pipeline.params import Grid
 
 SWEEPS = ("time_steps", "levels")
@@ -29,8 +29,8 @@ def write_metrics(root: Path, grid: Grid, model: str) -> None:
         if cell["model"] == model:
             metrics.setdefault(cell["neuron"], {})[cell["evaluation"]] = _figures(root, cell)
     file = metrics_file(root, model)
-    file.parent.mkdir(exist_ok=True)
-    file.write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")
+    with atomic_file(file) as partial:
+        partial.write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")
 
 
 def write_sweeps(root: Path, grid: Grid) -> None:
@@ -56,15 +56,14 @@ def write_sweeps(root: Path, grid: Grid) -> None:
                 row = (neuron[setting], max(changes, default=0.0), ratio)
                 rows.setdefault((setting, name), []).append(row)
     for setting in SWEEPS:
-        shutil.rmtree(root / "sweeps" / setting, ignore_errors=True)
-        (root / "sweeps" / setting).mkdir(parents=True)
-    for (setting, name), sweep in rows.items():
-        if len(sweep) > 1:
-            path = root / "sweeps" / setting / f"{name}.csv"
-            with path.open("w", encoding="utf-8", newline="") as file:
-                writer = csv.writer(file, lineterminator="\n")
-                writer.writerow([setting, "largest_change_percent", "energy_ratio"])
-                writer.writerows(sorted(sweep))
+        with atomic_directory(root / "sweeps" / setting) as folder:
+            for (swept, name), sweep in rows.items():
+                if swept == setting and len(sweep) > 1:
+                    path = folder / f"{name}.csv"
+                    with path.open("w", encoding="utf-8", newline="") as file:
+                        writer = csv.writer(file, lineterminator="\n")
+                        writer.writerow([setting, "largest_change_percent", "energy_ratio"])
+                        writer.writerows(sorted(sweep))
 
 
 def _figures(root: Path, cell: dict[str, str]) -> dict[str, Any]:

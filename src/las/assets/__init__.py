@@ -1,6 +1,6 @@
 """Models and data sets: where they come from, and how they get onto this machine."""
 
-from las.assets.asset import Asset, fetch_asset
+from las.assets.asset import Asset, fetch_asset, origin
 from las.assets.directory import LocalDirectory
 from las.assets.hub import HubFolder, hub_reachable
 from las.assets.model import materialise_model
@@ -14,4 +14,5 @@ __all__ = [
     "fetch_asset",
     "hub_reachable",
     "materialise_model",
+    "origin",
 ]

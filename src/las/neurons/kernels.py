@@ -13,8 +13,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 
+from las.neurons.code_cache import compiled
 from las.neurons.compile import Kernel, take
 
 TILE = 1024
@@ -38,7 +38,7 @@ class Scratch(NamedTuple):
     fired: Any
 
 
-_inner = njit(cache=True, error_model="numpy")
+_inner = compiled()
 
 
 @_inner
@@ -49,7 +49,7 @@ def _scratch(x):  # type: ignore[no-untyped-def]
     )
 
 
-@njit(cache=True, error_model="numpy", fastmath={"reassoc", "nsz"})
+@compiled(fastmath={"reassoc", "nsz"})
 def _sum(x):  # type: ignore[no-untyped-def]
     """Sum in the order that is fastest, the same one at every call."""
     total = x.dtype.type(0)
