@@ -107,9 +107,9 @@ class Recorder:
                 f"or input_values, got {sorted(batch)}"
             )
         if ids is None:  # all frames count, though a model may read several as one token
-            keep = torch.ones(len(sound), max(sound.shape[1:]), dtype=torch.bool)
+            keep = torch.ones(len(sound), max(sound.shape[1:]), dtype=torch.bool, device="cpu")
         elif mask is None:
-            keep = torch.ones(ids.shape[:2], dtype=torch.bool)
+            keep = torch.ones(ids.shape[:2], dtype=torch.bool, device="cpu")
         else:
             keep = mask.bool().cpu()
         self.tokens = int(keep.sum())
@@ -174,7 +174,7 @@ def _decoded(batch: Mapping[str, Any], encoded: Tensor) -> Tensor:
         return mask.bool().cpu()
     ids = batch.get("decoder_input_ids", batch.get("decoder_inputs_embeds"))
     if ids is not None:
-        return torch.ones(ids.shape[:2], dtype=torch.bool)
+        return torch.ones(ids.shape[:2], dtype=torch.bool, device="cpu")
     if labels is not None and labels.dim() == 2:
         return (labels != _IGNORED).cpu()
     return encoded  # a head that lets the decoder read the encoder's tokens
@@ -182,9 +182,9 @@ def _decoded(batch: Mapping[str, Any], encoded: Tensor) -> Tensor:
 
 def _add(entry: SiteStatistics, site: Site, values: Tensor, importance: Tensor | None) -> None:
     """Add the inputs of a site, (rows, channels), channels weighed by their importance."""
-    rows = columns = torch.ones(0)  # all weigh the same
+    rows = columns = torch.ones(0, device="cpu")  # all weigh the same
     if entry.scale_free or importance is not None:
-        rows, columns = torch.ones(values.shape[0]), torch.ones(values.shape[-1])
+        rows, columns = values.new_ones(values.shape[0]), values.new_ones(values.shape[-1])
         if entry.scale_free:
             rows = 1 / values.square().mean(-1).clamp_min(1e-30)
         if importance is not None:

@@ -16,6 +16,7 @@ from torch import Tensor
 from las.components.activation import SpikingActivation
 from las.components.component import SpikingComponent, Work
 from las.components.linear import SpikingLinear
+from las.components.one_operation import in_one
 from las.components.saa import multiply_steps
 from las.components.site import OATSite, accumulate
 from las.neurons.fused import has_kernels, memory, totals
@@ -61,7 +62,8 @@ class SpikingGate(SpikingComponent):
             steps = multiply_steps(self.act_fn.site.steps(gate), self.up_site.steps(up), torch.mul)
             return self._down(accumulate(steps))
         if self.run.observer is None and has_kernels(gate):
-            product, spikes = self._fused(gate, up)
+            product, told = in_one(self, gate, up)
+            spikes = told or 0
         else:
             g, u = self.act_fn.site(gate), self.up_site(up)
             product, spikes = g.value * u.value, g.spikes + u.spikes
@@ -74,7 +76,15 @@ class SpikingGate(SpikingComponent):
         layer: SpikingLinear = self.layers[-1]
         return layer(product.to(layer.weight.dtype))
 
-    def _fused(self, gate: Tensor, up: Tensor) -> tuple[Tensor, int]:
+    def exact(self, gate: Tensor, up: Tensor) -> Tensor:
+        """The product with exact neurons."""
+        return self.act_fn.site.exact(gate) * up
+
+    def like(self, gate: Tensor, up: Tensor) -> Tensor:
+        """An empty tensor like the product."""
+        return torch.empty_like(gate, memory_format=torch.contiguous_format)
+
+    def fused(self, gate: Tensor, up: Tensor) -> tuple[Tensor, int]:
         """The product and the spikes behind it, in one kernel."""
         from las.neurons import kernels
 

@@ -74,8 +74,8 @@ class SpikingModelLoader(HfQuantizer):
 
     @property
     def is_trainable(self) -> bool:
-        """Conversion is for inference."""
-        return False
+        """The neurons have a straight-through gradient."""
+        return True
 
 
 def attach(model: nn.Module, state: SpikingState) -> None:
