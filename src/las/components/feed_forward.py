@@ -11,11 +11,10 @@ from math import prod
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from las.components.activation import SpikingActivation
 from las.components.component import SpikingComponent, Work
-from las.components.linear import SpikingLinear
 from las.components.one_operation import in_one
 from las.components.saa import multiply_steps
 from las.components.site import OATSite, accumulate
@@ -33,7 +32,7 @@ class SpikingGate(SpikingComponent):
 
     equations = "Eq. 21"
 
-    def __init__(self, layers: dict[str, SpikingLinear], act_fn: SpikingActivation) -> None:
+    def __init__(self, layers: dict[str, nn.Module], act_fn: SpikingActivation) -> None:
         super().__init__()
         for name, layer in layers.items():
             self.add_module(name, layer)
@@ -73,7 +72,7 @@ class SpikingGate(SpikingComponent):
 
     def _down(self, product: Tensor) -> Tensor:
         """W_d phi(product); T5 keeps this weight in float32 where its others are in float16."""
-        layer: SpikingLinear = self.layers[-1]
+        layer = self.layers[-1]
         return layer(product.to(layer.weight.dtype))
 
     def exact(self, gate: Tensor, up: Tensor) -> Tensor:

@@ -77,6 +77,11 @@ class SpikingModelLoader(HfQuantizer):
         """The neurons have a straight-through gradient."""
         return True
 
+    @property
+    def is_qat_trainable(self) -> bool:
+        """All weights are trained, not only adapters beside them."""
+        return True
+
 
 def attach(model: nn.Module, state: SpikingState) -> None:
     """Make `model.save_pretrained` write the spiking state too, and keep the report of the proof.
