@@ -143,9 +143,9 @@ class Recorder:
 
 def _add(entry: SiteStatistics, site: Site, values: Tensor, importance: Tensor | None) -> None:
     """Add the inputs of a site, (rows, channels), channels weighed by their importance."""
-    rows = columns = torch.ones(0)  # all weigh the same
+    rows = columns = torch.ones(0, device="cpu")  # all weigh the same
     if entry.scale_free or importance is not None:
-        rows, columns = torch.ones(values.shape[0]), torch.ones(values.shape[-1])
+        rows, columns = values.new_ones(values.shape[0]), values.new_ones(values.shape[-1])
         if entry.scale_free:
             rows = 1 / values.square().mean(-1).clamp_min(1e-30)
         if importance is not None:

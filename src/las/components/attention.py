@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from las.components.cache import Operand
 from las.components.component import SpikingComponent, Work
+from las.components.one_operation import in_one
 from las.components.saa import multiply_steps
 from las.components.site import OATSite, accumulate
 from las.components.soft_cap import SpikingSoftCap
@@ -38,12 +39,14 @@ class SpikingAttention(SpikingComponent):
 
     Attributes:
         soft_cap: the neurons that cap the scores, or None.
+        caches: whether keys and values have ever come from a cache.
     """
 
     equations = "Eqs. 11-12 and 15-17"
 
     def __init__(self, cap: float | None = None) -> None:
         super().__init__()
+        self.caches = False
         self.query = OATSite(token_dim=2)
         self.key = OATSite(token_dim=2)
         self.value = OATSite(token_dim=2)
@@ -89,7 +92,7 @@ class SpikingAttention(SpikingComponent):
         Returns:
             (B, H, L, D_v).
         """
-        entered: tuple[Operand, Operand] | None = self.run.take(self)
+        entered = self._entered() if self.caches else None
         if entered is not None and entered[0].value is key and entered[1].value is value:
             k, v = entered
         else:
@@ -104,7 +107,9 @@ class SpikingAttention(SpikingComponent):
             return self._simulate(query, k, v, allowed, bias, scale)
         q = self.query(query)
         if self.soft_cap is None and self.run.observer is None and has_kernels(query):
-            context, spikes = self._fused(q.value, k.value, v.value, allowed, bias, scale)
+            operands = (x.to(query.dtype) for x in (q.value, k.value, v.value))
+            context, told = in_one(self, *operands, allowed, bias, numbers=(scale,))
+            spikes = told or 0
         else:
             context, spikes = self._composed(q.value, k.value, v.value, allowed, bias, scale)
         if q.counts is not None:
@@ -124,7 +129,46 @@ class SpikingAttention(SpikingComponent):
                 operands.append(Operand(coded.value, coded, 0))
         return operands[0], operands[1]
 
-    def _fused(
+    @torch.compiler.disable  # it looks into this thread's memory
+    def _entered(self) -> tuple[Operand, Operand] | None:
+        """What a `CodingCache` has just handed over."""
+        entered: tuple[Operand, Operand] | None = self.run.take(self)
+        return entered
+
+    def exact(
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        allowed: Tensor | None,
+        bias: Tensor | None,
+        scale: float,
+    ) -> Tensor:
+        """Attention with exact neurons; arguments as for `fused`."""
+        groups = query.shape[1] // key.shape[1]
+        scores = (query @ _expand(key, groups).mT) * scale
+        if bias is not None:
+            scores = scores + bias
+        if allowed is None:
+            return scores.softmax(-1) @ _expand(value, groups)
+        # Finite, so that a query that sees no key has a gradient, which is 0.
+        p = scores.masked_fill(~allowed, torch.finfo(scores.dtype).min).softmax(-1)
+        return p.masked_fill(~allowed, 0) @ _expand(value, groups)
+
+    def like(
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        allowed: Tensor | None,
+        bias: Tensor | None,
+        scale: float,
+    ) -> Tensor:
+        """An empty tensor like the context."""
+        batch, heads, queries, _ = query.shape
+        return query.new_empty(batch, queries, heads, value.shape[-1]).transpose(1, 2)
+
+    def fused(
         self,
         query: Tensor,
         key: Tensor,
@@ -242,7 +286,7 @@ class SpikingAttention(SpikingComponent):
             allowed: which keys a query sees.
         """
         batch, heads, queries, width = asked.shape
-        seen = torch.ones(1, 1, queries, key.value.shape[-2], dtype=torch.bool)
+        seen = torch.ones(1, 1, queries, key.value.shape[-2], dtype=torch.bool, device="cpu")
         if allowed is not None:
             seen = allowed.to("cpu")
         seen = seen.expand(batch, seen.shape[1], queries, seen.shape[-1])

@@ -199,8 +199,8 @@ class _Answering(TorchFunctionMode):
         **kwargs: Any,
     ) -> Tensor:
         if is_causal:
-            attn_mask = torch.ones(query.shape[-2], key.shape[-2], dtype=torch.bool).tril()
-            attn_mask = attn_mask[None, None].to(query.device)
+            pairs = query.shape[-2], key.shape[-2]
+            attn_mask = torch.ones(*pairs, dtype=torch.bool, device=query.device).tril()[None, None]
         weight = query.shape[-1] ** -0.5 if scale is None else scale
         result: Tensor = self._operations.attention(query, key, value, attn_mask, weight)
         return result

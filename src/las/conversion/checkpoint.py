@@ -99,8 +99,13 @@ class SpikingModelLoader(HfQuantizer):
 
     @property
     def is_trainable(self) -> bool:
-        """Conversion is for inference."""
-        return False
+        """The neurons have a straight-through gradient."""
+        return True
+
+    @property
+    def is_qat_trainable(self) -> bool:
+        """All weights are trained, not only adapters beside them."""
+        return True
 
 
 def attach(model: nn.Module, state: SpikingState) -> None:
