@@ -293,7 +293,7 @@ def _tokens(model: nn.Module, batch: Batch, name: str, decodes: bool) -> Tokens 
     if part in _MASKS:
         keep = _unmasked(batch, part)
     else:  # all frames count, though a model may read several as one token
-        keep = torch.ones(len(value), max(value.shape[1:]), dtype=torch.bool)
+        keep = torch.ones(len(value), max(value.shape[1:]), dtype=torch.bool, device="cpu")
     decoded = _decoded(batch, keep) if decodes else keep[:0]
     count = int(keep.sum()) + int(decoded.sum())
     if not count or (decodes and not decoded.numel()):
@@ -305,7 +305,7 @@ def _unmasked(batch: Batch, part: str) -> Tensor:
     """Which tokens are no padding, (B, L); all of them where a mask is of pairs."""
     value, mask = batch[part], batch.get(_MASKS[part])
     if mask is None or (mask.dim() > 2 and mask.shape != value.shape):
-        return torch.ones(value.shape[:2], dtype=torch.bool)
+        return torch.ones(value.shape[:2], dtype=torch.bool, device="cpu")
     unmasked: Tensor = mask.bool().cpu()
     return unmasked
 
@@ -317,7 +317,7 @@ def _decoded(batch: Batch, encoded: Tensor) -> Tensor:
         return mask.bool().cpu()
     for part in ("decoder_input_ids", "decoder_inputs_embeds"):
         if batch.get(part) is not None:
-            return torch.ones(batch[part].shape[:2], dtype=torch.bool)
+            return torch.ones(batch[part].shape[:2], dtype=torch.bool, device="cpu")
     if isinstance(labels, Tensor) and labels.dim() == 2:
         return (labels != _IGNORED).cpu()
     return encoded  # a head that lets the decoder read the encoder's tokens

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any, TypeVar
 
 from torch import nn
@@ -13,7 +12,7 @@ from las.calibration.collect import collect
 from las.calibration.thresholds import choose_thresholds
 from las.components.component import SpikingModule
 from las.components.site import HGSite, OATSite
-from las.conversion.checkpoint import attach, state_of
+from las.conversion.checkpoint import attach, converted_in
 from las.conversion.state import apply, assemble
 from las.fitting.model_functions import fit_functions
 
@@ -27,7 +26,7 @@ def recalibrate(model: Model, batches: Iterable[Mapping[str, Any]]) -> Model:
     conversion stay. There is no original any more to compare with, and so no `las_report`.
 
     Arguments:
-        model: a converted model, in place.
+        model: a converted model, in place, or a wrapper that holds one.
         batches: calibration data as for `las.convert`.
 
     Returns:
@@ -39,17 +38,17 @@ def recalibrate(model: Model, batches: Iterable[Mapping[str, Any]]) -> Model:
 
     After an error the model is as it was.
     """
-    config = state_of(model).config
-    training = model.training
-    with _neurons_kept_on_error(model):
-        _give_every_reader_a_site(model)
-        statistics = collect(model.eval(), batches)
+    converted, state = converted_in(model)
+    config, training = state.config, converted.training
+    with _neurons_kept_on_error(converted):
+        _give_every_reader_a_site(converted)
+        statistics = collect(converted.eval(), batches)
         thresholds = choose_thresholds(statistics, config)
         state = assemble(statistics, thresholds, fit_functions(statistics, config), config)
-        apply(model, state)
-    model.train(training)
-    attach(model, replace(state, report=None))
-    model.__dict__.pop("las_report", None)
+        apply(converted, state)
+    converted.train(training)
+    converted.__dict__.pop("las_report", None)
+    attach(converted, state)
     return model
 
 
