@@ -45,7 +45,7 @@ test: $(READY) dvc
 	pytest -n 2 -m "not slow"
 	pytest -n 2 -m slow $(ARCHITECTURES)
 	python -m tests.tiny_models.table docs/models.md
-	pytest -m slow --ignore $(ARCHITECTURES)
+	pytest -n 2 --dist loadfile -m slow --ignore $(ARCHITECTURES)
 
 quick: $(READY) dvc
 	pytest -n 2 -m "not slow"
