@@ -22,11 +22,16 @@ def relative(found: Tensor, wanted: Tensor) -> float:
     return float((found.double() - wanted.double()).norm() / wanted.double().norm())
 
 
-@pytest.fixture(params=["llama", "bert"])
-def pair(request: pytest.FixtureRequest, make_batches: Batches) -> tuple[Any, Any]:
+def in_a_pair(request: pytest.FixtureRequest, make_batches: Batches) -> tuple[Any, Any]:
     """An original and its conversion."""
     ann = request.getfixturevalue(request.param)
     return ann, las.convert(twin(ann), make_batches())
+
+
+pair = pytest.fixture(params=["llama", "bert"])(in_a_pair)
+compilable = pytest.fixture(params=[pytest.param("llama", marks=pytest.mark.slow), "bert"])(
+    in_a_pair
+)
 
 
 def first(output: Any) -> Tensor:
@@ -65,8 +70,8 @@ def test_gradients_under_autocast(pair, make_batches, dtype) -> None:
 @pytest.mark.parametrize(
     "backend", ["eager", "aot_eager", pytest.param("inductor", marks=pytest.mark.slow)]
 )
-def test_a_compiled_model_gives_the_same_outputs(pair, make_batches, backend) -> None:
-    _, snn = pair
+def test_a_compiled_model_gives_the_same_outputs(compilable, make_batches, backend) -> None:
+    _, snn = compilable
     torch.compiler.reset()
     compiled = torch.compile(snn, backend=backend)
     with torch.no_grad():
@@ -85,8 +90,8 @@ def test_an_encoder_is_one_graph(bert, make_batches) -> None:
         assert relative(first(compiled(**batch)), first(snn(**batch))) < 1e-6
 
 
-def test_a_compiled_model_is_counted_simulated_and_stopped(pair, make_batches) -> None:
-    _, snn = pair
+def test_a_compiled_model_is_counted_simulated_and_stopped(compilable, make_batches) -> None:
+    _, snn = compilable
     (batch,) = make_batches(count=1, length=8)
     torch.compiler.reset()
     compiled = torch.compile(snn, backend="eager")
@@ -103,8 +108,8 @@ def test_a_compiled_model_is_counted_simulated_and_stopped(pair, make_batches) -
             assert relative(first(compiled(**batch)), first(snn(**batch))) < 1e-6
 
 
-def test_gradients_of_a_compiled_model(pair, make_batches) -> None:
-    _, snn = pair
+def test_gradients_of_a_compiled_model(compilable, make_batches) -> None:
+    _, snn = compilable
     (batch,) = make_batches(count=1)
     torch.compiler.reset()
     found = []
@@ -140,7 +145,8 @@ def test_the_default_dtype_of_the_process_does_not_matter(dtype, make_batches) -
             assert torch.equal(model(**batch).logits, outputs)
     finally:
         torch.set_default_dtype(torch.float32)
+    batches = plain.batches()
     with torch.device("meta"):
-        las.convert(again, plain.batches())
+        las.convert(again, batches)
     with torch.no_grad():
         assert torch.equal(again(**batch).logits, outputs)

@@ -33,8 +33,8 @@ class SpikingModule(nn.Module):
         known_to_compilers(self)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Run it; what is counted, simulated or observed is no matter for compilers."""
-        if torch.compiler.is_compiling() and self.run.watched:
+        """Run it; what is trained, counted, simulated or observed is no matter for compilers."""
+        if torch.compiler.is_compiling() and (self.run.watched or torch.is_grad_enabled()):
             return outside_graphs(super().__call__, *args, **kwargs)
         return super().__call__(*args, **kwargs)
 

@@ -3,7 +3,8 @@
 Kernels work on the memory of tensors, which neither of them can look into. To autograd, a fused
 computation has the gradient of what its component computes with exact neurons, at the very values
 that the spikes of the component come to: spikes themselves have none (straight-through). To
-`torch.compile` it is an operator of PyTorch whose inside is not its business.
+`torch.compile` it is an operator of PyTorch whose inside is not its business; where gradients are
+on, a component is left out of the compiled graph as a whole.
 """
 
 from __future__ import annotations
@@ -113,49 +114,6 @@ def fused(component: int, tensors: Sequence[Tensor | None], numbers: Sequence[fl
 def _of_fused(component: int, tensors: Inputs, numbers: Sequence[float]) -> Tensor:
     like: Tensor = _components[component].like(*tensors, *numbers)
     return like
-
-
-@torch.library.custom_op("las::fused_gradient", mutates_args=())
-def fused_gradient(
-    component: int,
-    tensors: Sequence[Tensor | None],
-    numbers: Sequence[float],
-    needed: Sequence[bool],
-    gradient: Tensor,
-) -> list[Tensor]:
-    """The gradient of a component's exact function, as an operator: of the tensors that need it."""
-    found = _pull(_components[component], tensors, numbers, needed, gradient)
-    return [x for x in found if x is not None]
-
-
-@fused_gradient.register_fake
-def _of_fused_gradient(
-    component: int,
-    tensors: Inputs,
-    numbers: Sequence[float],
-    needed: Sequence[bool],
-    gradient: Tensor,
-) -> list[Tensor]:
-    pairs = zip(tensors, needed, strict=True)
-    return [torch.empty_like(x) for x, wanted in pairs if x is not None and wanted]
-
-
-def _remember(ctx: Any, inputs: Any, output: Tensor) -> None:
-    component, tensors, numbers = inputs
-    ctx.component, ctx.numbers = component, numbers
-    ctx.needed = [x is not None and x.requires_grad for x in tensors]
-    ctx.given = [x is not None for x in tensors]
-    ctx.save_for_backward(*(x for x in tensors if x is not None))
-
-
-def _backward(ctx: Any, gradient: Tensor) -> Any:
-    saved = iter(ctx.saved_tensors)
-    tensors = [next(saved) if given else None for given in ctx.given]
-    found = iter(fused_gradient(ctx.component, tensors, ctx.numbers, ctx.needed, gradient))
-    return None, [next(found) if needed else None for needed in ctx.needed], None
-
-
-fused.register_autograd(_backward, setup_context=_remember)
 
 
 class _NoGradient(torch.autograd.Function):

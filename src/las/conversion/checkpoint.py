@@ -24,6 +24,7 @@ from las.conversion.prepare import use_spiking_attention
 from las.conversion.state import SpikingState
 from las.errors import AdapterError
 from las.hosts.saved_models import METHOD, writes_file
+from las.options import shown
 
 _LISTS = ("sites", "shared")
 """What of the data is long: names of sites."""
@@ -128,11 +129,11 @@ def converted_in(model: nn.Module) -> tuple[nn.Module, SpikingState]:
     Raises:
         AdapterError: the model is not a converted one.
     """
-    for module in model.modules():
+    for module in model.modules() if isinstance(model, nn.Module) else ():
         config = getattr(getattr(module, "config", None), "quantization_config", None)
         if isinstance(module, PreTrainedModel) and isinstance(config, SpikingModelConfig):
             return module, config.state
-    raise AdapterError(f"{type(model).__name__} is no converted model: use las.convert first")
+    raise AdapterError(f"{shown(model)} is no converted model: use las.convert first")
 
 
 def _forget_quantization(model: Any) -> None:
