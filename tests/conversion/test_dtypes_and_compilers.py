@@ -73,12 +73,14 @@ def test_gradients_under_autocast(pair, make_batches, dtype) -> None:
 def test_a_compiled_model_gives_the_same_outputs(compilable, make_batches, backend) -> None:
     _, snn = compilable
     torch.compiler.reset()
+    # Inductor fuses what is float and rounds otherwise, so that a spike at a border is another one.
+    tolerance = 1e-4 if backend == "inductor" else 1e-6
     compiled = torch.compile(snn, backend=backend)
     with torch.no_grad():
         for seed, length in ((1, 20), (2, 20), (3, 11)):
             (batch,) = make_batches(count=1, seed=seed, length=length, padding=3)
             keep = batch["attention_mask"].bool()
-            assert relative(first(compiled(**batch))[keep], first(snn(**batch))[keep]) < 1e-6
+            assert relative(first(compiled(**batch))[keep], first(snn(**batch))[keep]) < tolerance
 
 
 def test_an_encoder_is_one_graph(bert, make_batches) -> None:
