@@ -68,10 +68,16 @@ def test_gradients_under_autocast(pair, make_batches, dtype) -> None:
 
 
 @pytest.mark.parametrize(
-    "backend", ["eager", "aot_eager", pytest.param("inductor", marks=pytest.mark.slow)]
+    ("family", "backend"),
+    [
+        ("bert", "eager"),
+        ("bert", "aot_eager"),
+        pytest.param("bert", "inductor", marks=pytest.mark.slow),
+        pytest.param("llama", "eager", marks=pytest.mark.slow),
+    ],
 )
-def test_a_compiled_model_gives_the_same_outputs(compilable, make_batches, backend) -> None:
-    _, snn = compilable
+def test_a_compiled_model_gives_the_same_outputs(family, backend, request, make_batches) -> None:
+    snn = las.convert(request.getfixturevalue(family), make_batches())
     torch.compiler.reset()
     # Inductor fuses what is float and rounds otherwise, so that a spike at a border is another one.
     tolerance = 1e-4 if backend == "inductor" else 1e-6

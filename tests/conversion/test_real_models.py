@@ -66,7 +66,7 @@ def converted(model, statistics, config):
 @pytest.mark.parametrize(
     ("time_steps", "levels", "count", "perplexity_percent", "kl", "same_top"),
     [
-        (16, 5, 8, 0.05, 2e-5, 0.995),
+        (16, 5, 4, 0.05, 2e-5, 0.995),
         (16, 1, 2, 0.2, 1e-3, 0.98),
         (12, 5, 2, 0.2, 3e-4, 0.98),
         (10, 5, 2, 0.5, 2e-3, 0.96),
