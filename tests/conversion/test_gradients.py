@@ -20,7 +20,6 @@ from transformers import (
 )
 
 import las
-from las.conversion import twin
 from tests.tiny_models import plain
 
 Batches = Callable[..., list[dict[str, Tensor]]]
@@ -204,4 +203,3 @@ def test_a_recalibrated_model_is_saved_and_loaded(spiking, make_batches, tmp_pat
         spiking.save_pretrained(tmp_path)
         loaded = AutoModelForCausalLM.from_pretrained(tmp_path)
         assert torch.equal(loaded(**batch).logits, spiking(**batch).logits)
-        twin(spiking)

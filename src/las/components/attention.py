@@ -155,16 +155,8 @@ class SpikingAttention(SpikingComponent):
         p = scores.masked_fill(~allowed, torch.finfo(scores.dtype).min).softmax(-1)
         return p.masked_fill(~allowed, 0) @ _expand(value, groups)
 
-    def like(
-        self,
-        query: Tensor,
-        key: Tensor,
-        value: Tensor,
-        allowed: Tensor | None,
-        bias: Tensor | None,
-        scale: float,
-    ) -> Tensor:
-        """An empty tensor like the context."""
+    def like(self, query: Tensor, key: Tensor, value: Tensor, *rest: Any) -> Tensor:
+        """An empty tensor like the context; arguments as for `fused`."""
         batch, heads, queries, _ = query.shape
         return query.new_empty(batch, queries, heads, value.shape[-1]).transpose(1, 2)
 
