@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -16,9 +17,34 @@ from torch import Tensor
 from transformers import BertModel, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from tests.tiny_models import plain
+from tests.tiny_models.results import Results, update
 
 ROOT = Path(__file__).resolve().parent.parent
 VOCABULARY = 64
+
+_FOUND: Results = {}
+
+
+def pytest_runtest_logreport(report: Any) -> None:
+    """Keep what the checks of all architectures found, for the list of families.
+
+    It stands here and not beside the checks: where tests run side by side, the process that gathers
+    their reports reads no other conftest.
+    """
+    file, _, test = report.nodeid.rpartition("::")
+    if not file.endswith("test_any_architecture.py") or not test.endswith("]"):
+        return
+    check, _, name = test[:-1].partition("[")
+    checks = _FOUND.setdefault(name, {})
+    checks[check] = checks.get(check, True) and report.passed
+    if report.when == "call":
+        checks |= dict(report.user_properties)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if _FOUND and not hasattr(session.config, "workerinput"):  # of pytest-xdist
+        update(_FOUND)
+        _FOUND.clear()
 
 
 @pytest.fixture(autouse=True)
