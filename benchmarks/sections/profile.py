@@ -18,7 +18,7 @@ from benchmarks.settings import Settings
 PARTS: Mapping[str, tuple[tuple[str, str], ...]] = {
     "linear layers": (("~", "torch._C._nn.linear"),),
     "products of attention": (
-        ("attention.py", "_fused"),  # its operators @ have no frame of their own
+        ("attention.py", "fused"),  # its operators @ have no frame of their own
         ("~", "scaled_dot_product_attention"),
     ),
     "softmax neurons": (("kernels.py", "_attend"),),

@@ -20,7 +20,7 @@ from las.hosts.saved_models import register_with_transformers
 from las.hosts.torchvision_operators import make_torchvision_importable
 
 if TYPE_CHECKING:
-    from las.conversion import convert, converts, load, save, simulate, stop_after
+    from las.conversion import convert, converts, load, recalibrate, save, simulate, stop_after
     from las.conversion.audit import audit
     from las.energy.counting import count_spikes
     from las.energy.model_energy import energy
@@ -36,6 +36,7 @@ __all__ = [
     "errors",
     "load",
     "plan",
+    "recalibrate",
     "save",
     "simulate",
     "stop_after",
@@ -48,6 +49,7 @@ _HOMES = {
     "count_spikes": "las.energy.counting",
     "load": "las.conversion",
     "plan": "las.planning",
+    "recalibrate": "las.conversion",
     "save": "las.conversion",
     "simulate": "las.conversion",
     "stop_after": "las.conversion",

@@ -12,7 +12,7 @@ class UnsupportedModelError(LasError):
 
 
 class CalibrationError(LasError):
-    """Calibration data are empty, too short, or hold NaN or infinite activations."""
+    """Batches of a wrong form, empty or too short, or NaN or infinite activations."""
 
 
 class AdapterError(LasError):

@@ -25,10 +25,11 @@ def files(
     root = tmp_path_factory.mktemp("cli")
     tokenizer = byte_tokenizer
     size = len(byte_tokenizer)
+    short = dict(vocab_size=size, max_position_embeddings=64)
     t5 = dict(vocab_size=size, initializer_factor=1.0)
     made = {
-        "llama": plain.make(LlamaForCausalLM, vocab_size=size, num_key_value_heads=1),
-        "bert": plain.make(BertModel, vocab_size=size),
+        "llama": plain.make(LlamaForCausalLM, num_key_value_heads=1, **short),
+        "bert": plain.make(BertModel, **short),
         "encoder": plain.make(T5EncoderModel, **t5),
         "t5": plain.make(T5ForConditionalGeneration, **t5),
     }

@@ -256,9 +256,17 @@ class TestTheInterfaceOfTransformers:
         assert weights is None
         assert torch.allclose(y.transpose(1, 2), reference(query, key, value, causal()), atol=2e-2)
 
-    def test_a_module_that_was_not_converted_is_refused(self) -> None:
-        with pytest.raises(UnsupportedModelError, match=r"Module.*las"):
-            attention.attend(nn.Module(), *operands(), None)
+    def test_a_module_that_was_not_converted_attends_without_spikes_and_says_so(self) -> None:
+        query, key, value = operands()
+        module = nn.Module()
+        module.num_key_value_groups = H // key.shape[1]
+        with pytest.warns(UserWarning, match="Module attends without spikes"):
+            y, _ = attention.attend(module, query, key, value, causal())
+        assert torch.allclose(y.transpose(1, 2), reference(query, key, value, causal()), atol=1e-5)
+
+    def test_without_spikes_it_does_what_pytorch_does(self) -> None:
+        with pytest.raises(UnsupportedModelError, match=r"Module was not converted.*softcap"):
+            attention.attend(nn.Module(), *operands(), None, softcap=30.0)
 
     def test_registering_twice_is_harmless(self) -> None:
         from transformers import AttentionInterface

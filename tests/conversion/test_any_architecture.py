@@ -114,6 +114,32 @@ def test_generation_with_a_cache_gives_the_tokens_of_a_full_forward_pass(writer:
     assert torch.equal(tokens[:, length:], full[:, length - 1 : -1].argmax(-1))
 
 
+def test_gradients_point_where_those_of_the_original_do(pair: Pair) -> None:
+    """Of a random weighted sum of the outputs, with respect to every parameter."""
+    (batch,) = pair.tiny.batches(1, seed=9, rows=2, length=20, written=11, padding=6)
+    found = []
+    for model in (pair.dense, pair.spiking):
+        outputs = pair.tiny.read(model, batch, gradients=True)
+        generator = torch.Generator().manual_seed(0)
+        total = sum((x * torch.randn(x.shape, generator=generator)).sum() for x in outputs)
+        total.backward()  # type: ignore[union-attr]
+        found.append({name: one.grad for name, one in model.named_parameters()})
+        model.zero_grad()
+    dense, spiking = found
+    assert {name for name, one in dense.items() if one is None} == {
+        name for name, one in spiking.items() if one is None
+    }
+    sizes = {name: float(one.norm()) for name, one in dense.items() if one is not None}
+    assert sizes
+    least = 1e-5 * max(sizes.values())  # below, rounding: no key's bias changes a softmax
+    cosines = {
+        name: float(torch.cosine_similarity(dense[name].flatten(), spiking[name].flatten(), 0))
+        for name, size in sizes.items()
+        if size > least
+    }
+    assert min(cosines.values()) >= 0.99, sorted(cosines.items(), key=lambda one: one[1])[:5]
+
+
 def test_an_adapter_gives_the_same_bits(pair: Pair, tmp_path: Any) -> None:
     las.save(pair.spiking, tmp_path)
     assert_same_bits(las.load(pair.tiny.build(), tmp_path), pair)

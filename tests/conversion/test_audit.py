@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 import las
+from las.components.attention import stay_spiking
 from las.components.cache import code_on_entry
 from las.conversion.audit import AuditReport, audit
 from las.errors import CalibrationError, UnsupportedModelError
@@ -124,7 +125,7 @@ def test_auditing_leaves_the_model_alone(spiking_llama: nn.Module) -> None:
     assert torch.equal(spiking_llama(**batch).logits, before)
     for module in spiking_llama.modules():
         assert not module._forward_hooks
-        assert set(module._forward_pre_hooks.values()) <= {code_on_entry}
+        assert set(module._forward_pre_hooks.values()) <= {code_on_entry, stay_spiking}
     dense = plain.llama().train()
     audit(dense)
     assert all(module.training for module in dense.modules())

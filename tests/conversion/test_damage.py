@@ -120,6 +120,25 @@ def test_a_changed_state_is_refused_by_from_pretrained(written, tmp_path):
         AutoModelForCausalLM.from_pretrained(folder)
 
 
+def test_a_flipped_bit_in_the_weights_is_refused(written, tmp_path):
+    """Among the values, and among the names: transformers would put random weights there."""
+    folder = tmp_path / "full"
+    shutil.copytree(written["state"][0].parent / "full", folder)
+    weights = folder / "model.safetensors"
+    whole = weights.read_bytes()
+    size = int.from_bytes(whole[:8], "little")
+    name = whole.index(b'"model.layers.0.mlp', whole.index(b'"dtype"'))
+    generator = random.Random(0)
+    for place in (name + 3, *(generator.randrange(8 + size, len(whole)) for _ in range(8))):
+        flipped = bytearray(whole)
+        flipped[place] ^= 1
+        weights.write_bytes(flipped)
+        with pytest.raises(AdapterError, match="damaged"):
+            AutoModelForCausalLM.from_pretrained(folder)
+    weights.write_bytes(whole)
+    AutoModelForCausalLM.from_pretrained(folder)
+
+
 def test_weights_of_another_state_are_refused(written, tmp_path):
     """As where a process is killed while it saves over an older model."""
     folder = tmp_path / "full"

@@ -64,21 +64,21 @@ def converted(model, statistics, config):
 
 
 @pytest.mark.parametrize(
-    ("time_steps", "levels", "perplexity_percent", "kl", "same_top"),
+    ("time_steps", "levels", "count", "perplexity_percent", "kl", "same_top"),
     [
-        (16, 5, 0.05, 2e-5, 0.995),
-        (16, 1, 0.2, 1e-3, 0.98),
-        (12, 5, 0.2, 3e-4, 0.98),
-        (10, 5, 0.5, 2e-3, 0.96),
-        (8, 5, 2.0, 2e-2, 0.90),
+        (16, 5, 4, 0.05, 2e-5, 0.995),
+        (16, 1, 2, 0.2, 1e-3, 0.98),
+        (12, 5, 2, 0.2, 3e-4, 0.98),
+        (10, 5, 2, 0.5, 2e-3, 0.96),
+        (8, 5, 2, 2.0, 2e-2, 0.90),
     ],
 )
 def test_smollm2_is_lossless(
-    smollm2, dump, statistics, time_steps, levels, perplexity_percent, kl, same_top
+    smollm2, dump, statistics, time_steps, levels, count, perplexity_percent, kl, same_top
 ):
     tokenizer = AutoTokenizer.from_pretrained(smollm2)
     held_out = (article.text for article in articles(dump, "held-out"))
-    windows = evenly_spaced(list(token_windows(held_out, tokenizer, 512)), 8)
+    windows = evenly_spaced(list(token_windows(held_out, tokenizer, 512)), count)
     ann = AutoModelForCausalLM.from_pretrained(smollm2).eval()
     snn = converted(
         AutoModelForCausalLM.from_pretrained(smollm2).eval(),

@@ -10,43 +10,11 @@ import torch
 from torch import Tensor, nn
 
 import las
-from las.components.attention import NAME
 from las.conversion import registry
 from las.conversion.prepare import is_spiking, prepare
 from las.errors import AdapterError, CalibrationError, LasError, UnsupportedModelError
+from tests.conversion.snapshot import assert_as_before, snapshot
 from tests.tiny_models import plain
-
-Snapshot = tuple[
-    list[tuple[str, nn.Module]], list[tuple[str, nn.Parameter]], Tensor, str, list[bool]
-]
-
-
-def snapshot(model: Any) -> Snapshot:
-    (batch,) = plain.batches(1)
-    with torch.no_grad():
-        output = model(**batch)[0]
-    return (
-        list(model.named_modules()),
-        list(model.named_parameters()),
-        output,
-        model.config._attn_implementation,
-        [module.training for module in model.modules()],
-    )
-
-
-def assert_as_before(model: Any, before: Snapshot) -> None:
-    modules, parameters, output, attention, training = snapshot(model)
-    assert [name for name, _ in modules] == [name for name, _ in before[0]]
-    assert all(now is then for (_, now), (_, then) in zip(modules, before[0], strict=True))
-    assert all(now is then for (_, now), (_, then) in zip(parameters, before[1], strict=True))
-    assert torch.equal(output, before[2])
-    assert attention == before[3] != NAME
-    assert training == before[4]
-    assert not is_spiking(model)
-    assert getattr(model.config, "quantization_config", None) is None
-    with pytest.raises(AdapterError, match="no converted model"):
-        las.save(model, "nowhere")
-    assert not any(m._forward_hooks or m._forward_pre_hooks for m in model.modules())
 
 
 def with_nan() -> Iterator[dict[str, Tensor]]:
@@ -135,7 +103,7 @@ def test_a_failed_load_leaves_the_model_as_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     las.save(las.convert(plain.llama(), plain.batches()), tmp_path)
-    from las.conversion import adapter
+    from las.conversion import other_heads
 
     def fails(*_: object) -> None:
         raise AdapterError("no parameters for 1 neuron sites")
@@ -143,7 +111,7 @@ def test_a_failed_load_leaves_the_model_as_it_was(
     model = plain.llama()
     before = snapshot(model)
     with monkeypatch.context() as patched:
-        patched.setattr(adapter, "apply", fails)
+        patched.setattr(other_heads, "apply", fails)
         with pytest.raises(LasError, match="no parameters"):
             las.load(model, tmp_path)
     assert_as_before(model, before)

@@ -160,3 +160,31 @@ def test_real_models_fire_as_rates_of_other_models_say(name: str, evaluation: st
     assert made.firing.spikes / made.neurons == pytest.approx(counted / activations, rel=0.1)
     ratio = estimate(tally).total.ratio
     assert made.firing.energy_ratio == pytest.approx(ratio, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"batch": 0}, "batch must be a whole number, 1 or more, got 0"),
+        ({"batch": "2"}, "batch must be a whole number"),
+        ({"batch": True}, "batch must be a whole number"),
+        ({"length": 2.5}, "length must be a whole number"),
+        ({"length": None}, "length must be a whole number"),
+        ({"dtype": torch.float32}, "dtype must be one of float32, float16, bfloat16, got a dtype"),
+        ({"dtype": ["float32"]}, "dtype must be one of"),
+        ({"config": {"time_steps": 8}}, "config must be a SpikeConfig"),
+        ({"devices": "8x24"}, "devices must be a Devices"),
+        ({"flops": "fast"}, "flops must be a finite number"),
+        ({"neurons": 0}, "neurons must be a finite number"),
+        ({"rates": {}}, "rates must be a Rates"),
+    ],
+)
+def test_arguments_of_another_kind(llama, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        plan(llama, **options)
+
+
+@pytest.mark.parametrize("source", [None, 3, ["model"], {}])
+def test_no_source(source: Any) -> None:
+    with pytest.raises(ValueError, match="source must be a name on the hub or a path"):
+        plan(source)

@@ -11,7 +11,7 @@ import las
 from las.calibration import Statistics
 from las.calibration.statistics import SiteStatistics
 from las.fitting import fit_functions
-from las.planning.rates import gather, measured, role, shipped
+from las.planning.rates import Record, gather, measured, role, shipped
 from tests import tiny_models
 
 ROOT = Path(__file__).parents[2]
@@ -32,18 +32,24 @@ def results(tmp_path: Path) -> Path:
         (las.SpikeConfig(), "anytime"),
         (las.SpikeConfig(bands=1), "text"),
     ):
-        folder = tmp_path / "m" / f"bands{neuron.bands}" / evaluation
+        folder = tmp_path / "results" / "m" / f"bands{neuron.bands}" / evaluation
         folder.mkdir(parents=True)
         head = {"model": {"title": "M"}, "evaluation": evaluation, "neuron": asdict(neuron)}
         (folder / "evaluation.json").write_text(json.dumps(head))
         (folder / "spikes.json").write_text(json.dumps(tally.to_dict()))
-        functions.save(folder.parent / "functions.safetensors")
+        neurons = tmp_path / "spiking" / "m" / "neurons" / f"bands{neuron.bands}"
+        neurons.mkdir(parents=True, exist_ok=True)
+        functions.save(neurons / "functions.safetensors")
     return tmp_path
 
 
+def gathered(root: Path) -> list[Record]:
+    return list(gather(root / "results", root / "spiking"))
+
+
 def test_rates_are_sums_over_the_sites_of_a_role(results: Path) -> None:
-    (record,) = gather(results)
-    tally = json.loads((results / "m/bands2/text/spikes.json").read_text())
+    (record,) = gathered(results)
+    tally = json.loads((results / "results/m/bands2/text/spikes.json").read_text())
     keys = [site for name, site in tally["sites"].items() if name.endswith(".key")]
     assert len(keys) == 2
     counted = tuple(sum(site[part] for site in keys) for part in ("spikes", "activations"))
@@ -59,12 +65,12 @@ def test_rates_are_sums_over_the_sites_of_a_role(results: Path) -> None:
 
 
 def test_what_was_never_counted_gets_the_mean_of_its_kind(results: Path) -> None:
-    rates = measured(16, 5, list(gather(results)))
+    rates = measured(16, 5, gathered(results))
     assert rates is not None
     hg = [rate for name, rate in rates.spikes.items() if name.startswith("hg:")]
     assert rates.of("hg:quick_gelu") == sum(hg) / len(hg)
     assert min(hg) < rates.work("activation") < max(hg)
-    assert measured(3, 5, list(gather(results))) is None
+    assert measured(3, 5, gathered(results)) is None
 
 
 def test_roles() -> None:
@@ -84,7 +90,8 @@ def test_an_hg_neuron_fires_in_about_half_of_its_steps_in_every_record() -> None
 
 def test_the_shipped_rates_are_those_of_the_results() -> None:
     """After `make repro`: what is shipped is what was counted, give or take a change of neurons."""
-    found = {(r.model, r.evaluation, r.time_steps, r.levels): r for r in gather(ROOT / "results")}
+    records = gather(ROOT / "results", ROOT / "data" / "spiking")
+    found = {(r.model, r.evaluation, r.time_steps, r.levels): r for r in records}
     if not found:
         pytest.skip("results/ is empty: make repro writes it")
     for record in shipped():

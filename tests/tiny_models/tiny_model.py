@@ -122,9 +122,9 @@ class TinyModel:
         (batch,) = self.batches(1, seed=seed, **{"padding": 0, "rows": 2, **sizes})
         return {name: x for name, x in batch.items() if not name.startswith("decoder_")}
 
-    def read(self, model: Any, batch: Batch) -> list[Tensor]:
+    def read(self, model: Any, batch: Batch, gradients: bool = False) -> list[Tensor]:
         """The outputs of a model, without what it makes of padding."""
-        with torch.no_grad():
+        with torch.set_grad_enabled(gradients):
             output = model(**batch)
         mask = batch.get("decoder_attention_mask", batch.get("attention_mask"))
         tensors = [getattr(output, name) for name in self.outputs]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sized
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
+from las.calibration.batches import Batch, Tokens, check_iterable, numbered, running_on
 from las.calibration.bins import BINS, LOW_EXPONENT, SUB_BITS
 from las.calibration.fingerprint import fingerprint
 from las.calibration.histogram import magnitude_histogram
@@ -21,15 +22,12 @@ from las.components.running import observing
 from las.components.site import HGSite, OATSite, Site
 from las.errors import CalibrationError
 from las.hosts.stacks import stacks
-from las.hosts.towers import image_tokens, vision_towers
+from las.hosts.towers import vision_towers
 
 FEWEST_TOKENS = 32
 
-_IGNORED = -100
-"""The label of a token that no loss is taken of."""
 
-
-def collect(model: nn.Module, batches: Iterable[Mapping[str, Any]]) -> Statistics:
+def collect(model: nn.Module, batches: Iterable[Batch]) -> Statistics:
     """Run `batches` through a model with spiking components and take statistics at every site.
 
     The neurons pass their inputs through unchanged meanwhile, so that the model computes what the
@@ -43,27 +41,30 @@ def collect(model: nn.Module, batches: Iterable[Mapping[str, Any]]) -> Statistic
             token.
 
     Raises:
-        CalibrationError: no batches, fewer than 32 tokens, or NaN or infinite activations.
+        CalibrationError: batches of a wrong form, one that the model does not run on, fewer than
+            32 tokens, or NaN or infinite activations.
+        LasError: the model has no neurons.
     """
     config: Any = getattr(model, "config", None)
     statistics = Statistics(fingerprint(model), getattr(config, "model_type", type(model).__name__))
     recorder = Recorder(statistics, model)
-    total = len(batches) if isinstance(batches, Sized) else None
     with torch.no_grad(), observing(model, recorder):
-        for batch in tqdm(batches, total=total, desc="calibrating", unit="batch"):
-            if not recorder.begin(batch):
-                continue
-            if recorder.grouping:
-                with marking_normalised(model):
-                    model(**few_tokens(model, batch))  # they tell who reads what as well as all do
-                recorder.grouping = False
-                recorder.begin(batch)
-            model(**batch)
-            statistics.tokens += recorder.tokens
+        progress = tqdm(check_iterable(batches), desc="calibrating", unit="batch")
+        for name, batch, tokens in numbered(model, progress):
+            with running_on(model, name):
+                recorder.begin(tokens)
+                if recorder.grouping:
+                    with marking_normalised(model):
+                        model(**few_tokens(model, batch))  # they tell who reads what as well
+                    recorder.grouping = False
+                    recorder.begin(tokens)
+                model(**batch)
+            statistics.tokens += tokens.count
     if statistics.tokens < FEWEST_TOKENS:
         raise CalibrationError(
             f"calibration saw {statistics.tokens} tokens; it needs {FEWEST_TOKENS} at least, and "
-            "some thousands for thresholds that hold on unseen text"
+            "some thousands for thresholds that hold on unseen text. Padding does not count, and a "
+            "generator gives its batches only once"
         )
     return statistics
 
@@ -74,51 +75,24 @@ class Recorder:
     Attributes:
         decodes: whether the model is an encoder and a decoder, with padding of their own.
         grouping: whether it is finding out which linear layers read the same tensor.
-        tokens: of the present batch, padding excluded.
     """
 
     def __init__(self, statistics: Statistics, model: nn.Module) -> None:
         self.statistics = statistics
-        self._model = model
         self._unmasked = tuple(f"{path}." if path else "" for path in vision_towers(model))
         encoder, *decoder = stacks(model)
         self.decodes = bool(decoder)
         self._encoder = f"{encoder}."
         self.grouping = True
-        self.tokens = 0
         self._keep: Tensor | None = None
         self._decoded: Tensor | None = None
         self._readers = FirstReaders()
         self._importance: dict[str, Tensor] = {}
 
-    def begin(self, batch: Mapping[str, Any]) -> bool:
-        """Note which tokens of the coming batch are not padding; False if it holds none."""
-        mask = batch.get("attention_mask")
-        ids = batch.get("input_ids", batch.get("inputs_embeds"))
-        pixels = batch.get("pixel_values")
+    def begin(self, tokens: Tokens) -> None:
+        """Note which tokens of the coming batch are no padding."""
         self._readers.forget()
-        if ids is None and pixels is not None:
-            self.tokens, self._keep = image_tokens(self._model, pixels), None
-            return self.tokens > 0
-        sound = batch.get("input_features", batch.get("input_values"))
-        if ids is None and sound is None:
-            raise CalibrationError(
-                "a calibration batch needs input_ids, inputs_embeds, pixel_values, input_features "
-                f"or input_values, got {sorted(batch)}"
-            )
-        if ids is None:  # all frames count, though a model may read several as one token
-            keep = torch.ones(len(sound), max(sound.shape[1:]), dtype=torch.bool)
-        elif mask is None:
-            keep = torch.ones(ids.shape[:2], dtype=torch.bool)
-        else:
-            keep = mask.bool().cpu()
-        self.tokens = int(keep.sum())
-        self._keep = None if bool(keep.all()) else keep
-        if self.decodes:
-            decoded = _decoded(batch, keep)
-            self.tokens += int(decoded.sum())
-            self._decoded = None if bool(decoded.all()) else decoded
-        return self.tokens > 0
+        self._keep, self._decoded = tokens.keep, tokens.decoded
 
     def observe(self, site: Site, x: Tensor, importance: Callable[[], Tensor] | None) -> None:
         """Add the inputs of one site."""
@@ -167,24 +141,11 @@ class Recorder:
         return x.reshape(-1, x.shape[-1]).contiguous()
 
 
-def _decoded(batch: Mapping[str, Any], encoded: Tensor) -> Tensor:
-    """Which tokens of a decoder are no padding, (B, L)."""
-    mask, labels = batch.get("decoder_attention_mask"), batch.get("labels")
-    if mask is not None:
-        return mask.bool().cpu()
-    ids = batch.get("decoder_input_ids", batch.get("decoder_inputs_embeds"))
-    if ids is not None:
-        return torch.ones(ids.shape[:2], dtype=torch.bool)
-    if labels is not None and labels.dim() == 2:
-        return (labels != _IGNORED).cpu()
-    return encoded  # a head that lets the decoder read the encoder's tokens
-
-
 def _add(entry: SiteStatistics, site: Site, values: Tensor, importance: Tensor | None) -> None:
     """Add the inputs of a site, (rows, channels), channels weighed by their importance."""
-    rows = columns = torch.ones(0)  # all weigh the same
+    rows = columns = torch.ones(0, device="cpu")  # all weigh the same
     if entry.scale_free or importance is not None:
-        rows, columns = torch.ones(values.shape[0]), torch.ones(values.shape[-1])
+        rows, columns = values.new_ones(values.shape[0]), values.new_ones(values.shape[-1])
         if entry.scale_free:
             rows = 1 / values.square().mean(-1).clamp_min(1e-30)
         if importance is not None:

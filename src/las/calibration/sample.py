@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +9,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
+from las.calibration.batches import Batch
 from las.errors import CalibrationError
 from las.files.atomic import atomic_file
 from las.files.seal import DamagedFileError, checked, seal
@@ -21,31 +20,21 @@ FORMAT = "las-sample-2"
 
 _FEW = 8
 
-_READ = {"input_ids", "inputs_embeds", "pixel_values", "input_features", "input_values"}
-"""What of a batch a model reads; calibration says what is wrong with a batch without any."""
-
-Batch = Mapping[str, Any]
-
-
-def peek(batches: Iterable[Batch]) -> tuple[Batch | None, Iterable[Batch]]:
-    """The first batch that can be read, or None, and all of the batches."""
-    if not isinstance(batches, Iterable):
-        return None, batches
-    iterator = iter(batches)
-    seen = list(itertools.islice(iterator, 1))
-    again = batches if iterator is not batches else itertools.chain(seen, iterator)
-    readable = seen and isinstance(seen[0], Mapping) and not _READ.isdisjoint(seen[0])
-    return (seen[0] if readable else None), again
-
 
 def one_row(batch: Batch) -> dict[str, Any]:
-    """One sequence or image of a batch, or all of it where its tensors count different things."""
+    """One sequence or image of a batch, or all of it where its tensors count different things.
+
+    It is the first one that is not all padding.
+    """
     tensors = [value for value in batch.values() if isinstance(value, Tensor)]
     rows = {len(value) for value in tensors if value.dim()}
     by_token = all(value.dim() == 2 for value in tensors)
     if len(rows) != 1 or not (by_token or len(tensors) == 1):
         return dict(batch)
-    return {name: x[:1] if isinstance(x, Tensor) and x.dim() else x for name, x in batch.items()}
+    mask = batch.get("attention_mask")
+    row = 0 if mask is None else int(mask.bool().any(1).int().argmax())
+    one = slice(row, row + 1)
+    return {name: x[one] if isinstance(x, Tensor) and x.dim() else x for name, x in batch.items()}
 
 
 def few_tokens(model: nn.Module, batch: Batch) -> dict[str, Any]:

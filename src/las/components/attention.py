@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 
 from las.components.cache import Operand
 from las.components.component import SpikingComponent, Work
+from las.components.one_operation import in_one
 from las.components.saa import multiply_steps
 from las.components.site import OATSite, accumulate
 from las.components.soft_cap import SpikingSoftCap
@@ -37,12 +39,14 @@ class SpikingAttention(SpikingComponent):
 
     Attributes:
         soft_cap: the neurons that cap the scores, or None.
+        caches: whether keys and values have ever come from a cache.
     """
 
     equations = "Eqs. 11-12 and 15-17"
 
     def __init__(self, cap: float | None = None) -> None:
         super().__init__()
+        self.caches = False
         self.query = OATSite(token_dim=2)
         self.key = OATSite(token_dim=2)
         self.value = OATSite(token_dim=2)
@@ -88,7 +92,7 @@ class SpikingAttention(SpikingComponent):
         Returns:
             (B, H, L, D_v).
         """
-        entered: tuple[Operand, Operand] | None = self.run.take(self)
+        entered = self._entered() if self.caches else None
         if entered is not None and entered[0].value is key and entered[1].value is value:
             k, v = entered
         else:
@@ -97,11 +101,15 @@ class SpikingAttention(SpikingComponent):
         bias = _current(mask, bias, allowed, key.shape[-2])
         if sink is not None:
             k, v, allowed, bias = _with_sink(query, k, v, allowed, bias, sink)
+        if 0 in (*query.shape[:3], k.value.shape[-2]):  # nobody asks, or there is nothing to see
+            return query.new_zeros(*query.shape[:3], v.value.shape[-1])
         if k.steps:
             return self._simulate(query, k, v, allowed, bias, scale)
         q = self.query(query)
         if self.soft_cap is None and self.run.observer is None and has_kernels(query):
-            context, spikes = self._fused(q.value, k.value, v.value, allowed, bias, scale)
+            operands = (x.to(query.dtype) for x in (q.value, k.value, v.value))
+            context, told = in_one(self, *operands, allowed, bias, numbers=(scale,))
+            spikes = told or 0
         else:
             context, spikes = self._composed(q.value, k.value, v.value, allowed, bias, scale)
         if q.counts is not None:
@@ -121,7 +129,38 @@ class SpikingAttention(SpikingComponent):
                 operands.append(Operand(coded.value, coded, 0))
         return operands[0], operands[1]
 
-    def _fused(
+    @torch.compiler.disable  # it looks into this thread's memory
+    def _entered(self) -> tuple[Operand, Operand] | None:
+        """What a `CodingCache` has just handed over."""
+        entered: tuple[Operand, Operand] | None = self.run.take(self)
+        return entered
+
+    def exact(
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        allowed: Tensor | None,
+        bias: Tensor | None,
+        scale: float,
+    ) -> Tensor:
+        """Attention with exact neurons; arguments as for `fused`."""
+        groups = query.shape[1] // key.shape[1]
+        scores = (query @ _expand(key, groups).mT) * scale
+        if bias is not None:
+            scores = scores + bias
+        if allowed is None:
+            return scores.softmax(-1) @ _expand(value, groups)
+        # Finite, so that a query that sees no key has a gradient, which is 0.
+        p = scores.masked_fill(~allowed, torch.finfo(scores.dtype).min).softmax(-1)
+        return p.masked_fill(~allowed, 0) @ _expand(value, groups)
+
+    def like(self, query: Tensor, key: Tensor, value: Tensor, *rest: Any) -> Tensor:
+        """An empty tensor like the context; arguments as for `fused`."""
+        batch, heads, queries, _ = query.shape
+        return query.new_empty(batch, queries, heads, value.shape[-1]).transpose(1, 2)
+
+    def fused(
         self,
         query: Tensor,
         key: Tensor,
@@ -239,7 +278,7 @@ class SpikingAttention(SpikingComponent):
             allowed: which keys a query sees.
         """
         batch, heads, queries, width = asked.shape
-        seen = torch.ones(1, 1, queries, key.value.shape[-2], dtype=torch.bool)
+        seen = torch.ones(1, 1, queries, key.value.shape[-2], dtype=torch.bool, device="cpu")
         if allowed is not None:
             seen = allowed.to("cpu")
         seen = seen.expand(batch, seen.shape[1], queries, seen.shape[-1])
@@ -347,9 +386,12 @@ def attend(
 ) -> tuple[Tensor, None]:
     """The attention function that transformers calls.
 
+    A module that was not converted attends without spikes, as PyTorch does it, with a warning: its
+    model was made from the config of a spiking one.
+
     Raises:
-        UnsupportedModelError: the attention module was not converted, or asks for something that
-            spiking attention does not do.
+        UnsupportedModelError: the attention module asks for something that spiking attention does
+            not do, or was not converted and asks for something that PyTorch does not do.
     """
     if kwargs.get("head_mask") is not None:
         raise UnsupportedModelError(
@@ -357,10 +399,7 @@ def attend(
         )
     attention = getattr(module, CHILD, None)
     if not isinstance(attention, SpikingAttention):
-        raise UnsupportedModelError(
-            f"{type(module).__name__} has no spike-equivalent attention; register one with "
-            "las.conversion.converts"
-        )
+        return _attend_dense(module, query, key, value, attention_mask, scaling, dropout, **kwargs)
     cap = None if attention.soft_cap is None else attention.soft_cap.cap
     if kwargs.get("softcap") != cap:
         raise UnsupportedModelError(
@@ -374,8 +413,58 @@ def attend(
     return context.transpose(1, 2).contiguous(), None
 
 
+def _attend_dense(
+    module: nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    scaling: float | None,
+    dropout: float,
+    **kwargs: Any,
+) -> tuple[Tensor, None]:
+    """PyTorch's attention, for a model of float modules whose config says that it spikes."""
+    from transformers.integrations.sdpa_attention import sdpa_attention_forward
+
+    kind = type(module).__name__
+    asked = [name for name in ("softcap", "s_aux") if kwargs.get(name) is not None]
+    if asked:
+        raise UnsupportedModelError(
+            f"{kind} was not converted, though its config is that of a spiking model, and asks for "
+            f"{asked[0]}: make the model from a copy of the config without quantization_config and "
+            "with _attn_implementation='eager'"
+        )
+    warnings.warn(
+        f"{kind} attends without spikes: it was not converted, though its config is that of a "
+        "spiking model, and says so when it is saved. Make float models from a copy of the config "
+        "without quantization_config and with _attn_implementation='sdpa'",
+        stacklevel=3,
+    )
+    return sdpa_attention_forward(
+        module, query, key, value, attention_mask, dropout, scaling, **kwargs
+    )
+
+
+def stay_spiking(module: Any, args: Any) -> None:
+    """A forward pre-hook of attention modules with spiking attention.
+
+    Raises:
+        UnsupportedModelError: somebody has set the model to attend in another way since it was
+            converted, which would leave the spiking attention out.
+    """
+    name = getattr(getattr(module, "config", None), "_attn_implementation", NAME)
+    if name != NAME:
+        raise UnsupportedModelError(
+            f"{type(module).__name__} has been set to attend by {name!r}, which does not spike: go "
+            f"back with model.set_attn_implementation({NAME!r}), or load the original for {name!r}"
+        )
+
+
 def register() -> None:
-    """Tell transformers about the attention and its mask; harmless when repeated."""
+    """Tell transformers about the attention and its mask.
+
+    It is done when this file is imported, as it is wherever a spiking model is unpickled or loaded.
+    """
     from transformers import AttentionInterface
     from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
@@ -385,3 +474,6 @@ def register() -> None:
 
     AttentionInterface.register(NAME, attend)
     AttentionMaskInterface.register(NAME, boolean_mask)
+
+
+register()

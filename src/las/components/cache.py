@@ -43,6 +43,7 @@ class Coder(Protocol):
     """What codes keys and values: spiking attention."""
 
     run: RunState
+    caches: bool
 
     def code(self, key: Tensor, value: Tensor) -> tuple[Operand, Operand]:
         """Code new keys and values."""
@@ -58,6 +59,7 @@ class CodingCache:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._cache, name)
 
+    @torch.compiler.disable  # it hands over in this thread's memory
     def update(
         self, key_states: Tensor, value_states: Tensor, layer_idx: int, *args: Any, **kwargs: Any
     ) -> tuple[Tensor, Tensor]:
@@ -94,6 +96,7 @@ def _coding(cache: Any, module: Any) -> Any:
     from transformers.cache_utils import EncoderDecoderCache
 
     attention = module.spiking_attention
+    attention.caches = True
     if not isinstance(cache, EncoderDecoderCache):
         return CodingCache(cache, attention)
     coding: Any = copy.copy(cache)  # which layers have read the encoder is known to both

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+import torch
 from torch import nn
 
+from las.components.one_operation import known_to_compilers, outside_graphs
 from las.components.run_state import RunState
 
 
@@ -24,6 +26,17 @@ class SpikingModule(nn.Module):
         super().__init__()
         self.name = ""
         self.run = RunState()
+        known_to_compilers(self)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        known_to_compilers(self)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run it; what is trained, counted, simulated or observed is no matter for compilers."""
+        if torch.compiler.is_compiling() and (self.run.watched or torch.is_grad_enabled()):
+            return outside_graphs(super().__call__, *args, **kwargs)
+        return super().__call__(*args, **kwargs)
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils._pytree import tree_map_only
 
+from las.components.call import Call
 from las.components.component import SpikingModule
 from las.components.norm import SpikingNorm
 from las.components.operations import SpikingProduct
@@ -202,12 +203,12 @@ def _plain(x: Any) -> Any:
 
 
 _RUNNING = threading.local()
-"""The models with two towers whose forward runs, innermost last, in each thread."""
+"""What answers for the models of two towers that run, and their calls, innermost last."""
 
 
 def begin(model: Any, args: Any) -> None:
     """A forward pre-hook of a model with two towers."""
-    _RUNNING.stack = [*getattr(_RUNNING, "stack", []), getattr(model, CHILD)]
+    _RUNNING.stack = [*getattr(_RUNNING, "stack", []), (getattr(model, CHILD), Call())]
 
 
 def end(model: Any, args: Any, output: Any) -> Any:
@@ -218,11 +219,11 @@ def end(model: Any, args: Any, output: Any) -> Any:
 
 def embed(name: str, module: nn.Module, args: Any, output: Any) -> Any:
     """A forward hook of a module that returns an embedding, alone or as its `pooler_output`."""
-    stack = getattr(_RUNNING, "stack", [])
-    if not stack:  # somebody asks for the embedding itself
+    running = [cosine for cosine, call in getattr(_RUNNING, "stack", []) if call.runs()]
+    if not running:  # somebody asks for the embedding itself
         return output
     if isinstance(output, Tensor):
-        return Embedding.of(output, stack[-1], name)
+        return Embedding.of(output, running[-1], name)
     if isinstance(pooled := getattr(output, "pooler_output", None), Tensor):
-        output.pooler_output = Embedding.of(pooled, stack[-1], name)
+        output.pooler_output = Embedding.of(pooled, running[-1], name)
     return output

@@ -11,11 +11,11 @@ from math import prod
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from las.components.activation import SpikingActivation
 from las.components.component import SpikingComponent, Work
-from las.components.linear import SpikingLinear
+from las.components.one_operation import in_one
 from las.components.saa import multiply_steps
 from las.components.site import OATSite, accumulate
 from las.neurons.fused import has_kernels, memory, totals
@@ -32,7 +32,7 @@ class SpikingGate(SpikingComponent):
 
     equations = "Eq. 21"
 
-    def __init__(self, layers: dict[str, SpikingLinear], act_fn: SpikingActivation) -> None:
+    def __init__(self, layers: dict[str, nn.Module], act_fn: SpikingActivation) -> None:
         super().__init__()
         for name, layer in layers.items():
             self.add_module(name, layer)
@@ -61,7 +61,8 @@ class SpikingGate(SpikingComponent):
             steps = multiply_steps(self.act_fn.site.steps(gate), self.up_site.steps(up), torch.mul)
             return self._down(accumulate(steps))
         if self.run.observer is None and has_kernels(gate):
-            product, spikes = self._fused(gate, up)
+            product, told = in_one(self, gate, up)
+            spikes = told or 0
         else:
             g, u = self.act_fn.site(gate), self.up_site(up)
             product, spikes = g.value * u.value, g.spikes + u.spikes
@@ -71,10 +72,18 @@ class SpikingGate(SpikingComponent):
 
     def _down(self, product: Tensor) -> Tensor:
         """W_d phi(product); T5 keeps this weight in float32 where its others are in float16."""
-        layer: SpikingLinear = self.layers[-1]
+        layer = self.layers[-1]
         return layer(product.to(layer.weight.dtype))
 
-    def _fused(self, gate: Tensor, up: Tensor) -> tuple[Tensor, int]:
+    def exact(self, gate: Tensor, up: Tensor) -> Tensor:
+        """The product with exact neurons."""
+        return self.act_fn.site.exact(gate) * up
+
+    def like(self, gate: Tensor, up: Tensor) -> Tensor:
+        """An empty tensor like the product."""
+        return torch.empty_like(gate, memory_format=torch.contiguous_format)
+
+    def fused(self, gate: Tensor, up: Tensor) -> tuple[Tensor, int]:
         """The product and the spikes behind it, in one kernel."""
         from las.neurons import kernels
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from las.components.component import SpikingComponent, Work
+from las.components.one_operation import in_one
 from las.components.saa import multiply_steps
 from las.components.site import HGSite, OATSite, accumulate
 from las.neurons.fused import has_kernels, memory, totals
@@ -71,7 +72,7 @@ class SpikingNorm(SpikingComponent):
         )
         x = wide(x).contiguous()
         if not self.run.simulating and self.run.observer is None and has_kernels(x):
-            return self._fused(x).to(dtype)
+            return self._in_one(x).to(dtype)
         if self.centred:
             x = x - x.mean(-1, keepdim=True)
         y = self._simulate(x) if self.run.simulating else self._composed(x)
@@ -83,18 +84,40 @@ class SpikingNorm(SpikingComponent):
             y = y * gamma.to(y.dtype)
         return y if self.bias is None else y + self.bias.to(y.dtype)
 
-    def _fused(self, x: Tensor) -> Tensor:
-        """All of it in one kernel."""
+    def _in_one(self, x: Tensor) -> Tensor:
+        """All of it in one kernel, but for weights that differ from head to head."""
+        if self.weight is not None and self.weight.dim() > 1:
+            return self._weighed(in_one(self, x, None, None)[0])
+        return in_one(self, x, self.gamma, self.bias)[0]
+
+    def exact(self, x: Tensor, gamma: Tensor | None, beta: Tensor | None) -> Tensor:
+        """The norm with exact neurons; arguments as for `fused`."""
+        z = x - x.mean(-1, keepdim=True) if self.centred else x
+        y = z * (z.square().mean(-1, keepdim=True) + self.eps).rsqrt()
+        y = y if gamma is None else y * gamma.to(y.dtype)
+        return y if beta is None else y + beta.to(y.dtype)
+
+    def like(self, x: Tensor, gamma: Tensor | None, beta: Tensor | None) -> Tensor:
+        """An empty tensor like the norm."""
+        return torch.empty_like(x)
+
+    def fused(self, x: Tensor, gamma: Tensor | None, beta: Tensor | None) -> tuple[Tensor, None]:
+        """The norm in one kernel.
+
+        Arguments:
+            x: (..., n), contiguous.
+            gamma: (n,) or None.
+            beta: (n,) or None.
+        """
         from las.neurons import kernels
 
         x = x.detach()
         y = torch.empty_like(x)
         width = x.shape[-1]
         tokens = x.numel() // width
-        by_head = self.weight is not None and self.weight.dim() > 1  # each with weights of its own
         affine = [
-            (x.new_empty(0) if part is None or by_head else part.detach().to(x.dtype)).numpy()
-            for part in (self.gamma, self.bias)
+            (x.new_empty(0) if part is None else part.detach().to(x.dtype)).numpy()
+            for part in (gamma, beta)
         ]
         counted = totals(x.numel(), 8)
         kernels.normalise.choose(x.numel())(
@@ -115,7 +138,7 @@ class SpikingNorm(SpikingComponent):
         for site, (spikes, outside) in zip(sites, figures, strict=True):
             site.count(tokens if site is self.inverse_sqrt else x.numel(), spikes, outside)
         self._count(x, *(spikes for spikes, _ in figures))
-        return self._weighed(y) if by_head else y
+        return y, None
 
     def _composed(self, x: Tensor) -> Tensor:
         """Site by site: where no kernel runs, and where activations are observed."""

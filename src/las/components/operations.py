@@ -19,6 +19,7 @@ from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
 from las.components.attention import SpikingAttention
+from las.components.call import Call
 from las.components.component import SpikingComponent, SpikingModule, Work
 from las.components.saa import multiply_steps
 from las.components.site import OATSite, accumulate
@@ -33,6 +34,7 @@ _PRODUCTS = {torch.matmul, Tensor.matmul, Tensor.__matmul__, torch.bmm, Tensor.b
 _SUMMED_PRODUCTS = {torch.baddbmm, Tensor.baddbmm}
 _CASTS = {Tensor.to, Tensor.float}
 _SOFTMAX = {F.softmax, torch.softmax, Tensor.softmax}
+_CHANGED = _PRODUCTS | _SUMMED_PRODUCTS | _SOFTMAX | _CASTS | {F.scaled_dot_product_attention}
 
 
 class SpikingProduct(SpikingComponent):
@@ -75,6 +77,8 @@ class SpikingScores(SpikingSoftmax):
 
     def forward(self, z: Tensor) -> Tensor:
         """(..., keys) -> (..., keys)."""
+        if not z.numel():
+            return z
         hidden = z <= torch.finfo(z.dtype).min / 2
         silent = z.masked_fill(hidden, -torch.inf)
         if self.run.simulating:
@@ -129,9 +133,10 @@ class SpikingOperations(SpikingComponent):
 class _Answering(TorchFunctionMode):
     """Lets `SpikingOperations` answer during one call of a module's forward."""
 
-    def __init__(self, operations: SpikingOperations) -> None:
+    def __init__(self, operations: SpikingOperations, call: Call) -> None:
         super().__init__()
         self._operations = operations
+        self._call = call
         self._products = 0
 
     def __torch_function__(
@@ -143,6 +148,8 @@ class _Answering(TorchFunctionMode):
     ) -> Any:
         """Answer for products and softmax."""
         kwargs = dict(kwargs or {})
+        if func in _CHANGED and not self._call.runs():  # it was interrupted
+            return func(*args, **kwargs)
         if func in _PRODUCTS:
             return self._product(*args, *kwargs.values())
         if func in _SUMMED_PRODUCTS:
@@ -192,8 +199,8 @@ class _Answering(TorchFunctionMode):
         **kwargs: Any,
     ) -> Tensor:
         if is_causal:
-            attn_mask = torch.ones(query.shape[-2], key.shape[-2], dtype=torch.bool).tril()
-            attn_mask = attn_mask[None, None].to(query.device)
+            pairs = query.shape[-2], key.shape[-2]
+            attn_mask = torch.ones(*pairs, dtype=torch.bool, device=query.device).tril()[None, None]
         weight = query.shape[-1] ** -0.5 if scale is None else scale
         result: Tensor = self._operations.attention(query, key, value, attn_mask, weight)
         return result
@@ -205,7 +212,7 @@ _ENTERED = threading.local()
 
 def begin(module: Any, args: Any) -> None:
     """A forward pre-hook of a module whose operations spike."""
-    mode = _Answering(getattr(module, CHILD))
+    mode = _Answering(getattr(module, CHILD), Call())
     mode.__enter__()
     _ENTERED.stack = [*getattr(_ENTERED, "stack", []), mode]
 

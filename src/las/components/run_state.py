@@ -103,6 +103,11 @@ class RunState:
         """Whether a tally is open."""
         return bool(self._tallies.open)
 
+    @property
+    def watched(self) -> bool:
+        """Whether somebody counts, simulates or observes."""
+        return self.counting or self.simulating or self.observer is not None
+
     def fills(self, tally: SpikeTally) -> bool:
         """Whether a tally is one of those that are open."""
         return any(block.value[0] is tally for block in self._tallies.open)

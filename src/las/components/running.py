@@ -11,6 +11,7 @@ from torch import nn
 from las.components.component import SpikingModule
 from las.components.run_state import Observer, RunState
 from las.errors import LasError
+from las.options import shown
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,10 @@ def running(module: nn.Module) -> list[Running]:
         module: a converted model, a part of one, or a module around some of them.
 
     Raises:
-        LasError: nothing of it spikes.
+        LasError: it is no module, or nothing of it spikes.
     """
+    if not isinstance(module, nn.Module):
+        raise LasError(f"a converted model is wanted, got {shown(module)}: use las.convert first")
     paths: dict[RunState, str] = {}
     placed: set[RunState] = set()
     for path, part in module.named_modules():

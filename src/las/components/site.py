@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import islice
 
 import torch
 from torch import Tensor
 
 from las.components.component import SpikingModule
+from las.components.one_operation import in_one, without_gradient
 from las.errors import CalibrationError
 from las.fitting.functions import FUNCTIONS
 from las.neurons import hg, oat
@@ -52,14 +54,33 @@ class Site(SpikingModule):
             steps = self.run.stop or self.time_steps
             self.run.add_spikes(self.name, self.kind, steps, activations, spikes, out_of_range)
 
-    def _counted(self, train: Iterator[Tensor], outside: Tensor, hidden: int) -> Iterator[Tensor]:
-        """Pass a spike train on and count its spikes and out-of-range inputs."""
+    def fused(self, x: Tensor) -> tuple[Tensor, SpikeEncoding]:
+        """What the T time steps come to, and the spikes."""
+        raise NotImplementedError
+
+    def exact(self, x: Tensor) -> Tensor:
+        """What exact neurons would make of x."""
+        raise NotImplementedError
+
+    def like(self, x: Tensor) -> Tensor:
+        """An empty tensor like the value."""
+        return torch.empty_like(x, memory_format=torch.contiguous_format)
+
+    def _code(self, x: Tensor) -> SpikeEncoding:
+        """The fused path, with a gradient where one is wanted."""
+        value, coded = in_one(self, x)
+        return SpikeEncoding(value) if coded is None else replace(coded, value=value)
+
+    def _counted(
+        self, x: Tensor, train: Iterator[Tensor], outside: Tensor, hidden: int
+    ) -> Iterator[Tensor]:
+        """Pass a spike train of x on and count its spikes and out-of-range inputs."""
         counts = self.run.counting
         spikes = 0
         for weighted in train:
             if counts:
                 spikes += int(torch.count_nonzero(weighted))
-            yield weighted
+            yield without_gradient(weighted, x)
         if counts:
             self.count(outside.numel() - hidden, spikes, int(outside.sum()))
 
@@ -105,12 +126,13 @@ class OATSite(Site):
             observer.observe(self, x, importance)
             return SpikeEncoding(x)
         counts, stop = self.run.counting, self.run.stop
-        if self.fan_out > 1 and (known := self._recall(x, counts, stop)) is not None:
+        shares = self.fan_out > 1 and not torch.compiler.is_compiling()
+        if shares and (known := self._recall(x, counts, stop)) is not None:
             return known
-        coded = code_oat(x, self.calibrated(), counts, stop)
+        coded = self._code(x)
         if counts:
             self.count(x.numel() - hidden, coded.spikes, coded.out_of_range)
-        if self.fan_out > 1:
+        if shares:
             shared = (weakref.ref(x), version_of(x), stop, coded, self.fan_out - 1)
             self.run.hand_over(self, shared)
         return coded
@@ -124,8 +146,19 @@ class OATSite(Site):
             hidden: see `forward`.
         """
         neuron = self.calibrated()
-        train = islice(oat.spike_train(x, neuron), self.run.stop)
-        return self._counted(train, oat.out_of_range(x, neuron), hidden) if count else train
+        train = islice(oat.spike_train(x.detach(), neuron), self.run.stop)
+        if count:
+            return self._counted(x, train, oat.out_of_range(x, neuron), hidden)
+        return (without_gradient(weighted, x) for weighted in train)
+
+    def fused(self, x: Tensor) -> tuple[Tensor, SpikeEncoding]:
+        """See `Site`."""
+        coded = code_oat(x, self.calibrated(), self.run.counting, self.run.stop)
+        return coded.value, coded
+
+    def exact(self, x: Tensor) -> Tensor:
+        """x itself."""
+        return x
 
     def table(self) -> OATTable:
         """The neuron as the kernels read it."""
@@ -180,17 +213,25 @@ class HGSite(Site):
         if (observer := self.run.observer) is not None:
             observer.observe(self, x, None)
             return SpikeEncoding(FUNCTIONS[self.function].evaluate(x))
-        counts = self.run.counting
-        coded = code_hg(x, self.fitted(), counts, self.run.stop)
-        if counts:
+        coded = self._code(x)
+        if self.run.counting:
             self.count(x.numel() - hidden, coded.spikes, coded.out_of_range)
         return coded
 
     def steps(self, x: Tensor, hidden: int = 0) -> Iterator[Tensor]:
         """The step simulator: the weighted spikes d(t) s(t) of t = 1 .. T."""
         neuron = self.fitted()
-        train = islice(hg.spike_train(x, neuron), self.run.stop)
-        return self._counted(train, hg.out_of_range(x, neuron), hidden)
+        train = islice(hg.spike_train(x.detach(), neuron), self.run.stop)
+        return self._counted(x, train, hg.out_of_range(x, neuron), hidden)
+
+    def fused(self, x: Tensor) -> tuple[Tensor, SpikeEncoding]:
+        """See `Site`."""
+        coded = code_hg(x, self.fitted(), self.run.counting, self.run.stop)
+        return coded.value, coded
+
+    def exact(self, x: Tensor) -> Tensor:
+        """f(x)."""
+        return FUNCTIONS[self.function].evaluate(x)
 
     def table(self, dtype: torch.dtype) -> HGTable:
         """The neuron as the kernels for inputs of a dtype read it."""

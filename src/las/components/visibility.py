@@ -34,7 +34,7 @@ class Visibility:
         from las.neurons.kernels import last_seen
 
         if allowed is None:
-            allowed = torch.ones(1, 1, queries, keys, dtype=torch.bool)
+            allowed = torch.ones(1, 1, queries, keys, dtype=torch.bool, device="cpu")
         seen = allowed.expand(-1, -1, queries, -1).contiguous().view(torch.uint8).numpy()
         ends = np.empty(seen.shape[:-1], dtype=np.int64)
         last_seen(seen, ends)

@@ -4,6 +4,7 @@ from las.conversion import families, rules
 from las.conversion.adapter import load, read_adapter, save, write_adapter
 from las.conversion.convert import convert
 from las.conversion.prepare import is_spiking, prepare
+from las.conversion.recalibrate import recalibrate
 from las.conversion.registry import converts
 from las.conversion.simulate import simulate, stop_after
 from las.conversion.state import SpikingState, apply, assemble
@@ -20,6 +21,7 @@ __all__ = [
     "load",
     "prepare",
     "read_adapter",
+    "recalibrate",
     "rules",
     "save",
     "simulate",

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
 from torch import nn
 
 from las.calibration.fingerprint import fingerprint
-from las.conversion.checkpoint import attach, state_of
-from las.conversion.prepare import prepare, restored_on_error
-from las.conversion.state import SpikingState, apply
+from las.conversion.checkpoint import attach, converted_in
+from las.conversion.other_heads import build
+from las.conversion.prepare import need_dense_model, restored_on_error
+from las.conversion.state import SpikingState
 from las.errors import AdapterError
 from las.files import array_file
 
@@ -22,10 +24,10 @@ Model = TypeVar("Model", bound=nn.Module)
 
 
 def save(model: nn.Module, directory: str | Path) -> Path:
-    """Write the adapter of a converted model.
+    """Write the adapter of a converted model, bound to the weights that it has now.
 
     Arguments:
-        model: a converted model.
+        model: a converted model, or a wrapper around one.
         directory: where to; created if needed.
 
     Returns:
@@ -34,7 +36,8 @@ def save(model: nn.Module, directory: str | Path) -> Path:
     Raises:
         AdapterError: the model is not a converted one.
     """
-    return write_adapter(Path(directory), state_of(model))
+    converted, state = converted_in(model)
+    return write_adapter(Path(directory), replace(state, base=fingerprint(converted)))
 
 
 def write_adapter(directory: Path, state: SpikingState) -> Path:
@@ -68,17 +71,22 @@ def load(base_model: Model, directory: str | Path) -> Model:
         directory: where `save` wrote to.
 
     Raises:
-        AdapterError: the adapter is missing, damaged, or belongs to another base model; the
-            model is left as it was.
+        AdapterError: the adapter is missing, damaged, or belongs to another base model.
+        UnsupportedModelError: no transformers model, or one that is converted already.
+
+    After an error the model is as it was.
     """
+    need_dense_model(base_model)
     state = read_adapter(directory)
     if (found := fingerprint(base_model)) != state.base:
         raise AdapterError(
             f"the adapter in {directory} belongs to a {state.model_type} model with fingerprint "
-            f"{state.base}, this model has {found}: load the base it was made from"
+            f"{state.base}, this model has {found}: load the base it was made from. An adapter "
+            "belongs to all weights of a model, those of its head included; to get a spiking model "
+            "with another head, write it whole with save_pretrained and load it with the AutoModel "
+            "class of that head"
         )
     with restored_on_error(base_model):
-        prepare(base_model, state.config.vision)
-        apply(base_model, state)
+        state = build(base_model, state)
     attach(base_model, state)
     return base_model

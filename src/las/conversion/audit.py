@@ -25,12 +25,14 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from las.calibration.batches import Batch, check_batch, running_on
 from las.components.component import SpikingComponent
 from las.components.site import OATSite, Site
 from las.conversion.prepare import is_spiking
 from las.hosts.offload import input_device
 from las.hosts.stacks import stacks
 from las.hosts.towers import vision_towers
+from las.options import instance_of
 
 Verdict = Literal["spiking", "folded", "exception", "movement", "float"]
 
@@ -176,7 +178,7 @@ class AuditReport:
         )
 
 
-def audit(model: nn.Module, batch: Mapping[str, Any] | None = None) -> AuditReport:
+def audit(model: nn.Module, batch: Batch | None = None) -> AuditReport:
     """List every operation of a forward pass and whether it spikes.
 
     A dense model may be audited too; nearly everything of it is float.
@@ -188,9 +190,22 @@ def audit(model: nn.Module, batch: Mapping[str, Any] | None = None) -> AuditRepo
             all that tells what a decoder reads.
 
     Raises:
-        ValueError: no batch is given and the model's config does not tell the size of a vocabulary.
+        CalibrationError: the batch has a wrong form, or the model does not run on it.
+        ValueError: no model; or no batch is given, and the model's config does not tell the size of
+            a vocabulary.
     """
-    kwargs = forward_arguments(model, _dummy_batch(model) if batch is None else batch)
+    instance_of("model", model, nn.Module, "it is a transformers model, converted or not")
+    name = "the batch"
+    if batch is None:
+        batch, name = _dummy_batch(model), "token ids alone; give audit a batch"
+    check_batch(model, batch, name)
+    with running_on(model, name):
+        return audit_pass(model, batch)
+
+
+def audit_pass(model: nn.Module, batch: Batch) -> AuditReport:
+    """The audit of one forward pass; arguments as for `audit`."""
+    kwargs = forward_arguments(model, batch)
     watch = _Watch()
     for name, value in kwargs.items():
         if not isinstance(value, Tensor):
@@ -213,7 +228,7 @@ def audit(model: nn.Module, batch: Mapping[str, Any] | None = None) -> AuditRepo
     return AuditReport(type(model).__name__, _aggregate(watch), watch.constants)
 
 
-def forward_arguments(model: nn.Module, batch: Mapping[str, Any]) -> dict[str, Any]:
+def forward_arguments(model: nn.Module, batch: Batch) -> dict[str, Any]:
     """A batch for a pass without a loss and without a cache.
 
     Arguments:
@@ -339,6 +354,9 @@ class _Watch(TorchDispatchMode):
     ) -> Any:
         """Run one operation, follow its data and classify it."""
         kwargs = kwargs or {}
+        with self:  # in inference mode, operations that are made of others arrive whole
+            if (composed := func.decompose(*args, **kwargs)) is not NotImplemented:
+                return composed
         name = func._schema.name.split("::")[1]
         operation = name.rstrip("_")
         tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]

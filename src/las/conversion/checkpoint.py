@@ -15,17 +15,28 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load, save
-from torch import nn
+from torch import Tensor, nn
+from transformers import PreTrainedModel
 from transformers.quantizers.base import HfQuantizer
 from transformers.utils.quantization_config import QuantizationConfigMixin
 
-from las.conversion.prepare import prepare, use_spiking_attention
-from las.conversion.state import SpikingState, apply
+from las.conversion.methods import give_own_methods
+from las.conversion.other_heads import build
+from las.conversion.prepare import use_spiking_attention
+from las.conversion.state import SpikingState
 from las.errors import AdapterError
-from las.hosts.saved_models import METHOD
+from las.files.tensors import digest_of
+from las.hosts.saved_models import METHOD, writes_file
+from las.options import shown
+
+_LISTS = ("sites", "shared")
+"""What of the data is long: names of sites."""
 
 _STATE = "las_state"
 """What the metadata of weights call the checksum of the state beside them."""
+
+_WEIGHTS = "las_weights"
+"""What they call the checksums of the weights themselves, by name."""
 
 
 class SpikingModelConfig(QuantizationConfigMixin):
@@ -34,12 +45,12 @@ class SpikingModelConfig(QuantizationConfigMixin):
     def __init__(
         self,
         data: dict[str, Any] | None = None,
-        arrays: str = "",
+        arrays: str | None = None,
         sha256: str | None = None,
         **kwargs: Any,
     ) -> None:
         self.quant_method = METHOD
-        self.data = data
+        self.data = data or {}
         self.arrays = arrays
         self.sha256 = sha256
 
@@ -55,20 +66,41 @@ class SpikingModelConfig(QuantizationConfigMixin):
         """The state itself.
 
         Raises:
-            AdapterError: config.json is damaged.
+            AdapterError: config.json is damaged, or holds no more than what is shown of a state.
         """
+        if self.arrays is None:
+            raise AdapterError(
+                "this is what print shows of a spiking model's config, without its thresholds: "
+                "write the config with save_pretrained, or copy it with copy.deepcopy"
+            )
         try:
             # A state that was saved before there were checksums has none.
             if self.sha256 not in (None, _checksum(self.data, self.arrays)):
                 raise ValueError("its checksum is another than that of what it holds")
-            return SpikingState.unpack(self.data or {}, load(base64.b64decode(self.arrays)))
+            return SpikingState.unpack(self.data, load(base64.b64decode(self.arrays)))
         except (ValueError, KeyError, SafetensorError) as error:
             raise AdapterError(
                 f"the spiking state in config.json is damaged ({error}): save the model again"
             ) from error
 
+    def to_dict(self) -> dict[str, Any]:
+        """All of the state where transformers writes config.json; else what fits on a screen.
 
-def _checksum(data: dict[str, Any] | None, arrays: str) -> str:
+        Printing a config and writing it take the same way through transformers.
+        """
+        if writes_file() or self.arrays is None:
+            return super().to_dict()
+        short = {name: one for name, one in self.data.items() if name not in _LISTS}
+        counts = {name: len(self.data[name]) for name in _LISTS if name in self.data}
+        functions = sorted(self.data.get("functions", ()))
+        return {"quant_method": METHOD, "data": short | counts | {"functions": functions}}
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """As of a dict: where transformers is given a config object, it takes this for one."""
+        return getattr(self, key, default)
+
+
+def _checksum(data: dict[str, Any], arrays: str) -> str:
     text = json.dumps([data, arrays], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -83,13 +115,12 @@ class SpikingModelLoader(HfQuantizer):
     ) -> None:
         state = self.quantization_config.state
         _check_weights(checkpoint_files or [], self.quantization_config.sha256)
-        prepare(model, state.config.vision)
-        apply(model, state)
+        self._state = build(model, state)
 
     def _process_model_after_weight_loading(self, model: Any, **kwargs: Any) -> Any:
         use_spiking_attention(model)
-        if (report := self.quantization_config.state.report) is not None:
-            model.las_report = report
+        _forget_quantization(model)
+        attach(model, self._state)
         return model
 
     def is_serializable(self, *args: Any, **kwargs: Any) -> bool:
@@ -97,33 +128,57 @@ class SpikingModelLoader(HfQuantizer):
         return True
 
     def get_state_dict_and_metadata(self, model: Any) -> tuple[None, dict[str, str]]:
-        """The weights say which state they are saved with."""
-        return None, {_STATE: self.quantization_config.sha256 or ""}
+        """The weights say which state they are saved with, and how each of them is to be read."""
+        sums = {
+            name: digest_of(x)
+            for name, x in model.state_dict().items()
+            if isinstance(x, Tensor) and x.device.type != "meta"
+        }
+        state = self.quantization_config.sha256 or ""
+        return None, {_STATE: state, _WEIGHTS: json.dumps(sums)}
 
     @property
     def is_trainable(self) -> bool:
-        """Conversion is for inference."""
-        return False
+        """The neurons have a straight-through gradient."""
+        return True
+
+    @property
+    def is_qat_trainable(self) -> bool:
+        """All weights are trained, not only adapters beside them."""
+        return True
 
 
 def _check_weights(files: list[str], sha256: str | None) -> None:
-    """Refuse weights that are cut, or that were saved with another state.
+    """Refuse weights that are cut or changed, or that were saved with another state.
 
     A process that is killed in `save_pretrained` may leave a new config.json with old weights.
+    Weights that transformers names otherwise in files than in the model are not compared.
     """
     for file in files:
         if not str(file).endswith(".safetensors"):
             continue
         try:
             with safe_open(file, "pt") as weights:
-                saved_with = (weights.metadata() or {}).get(_STATE)
-        except (SafetensorError, OSError) as error:
+                metadata = weights.metadata() or {}
+                saved_with = metadata.get(_STATE)
+                sums: dict[str, str] = json.loads(metadata.get(_WEIGHTS, "{}"))
+                for name in list(weights.keys()):
+                    if sums.get(name, found := digest_of(weights.get_tensor(name))) != found:
+                        raise ValueError(f"{name} is another than was saved")
+                    if name not in sums and any(_differ_in_one(name, one) for one in sums):
+                        raise ValueError(f"{name} was saved under another name")
+        except (SafetensorError, OSError, ValueError) as error:
             raise AdapterError(f"{file} is damaged ({error}): save the model again") from error
         if saved_with and sha256 and saved_with != sha256:
             raise AdapterError(
                 f"{file} was saved with another spiking state than that in config.json, as when a "
                 "process is killed while it saves: save the model again"
             )
+
+
+def _differ_in_one(name: str, other: str) -> bool:
+    """Whether names differ in a single character, as where one bit has changed."""
+    return len(name) == len(other) and sum(map(str.__ne__, name, other)) == 1
 
 
 def attach(model: nn.Module, state: SpikingState) -> None:
@@ -137,15 +192,30 @@ def attach(model: nn.Module, state: SpikingState) -> None:
         held.las_report = state.report
     held.config.quantization_config = config
     held.hf_quantizer = SpikingModelLoader(config, pre_quantized=True)
+    give_own_methods(model)
 
 
-def state_of(model: nn.Module) -> SpikingState:
-    """The spiking state of a converted model.
+def converted_in(model: nn.Module) -> tuple[nn.Module, SpikingState]:
+    """A converted model, or the one that a wrapper holds, and its spiking state.
 
     Raises:
         AdapterError: the model is not a converted one.
     """
-    config = getattr(getattr(model, "config", None), "quantization_config", None)
-    if not isinstance(config, SpikingModelConfig):
-        raise AdapterError(f"{type(model).__name__} is no converted model: use las.convert first")
-    return config.state
+    for module in model.modules() if isinstance(model, nn.Module) else ():
+        config = getattr(getattr(module, "config", None), "quantization_config", None)
+        if isinstance(module, PreTrainedModel) and isinstance(config, SpikingModelConfig):
+            return module, config.state
+    raise AdapterError(f"{shown(model)} is no converted model: use las.convert first")
+
+
+def _forget_quantization(model: Any) -> None:
+    """Let a loaded model be like one that was converted in memory.
+
+    transformers marks what it loads by way of a quantization config, and then refuses to cast it,
+    and to evaluate it with Trainer.
+    """
+    for name in ("is_quantized", "quantization_method"):
+        model.__dict__.pop(name, None)
+    for module in model.modules():
+        if isinstance(module, PreTrainedModel):
+            module.config.__dict__.pop("_is_quantized", None)

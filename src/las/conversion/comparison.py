@@ -45,9 +45,9 @@ class Originals:
         self._children = {one: dict(one._modules) for one in self._modules.values()}
         self._hooks = {one: dict(one._forward_pre_hooks) for one in self._modules.values()}
         self._later_hooks = {one: dict(one._forward_hooks) for one in self._modules.values()}
-        configs = [one.config for one in self._modules.values() if hasattr(one, "config")]
         self._attention = {
-            id(config): getattr(config, "_attn_implementation", None) for config in configs
+            one: getattr(getattr(one, "config", None), "_attn_implementation", None)
+            for one in self._modules.values()
         }
 
     def beside(self, model: nn.Module) -> dict[str, tuple[nn.Module, nn.Module]]:
@@ -82,9 +82,8 @@ class Originals:
             one.config._attn_implementation_internal = self._implementation(module)
         return one
 
-    def _implementation(self, module: Any) -> str:
-        name = self._attention.get(id(module.config))
-        return name if name == "eager" else "sdpa"
+    def _implementation(self, module: nn.Module) -> str:
+        return "eager" if self._attention[module] == "eager" else "sdpa"
 
 
 @contextmanager

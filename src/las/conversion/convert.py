@@ -3,34 +3,36 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from torch import nn
 
+from las.calibration.batches import Batch, check_batch, peek, running_on
 from las.calibration.collect import collect
-from las.calibration.sample import few_tokens, one_row, peek
+from las.calibration.sample import few_tokens, one_row
 from las.calibration.statistics import Statistics
 from las.calibration.thresholds import choose_thresholds
 from las.components.running import observing
-from las.config import SpikeConfig, Vision
-from las.conversion.audit import audit
+from las.config import SpikeConfig, Vision, config_or_default
+from las.conversion.audit import audit_pass
 from las.conversion.checkpoint import attach
 from las.conversion.prepare import need_dense_model, prepare, restored_on_error
 from las.conversion.proof import Exact, Proof
 from las.conversion.registry import how_to_register
 from las.conversion.state import SpikingState, apply, assemble
 from las.errors import UnsupportedModelError
-from las.fitting.model_functions import fit_functions
+from las.fitting.model_functions import check_budgets, fit_functions
 from las.hosts.offload import hooked_modules
+from las.options import instance_of, one_of
 
 Model = TypeVar("Model", bound=nn.Module)
 
 
 def convert(
     model: Model,
-    batches: Iterable[Mapping[str, Any]],
+    batches: Iterable[Batch],
     config: SpikeConfig | None = None,
     *,
     verify: bool = True,
@@ -57,11 +59,15 @@ def convert(
     Raises:
         UnsupportedModelError: a module or an operation has no spike-equivalent, or one that
             computes something else.
-        CalibrationError: batches are empty, too short, or give NaN or infinite activations.
+        CalibrationError: batches of a wrong form, empty, too short, or such that the model does not
+            run on them or gives NaN or infinite activations.
+        ValueError: an option of a wrong kind, or a budget for an unknown function.
 
     After an error the model is as it was.
     """
-    config = config or SpikeConfig()
+    config = config_or_default(config)
+    check_budgets(config.budgets)
+    need_dense_model(model)
     with restored_on_error(model):
         statistics, proof = calibrate(model, batches, config.vision, verify=verify)
         thresholds = choose_thresholds(statistics, config)
@@ -75,7 +81,7 @@ def convert(
 
 def calibrate(
     model: nn.Module,
-    batches: Iterable[Mapping[str, Any]],
+    batches: Iterable[Batch],
     vision: Vision = "spiking",
     *,
     verify: bool = True,
@@ -90,23 +96,29 @@ def calibrate(
         The statistics, and the proof, if it is to be verified.
 
     Raises:
-        UnsupportedModelError, CalibrationError: see `convert`.
+        UnsupportedModelError, CalibrationError, ValueError: see `convert`.
     """
+    one_of("vision", vision, Vision)
     need_dense_model(model)
-    first, batches = peek(batches)
+    first, batches = peek(model, batches)
     with restored_on_error(model):
         model.eval()
-        proof = _proof(model, one_row(first)) if verify and first is not None else None
+        proof = None
+        if first is not None and verify:
+            name, batch = first
+            with running_on(model, name):
+                proof = _proof(model, one_row(batch))
         prepare(model, vision)
         if proof is not None:
             proof.compare_structure(model)
         if first is not None:
-            with observing(model, Exact()):
-                refuse_float(model, few_tokens(model, first))
+            name, batch = first
+            with running_on(model, name), observing(model, Exact()):
+                refuse_float(model, few_tokens(model, batch))
         return collect(model, batches), proof
 
 
-def _proof(model: nn.Module, batch: Mapping[str, Any]) -> Proof | None:
+def _proof(model: nn.Module, batch: Batch) -> Proof | None:
     """The proof of a conversion; None, with a warning, where accelerate's model cannot be run."""
     try:
         return Proof(model, batch)
@@ -121,7 +133,7 @@ def _proof(model: nn.Module, batch: Mapping[str, Any]) -> Proof | None:
         return None
 
 
-def prove(model: nn.Module, state: SpikingState, batch: Mapping[str, Any]) -> SpikingState:
+def prove(model: nn.Module, state: SpikingState, batch: Batch) -> SpikingState:
     """Turn a base model into the spiking one of a state, in place, and compare the two.
 
     Arguments:
@@ -134,19 +146,24 @@ def prove(model: nn.Module, state: SpikingState, batch: Mapping[str, Any]) -> Sp
 
     Raises:
         UnsupportedModelError: see `convert`.
+        CalibrationError: the batch has a wrong form, or the model does not run on it.
     """
-    model.eval()
-    proof = Proof(model, batch)
+    need_dense_model(model)
+    instance_of("state", state, SpikingState, "las.conversion.read_adapter reads one")
+    check_batch(model, batch, "the batch")
     with restored_on_error(model):
+        model.eval()
+        with running_on(model, "the batch"):
+            proof = Proof(model, batch)
         prepare(model, state.config.vision)
         proof.compare_structure(model)
         apply(model, state)
         return replace(state, report=proof.report(model))
 
 
-def refuse_float(model: nn.Module, batch: Mapping[str, Any]) -> None:
+def refuse_float(model: nn.Module, batch: Batch) -> None:
     """Raise UnsupportedModelError, naming every operation of a prepared model that is float."""
-    if floats := audit(model, batch).floats:
+    if floats := audit_pass(model, batch).floats:
         listed = "; ".join(
             f"{row.operation} in {row.place} ({row.module_class}"
             f"{', ' + row.note if row.note else ''})"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+import copy
+from collections.abc import Collection, Iterator, Set
 from contextlib import contextmanager
 from typing import Any
 
 from torch import nn
-from transformers import PreTrainedModel
+from transformers import PreTrainedConfig, PreTrainedModel
 
 from las.components import attention, operations
 from las.components.attention import SpikingAttention
@@ -19,6 +20,7 @@ from las.conversion.registry import converter_of, how_to_register
 from las.errors import UnsupportedModelError
 from las.hosts.offload import hand_hooks_over, hooked_modules
 from las.hosts.towers import vision_towers
+from las.options import shown
 
 
 def is_spiking(model: nn.Module) -> bool:
@@ -26,14 +28,18 @@ def is_spiking(model: nn.Module) -> bool:
     return any(isinstance(module, Site) for module in model.modules())
 
 
-def prepare(model: nn.Module, vision: Vision = "spiking") -> nn.Module:
+def prepare(
+    model: nn.Module, vision: Vision = "spiking", *, dense: Collection[str] = ()
+) -> nn.Module:
     """Put spiking components in the place of every supported module, in place.
 
-    The neurons have no thresholds yet: calibrate, or load them.
+    The neurons have no thresholds yet: calibrate, or load them. The model gets config objects of
+    its own, for other models may share those that it has.
 
     Arguments:
         model: a transformers model.
         vision: "analog" leaves vision towers as they are.
+        dense: paths of other parts that stay as they are.
 
     Returns:
         The same model.
@@ -48,13 +54,16 @@ def prepare(model: nn.Module, vision: Vision = "spiking") -> nn.Module:
         raise UnsupportedModelError(
             f"{type(model).__name__} is a vision tower: with vision='analog' nothing of it spikes"
         )
-    check_supported(model, tuple(f"{path}." for path in analog))
-    attention.register()
+    check_supported(model, tuple(f"{path}." for path in (*analog, *dense)))
+    kept = {path: model.get_submodule(path) for path in dense}
     with restored_on_error(model):
+        give_own_configs(model)
         hooked = hooked_modules(model)
         if (converter := converter_of(model)) is not None:
             converter(model)
-        _swap_children(model, set(analog.values()))
+            for path, module in kept.items():
+                model.set_submodule(path, module)
+        _swap_children(model, {*analog.values(), *kept.values()})
         hand_hooks_over(model, hooked)
         use_spiking_attention(model)
         model.eval()
@@ -64,12 +73,39 @@ def prepare(model: nn.Module, vision: Vision = "spiking") -> nn.Module:
 
 def need_dense_model(model: nn.Module) -> None:
     """Raise UnsupportedModelError if a model is none of transformers, or spikes already."""
-    if not (hasattr(model, "set_attn_implementation") and hasattr(model, "config")):
+    known = hasattr(model, "set_attn_implementation") and hasattr(model, "config")
+    known = known and isinstance(model, nn.Module)
+    if not known or hasattr(model, "_orig_mod"):  # what torch.compile returns passes as the model
+        for path, module in model.named_modules() if isinstance(model, nn.Module) else ():
+            if isinstance(module, PreTrainedModel):
+                raise UnsupportedModelError(
+                    f"{type(model).__name__} is a wrapper around {type(module).__name__}: convert "
+                    f"model.get_submodule({path!r}) instead, and wrap the result"
+                )
         raise UnsupportedModelError(
-            f"{type(model).__name__} is no transformers model: las converts PreTrainedModel"
+            f"{shown(model)} is no transformers model: las converts instances of PreTrainedModel"
         )
     if is_spiking(model):
         raise UnsupportedModelError("the model is a spiking one already")
+
+
+def give_own_configs(model: nn.Module) -> None:
+    """Let all modules of a model refer to copies of their config objects, one copy of each.
+
+    Modules that share an object, or of which one has a part of what another one has, go on sharing
+    it.
+    """
+    copies: dict[int, Any] = {}
+    for module in model.modules():
+        for name, config in _configs(module).items():
+            module.__dict__[name] = copy.deepcopy(config, copies)
+
+
+def _configs(module: nn.Module) -> dict[str, PreTrainedConfig]:
+    """The config objects that a module refers to, by the names of its attributes."""
+    return {
+        name: value for name, value in vars(module).items() if isinstance(value, PreTrainedConfig)
+    }
 
 
 def use_spiking_attention(model: Any) -> None:
@@ -100,7 +136,7 @@ def restored_on_error(model: nn.Module) -> Iterator[None]:
     """Put a model back as it was if the block raises.
 
     What a conversion changes is undone: which modules it holds, whether they train, their hooks
-    and the attention implementation. Parameters are never changed.
+    and their config objects. Parameters are never changed.
 
     Arguments:
         model: a model before its conversion.
@@ -110,8 +146,7 @@ def restored_on_error(model: nn.Module) -> Iterator[None]:
     hooks = {module: dict(module._forward_pre_hooks) for module in children}
     later = {module: dict(module._forward_hooks) for module in children}
     training = {module: module.training for module in children}
-    configs: list[Any] = [m.config for m in children if hasattr(m, "config")]
-    implementations = [getattr(config, "_attn_implementation", None) for config in configs]
+    configs = {module: _configs(module) for module in children}
     try:
         yield
     except BaseException:
@@ -125,13 +160,11 @@ def restored_on_error(model: nn.Module) -> Iterator[None]:
             for handle in set(module._forward_hooks) - set(later[module]):
                 del module._forward_hooks[handle]
                 module._forward_hooks_always_called.pop(handle, None)
-        for config, name in zip(configs, implementations, strict=True):
-            if hasattr(config, "_attn_implementation"):
-                config._attn_implementation = name
+            module.__dict__.update(configs[module])
         raise
 
 
-def check_supported(model: nn.Module, analog: tuple[str, ...] = ()) -> None:
+def check_supported(model: nn.Module, left: tuple[str, ...] = ()) -> None:
     """Raise UnsupportedModelError, naming the modules that plainly cannot be replaced.
 
     These are activation functions and layers with a matrix of weights that no rule knows. What
@@ -139,11 +172,11 @@ def check_supported(model: nn.Module, analog: tuple[str, ...] = ()) -> None:
 
     Arguments:
         model: a transformers model.
-        analog: beginnings of the paths of modules that are to stay.
+        left: paths of parts that are to stay, each with a dot behind it.
     """
     unknown: dict[type, list[str]] = {}
     for path, module in model.named_modules():
-        if path.startswith(analog):
+        if f"{path}.".startswith(left):
             continue
         converter = converter_of(module)
         if converter is not None and _is_hooked(module):

@@ -9,6 +9,7 @@ from torch import nn
 
 from las.components.running import running
 from las.components.site import Site
+from las.options import whole_number
 
 
 @contextmanager
@@ -47,8 +48,7 @@ def stop_after(model: nn.Module, t: int) -> Iterator[None]:
         ValueError: t is not among its time steps.
     """
     steps = time_steps(model)
-    if not 1 <= t <= steps:
-        raise ValueError(f"the model has time steps 1 to {steps}, it cannot stop after {t}")
+    t = whole_number("t, a time step of the model,", t, 1, steps)
     with ExitStack() as blocks:
         for one in running(model):
             blocks.enter_context(one.run.stop_after(t))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -92,6 +92,12 @@ class SpikingState:
             None if data.get("report") is None else ConversionReport.from_dict(data["report"]),
         )
 
+    def renamed(self, rename: Callable[[str], str]) -> SpikingState:
+        """The state with other names of its sites, for a model that nobody compared yet."""
+        sites = {rename(name): one for name, one in self.thresholds.sites.items()}
+        shared = {rename(name): rename(owner) for name, owner in self.shared.items()}
+        return replace(self, thresholds=Thresholds(sites), shared=shared, report=None)
+
 
 def assemble(
     statistics: Statistics,
@@ -113,21 +119,24 @@ def assemble(
 def apply(model: nn.Module, state: SpikingState) -> nn.Module:
     """Give the neurons of a prepared model their parameters.
 
-    Parameters of a vision tower that stays analog are left over: statistics of the whole model
-    serve both ways of converting it.
+    Parameters of parts that are not there are left over: of another head, or of a vision tower that
+    stays analog, for statistics of the whole model serve both ways of converting it.
 
     Raises:
         AdapterError: the state lacks a site or function of the model.
     """
     config = state.config
-    shared = state.shared
     for module in list(model.modules()):
         if isinstance(module, SpikingOperations):
             module.grow(state.thresholds.sites)
-    if config.vision == "analog":
-        there = {module.name for module in model.modules() if isinstance(module, OATSite)}
-        shared = {name: owner for name, owner in shared.items() if name in there}
-    thresholds, alike = _of_unvisited(model, state.thresholds.sites, shared)
+    there = {module.name for module in model.modules() if isinstance(module, OATSite)}
+    here = {name: owner for name, owner in state.shared.items() if name in there}
+    shared = {name: owner for name, owner in here.items() if owner in there}
+    sites = dict(state.thresholds.sites)
+    for name, owner in here.items():
+        if owner not in there and owner in sites:  # the reader that served it too is not there
+            sites[name] = sites[owner]
+    thresholds, alike = _of_unvisited(model, sites, shared)
     share_sites(model, shared | alike)
     missing = []
     for module in model.modules():

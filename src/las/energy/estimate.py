@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from las.energy.cost_model import PAPER, CostModel
+from las.energy.cost_model import COST_MODELS, PAPER, CostModel
 from las.energy.report import EnergyReport, EnergyRow
 from las.neurons.tally import SpikeTally
+from las.options import instance_of
+
+COUNTED = "`with las.count_spikes(model) as spikes:` counts what runs inside of it"
 
 
 def estimate(tally: SpikeTally, cost_model: CostModel = PAPER) -> EnergyReport:
@@ -22,8 +25,11 @@ def estimate(tally: SpikeTally, cost_model: CostModel = PAPER) -> EnergyReport:
         cost_model: energy of each operation, in pJ.
 
     Raises:
-        ValueError: the tally holds no operation, or a function has no cost in `cost_model`.
+        ValueError: the tally holds no operation, a function has no cost in `cost_model`, or an
+            argument is of another kind.
     """
+    instance_of("tally", tally, SpikeTally, COUNTED)
+    instance_of("cost_model", cost_model, CostModel, f"las.energy.COST_MODELS has {[*COST_MODELS]}")
     if not tally.operations:
         raise ValueError(
             "The tally holds no operation. Run the converted model inside "

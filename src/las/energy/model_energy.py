@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from torch import nn
 
+from las.components.running import running
 from las.energy.cost_model import PAPER, CostModel
-from las.energy.estimate import estimate
+from las.energy.estimate import COUNTED, estimate
 from las.energy.report import EnergyReport
 from las.neurons.tally import SpikeTally
+from las.options import instance_of
 
 
 def energy(model: nn.Module, spikes: SpikeTally, cost_model: CostModel = PAPER) -> EnergyReport:
@@ -19,8 +21,12 @@ def energy(model: nn.Module, spikes: SpikeTally, cost_model: CostModel = PAPER) 
         cost_model: energy per operation; the paper's constants by default.
 
     Raises:
-        ValueError: nothing was counted, or the counts belong to another model.
+        LasError: the model has no spiking neurons.
+        ValueError: nothing was counted, the counts belong to another model, or an argument is of
+            another kind.
     """
+    running(model)
+    instance_of("spikes", spikes, SpikeTally, COUNTED)
     layers = {name for name, _ in model.named_modules()}
     strangers = sorted({op.layer for op in spikes.operations.values()} - layers)
     if strangers:

@@ -89,6 +89,14 @@ class FittedFunctions:
         return cls(fits)
 
 
+def check_budgets(budgets: Mapping[str, tuple[float, float]]) -> None:
+    """Raise ValueError if there is a budget for an unknown function."""
+    if unknown := set(budgets) - set(FUNCTIONS):
+        raise ValueError(
+            f"budgets for unknown functions {sorted(unknown)}; known: {sorted(FUNCTIONS)}"
+        )
+
+
 def fit_functions(statistics: Statistics, config: SpikeConfig) -> FittedFunctions:
     """Fit every function that the statistics name, over all ranges at which it is used.
 
@@ -99,10 +107,7 @@ def fit_functions(statistics: Statistics, config: SpikeConfig) -> FittedFunction
     Raises:
         ValueError: a budget for an unknown function.
     """
-    if unknown := set(config.budgets) - set(FUNCTIONS):
-        raise ValueError(
-            f"budgets for unknown functions {sorted(unknown)}; known: {sorted(FUNCTIONS)}"
-        )
+    check_budgets(config.budgets)
     ranges: dict[str, tuple[float, float]] = {}
     for site in statistics.sites.values():
         if site.kind in FUNCTIONS and site.count:

@@ -1,15 +1,21 @@
-"""Make transformers load the spiking models that `save_pretrained` wrote.
+"""Make transformers load the spiking models that `save_pretrained` wrote, and write them whole.
 
 Their config.json names the quantization method "las", and `from_pretrained` looks up what to do in
 two tables of `transformers.quantizers.auto`. We register two small classes there. The real ones are
 in `las.conversion.checkpoint`; they are imported when the first such model is loaded, so that
 nobody else pays for them.
+
+A config is printed and written by the same methods of transformers. The state of a spiking model
+has some hundred thousand characters, which are for the file alone, so that we take note when one is
+written.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextvars import ContextVar
+from functools import wraps
 from importlib import import_module
 from typing import Any
 
@@ -17,6 +23,7 @@ from las.hosts.import_hook import around_import
 
 METHOD = "las"
 _TABLES = "transformers.quantizers.auto"
+_WRITING = ContextVar("_WRITING", default=False)
 
 
 def register_with_transformers() -> None:
@@ -37,6 +44,8 @@ def _register() -> None:
     from transformers.quantizers.base import HfQuantizer
     from transformers.utils.quantization_config import QuantizationConfigMixin
 
+    _note_files()
+
     @register_quantization_config(METHOD)
     class Config(QuantizationConfigMixin):
         @classmethod
@@ -47,6 +56,28 @@ def _register() -> None:
     class Quantizer(HfQuantizer):
         def __new__(cls, *args: Any, **kwargs: Any) -> Any:
             return _checkpoint().SpikingModelLoader(*args, **kwargs)
+
+
+def writes_file() -> bool:
+    """Whether transformers is writing a config to a file, in this thread."""
+    return _WRITING.get()
+
+
+def _note_files() -> None:
+    """Let `writes_file` know of the files that configs of transformers are written to."""
+    from transformers.configuration_utils import PreTrainedConfig
+
+    write = PreTrainedConfig.to_json_file
+
+    @wraps(write)
+    def to_json_file(self: Any, *args: Any, **kwargs: Any) -> None:
+        token = _WRITING.set(True)
+        try:
+            write(self, *args, **kwargs)
+        finally:
+            _WRITING.reset(token)
+
+    PreTrainedConfig.to_json_file = to_json_file
 
 
 def _checkpoint() -> Any:

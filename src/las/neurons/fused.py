@@ -59,7 +59,7 @@ def _run(kernel: Any, x: Tensor, table: Any, count: bool) -> SpikeEncoding:
     """Run an elementwise kernel over a tensor."""
     x = x.detach().contiguous()
     value = torch.empty_like(x)
-    counts = torch.empty(x.shape if count else (0,), dtype=torch.int8)
+    counts = torch.empty(x.shape if count else (0,), dtype=torch.int8, device=x.device)
     counted = totals(x.numel(), 2)
     kernel.choose(x.numel())(
         *memory(x), value.view(-1).numpy(), counts.view(-1).numpy(), counted, table

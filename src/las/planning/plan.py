@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections import Counter
 from pathlib import Path
@@ -12,12 +13,13 @@ import torch
 
 from las.calibration.statistics import SiteStatistics, Statistics
 from las.calibration.thresholds import Thresholds
-from las.config import SpikeConfig
+from las.config import SpikeConfig, config_or_default
 from las.conversion.adapter import write_adapter
 from las.conversion.state import SpikingState
 from las.energy.cost_model import PAPER
 from las.hosts import loading
 from las.hosts.loading import read_config
+from las.options import finite_number, instance_of, shown, whole_number
 from las.planning import machine
 from las.planning.meta_model import meta_model
 from las.planning.needs import Firing, Plan
@@ -59,19 +61,28 @@ def plan(
         rates: firing rates; those shipped by default.
 
     Raises:
-        ValueError: an unknown dtype, a length beyond the model's positions, or a device that is
-            too small for a single pass.
+        ValueError: an argument of another kind, an unknown dtype, a length beyond the model's
+            positions, or a device that is too small for a single pass.
         UnsupportedModelError: the model cannot be converted.
         OSError: there is no config.
     """
-    if dtype not in DTYPES:
-        raise ValueError(f"dtype is one of {', '.join(DTYPES)}, not {dtype!r}")
-    config = config or SpikeConfig()
+    if not isinstance(source, str | os.PathLike):
+        raise ValueError(f"source must be a name on the hub or a path, got {shown(source)}")
+    if not isinstance(dtype, str) or dtype not in DTYPES:
+        raise ValueError(f"dtype must be one of {', '.join(DTYPES)}, got {shown(dtype)}")
+    batch, length = whole_number("batch", batch, 1), whole_number("length", length, 1)
+    config = config_or_default(config)
+    if devices is None:
+        devices = Devices((), psutil.virtual_memory().available)
+    instance_of("devices", devices, Devices, "las.planning.Devices(gpus, cpu) makes one")
+    flops = None if flops is None else finite_number("flops", flops, 1)
+    neurons = None if neurons is None else finite_number("neurons", neurons, 1)
+    if rates is not None:
+        instance_of("rates", rates, Rates, "las.planning.rates.measured reads those shipped")
     base = read_config(source)
     longest = getattr(base, "max_position_embeddings", None)
     if longest is not None and length > longest:
         raise ValueError(f"a length of {length} is more than the model's {longest} positions")
-    devices = devices or Devices((), psutil.virtual_memory().available)
     passed = walk(base, DTYPES[dtype], batch, length)
     item = DTYPES[dtype].itemsize
     model = meta_model(base, DTYPES[dtype])

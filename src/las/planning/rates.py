@@ -3,7 +3,7 @@
 `measured_rates.json` holds sums over the sites and operations of the models of the published grid,
 as their `spikes.json` counted them on held-out data. It is written by
 
-    python -m las.planning.rates results
+    python -m las.planning.rates results data/spiking
 """
 
 from __future__ import annotations
@@ -140,8 +140,12 @@ def _pairs(sums: Mapping[str, Sequence[int]]) -> dict[str, tuple[int, int]]:
     return {name: (part, whole) for name, (part, whole) in sums.items()}
 
 
-def gather(results: Path) -> Iterator[Record]:
-    """Read the records of a grid's results, <model>/<neuron>/<evaluation>/spikes.json.
+def gather(results: Path, spiking_models: Path) -> Iterator[Record]:
+    """Read the records of a grid.
+
+    Arguments:
+        results: its scores and spikes, <model>/<neuron>/<evaluation>/spikes.json.
+        spiking_models: its neurons, <model>/neurons/<neuron>/functions.safetensors.
 
     Neurons with other options than T and H are left out, and evaluations that stop them early.
     """
@@ -161,7 +165,10 @@ def gather(results: Path) -> Iterator[Record]:
             sums = operations.setdefault(op.kind, Counter())
             base = sum(op.nonlinear.values()) if op.kind == "activation" else op.macs
             sums.update(above=op.sops, below=base)
-        fitted = FittedFunctions.load(file.parent.parent / "functions.safetensors")
+        model, name = file.parts[-4:-2]
+        fitted = FittedFunctions.load(
+            spiking_models / model / "neurons" / name / "functions.safetensors"
+        )
         yield Record(
             found["model"]["title"],
             found["evaluation"],
@@ -175,6 +182,6 @@ def gather(results: Path) -> Iterator[Record]:
 
 
 if __name__ == "__main__":
-    records = [asdict(record) for record in gather(Path(sys.argv[1]))]
+    records = [asdict(record) for record in gather(Path(sys.argv[1]), Path(sys.argv[2]))]
     lines = ",\n".join(json.dumps(record) for record in records)
     FILE.write_text(f"[\n{lines}\n]\n")

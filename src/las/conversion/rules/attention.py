@@ -7,7 +7,7 @@ from typing import Any
 from torch import nn
 from transformers import PreTrainedModel
 
-from las.components.attention import CHILD, SpikingAttention
+from las.components.attention import CHILD, SpikingAttention, stay_spiking
 from las.components.cache import code_on_entry
 from las.components.linear import SpikingProjection
 from las.conversion.registry import convert_module, structure
@@ -35,6 +35,7 @@ def spiking_attention(module: Any, _: bool) -> nn.Module:
     own: calibration has to know.
     """
     module.add_module(CHILD, SpikingAttention(getattr(module, "attn_logit_softcapping", None)))
+    module.register_forward_pre_hook(stay_spiking)
     if not _caches_latents(module):
         module.register_forward_pre_hook(code_on_entry, with_kwargs=True)
     if names := _readers_of_encoder(module):

@@ -68,9 +68,12 @@ def mixture_of(module: nn.Module) -> Mixture | None:
     if gate.out_features != number or any(converter_of(one) is None for one in experts):
         return None
     generator = torch.Generator("cpu").manual_seed(4)
-    x = torch.randn(1, _TOKENS, hidden, generator=generator, device="cpu") / hidden**0.5
+    x = (
+        torch.randn(1, _TOKENS, hidden, generator=generator, dtype=torch.float32, device="cpu")
+        / hidden**0.5
+    )
     router = stand_in(gate)
-    factors = torch.randn(number, generator=generator, device="cpu")
+    factors = torch.randn(number, generator=generator, dtype=torch.float32, device="cpu")
     one = stand_in(module)
     made = nn.ModuleList(_Times(float(factor)) for factor in factors)
     one._modules = {gates[0]: router, lists[0]: made}

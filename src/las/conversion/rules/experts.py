@@ -44,7 +44,7 @@ def choice_of(module: Any) -> Choice | None:
         return None
     one = stand_in(module)
     generator = torch.Generator("cpu").manual_seed(2)
-    x = torch.randn(5, weight.shape[1], generator=generator, device="cpu")
+    x = torch.randn(5, weight.shape[1], generator=generator, dtype=torch.float32, device="cpu")
     try:
         with torch.no_grad():
             _, weights, experts = one(x.clone())
@@ -82,7 +82,7 @@ def routing_of(module: Any) -> tuple[Routing, str | None] | None:
     generator = torch.Generator("cpu").manual_seed(3)
 
     def random(*shape: int) -> Tensor:
-        return torch.randn(*shape, generator=generator, device="cpu")
+        return torch.randn(*shape, generator=generator, dtype=torch.float32, device="cpu")
 
     one._buffers = {
         name: tensor if tensor is None else 0.1 * random(*tensor.shape)

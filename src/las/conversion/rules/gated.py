@@ -10,6 +10,7 @@ from las.components.activation import SpikingActivation
 from las.components.feed_forward import SpikingGatedFeedForward, SpikingJointFeedForward
 from las.components.linear import SpikingLinear
 from las.conversion.registry import convert_module, structure
+from las.conversion.rules.adapted import is_adapted
 from las.conversion.rules.linear import is_linear
 from las.errors import UnsupportedModelError
 
@@ -25,9 +26,13 @@ _JOINT = (("gate_up_proj", "down_proj"), ("Wi", "Wo"))
 """The same where W_g and W_u are one layer, W_g first."""
 
 
+def _is_layer(module: nn.Module) -> bool:
+    return is_linear(module) or is_adapted(module)
+
+
 def _names(module: nn.Module) -> tuple[str, ...] | None:
     """Under which names a module has the layers of a gated network; None if it is none."""
-    linear = {name for name, child in module.named_children() if is_linear(child)}
+    linear = {name for name, child in module.named_children() if _is_layer(child)}
     return next((names for names in (*_TWO, *_JOINT) if linear == set(names)), None)
 
 
@@ -47,12 +52,15 @@ def spiking_gated_network(module: Any, parts: tuple[tuple[str, ...], nn.Module])
             f"{type(module).__name__} gates with {type(function).__name__}, which is no HG function"
         )
     layers = {name: convert_module(getattr(module, name)) for name in names}
-    if not all(isinstance(layer, SpikingLinear) for layer in layers.values()):
+    if not all(
+        isinstance(layer, SpikingLinear) or hasattr(layer, "base_layer")
+        for layer in layers.values()
+    ):
         raise UnsupportedModelError(
             f"{type(module).__name__} gates with layers that are not linear"
         )
     kind = SpikingGatedFeedForward if len(names) == 3 else SpikingJointFeedForward
-    return kind(layers, activation)  # type: ignore[arg-type]
+    return kind(layers, activation)
 
 
 def _function(module: nn.Module) -> nn.Module | None:
@@ -60,6 +68,6 @@ def _function(module: nn.Module) -> nn.Module | None:
     parts = [
         child
         for child in module.children()
-        if not (is_linear(child) or isinstance(child, nn.Dropout | nn.Identity))
+        if not (_is_layer(child) or isinstance(child, nn.Dropout | nn.Identity))
     ]
     return parts[0] if len(parts) == 1 else None

@@ -62,7 +62,10 @@ def normalisation_of(module: nn.Module) -> Normalisation | None:
         return None
     one = stand_in(module)
     generator = torch.Generator("cpu").manual_seed(1)
-    x = 0.02 * torch.randn(2, 3, *shape, generator=generator, device="cpu") + 0.01
+    x = (
+        0.02 * torch.randn(2, 3, *shape, generator=generator, dtype=torch.float32, device="cpu")
+        + 0.01
+    )
     y = answer(one, x)
     if y is None or y.shape != x.shape:
         return None
