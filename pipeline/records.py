@@ -52,7 +52,15 @@ class Record:
             config: what was configured, as plain data.
             inputs: files and directories that are read; they exist.
             code: the sources, see `code_of`.
+
+        Raises:
+            AssetError: an input that was fetched or trained here is damaged.
         """
+        from las.files.contents import check_contents
+
+        inputs = list(inputs)
+        for path in inputs:
+            check_contents(path, _file_digest)
         text = json.dumps(config, sort_keys=True)
         made_from = {"configuration": hashlib.sha256(text.encode()).hexdigest()}
         made_from["code"] = _digest_of_code(tuple(code))

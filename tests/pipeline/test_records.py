@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from las.errors import AssetError
+from las.files.contents import keep_checksums
 from pipeline import records
 from pipeline.records import Record, code_of, content_digest
 
@@ -106,3 +108,14 @@ def test_a_record_is_the_same_in_every_run(root: Path):
     record(root).keep()
     assert path.read_bytes() == first
     assert set(json.loads(first)["made_from"]) == {"configuration", "code", "data/in"}
+
+
+def test_a_damaged_input_is_an_error(tmp_path):
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "text").write_text("a text")
+    keep_checksums(data)
+    Record.of([tmp_path / "out"], config={}, inputs=[data], code=[])
+    (data / "text").write_text("a test")
+    with pytest.raises(AssetError, match=r"text in .*data is missing or changed"):
+        Record.of([tmp_path / "out"], config={}, inputs=[data], code=[])

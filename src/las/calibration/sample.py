@@ -5,12 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError
+from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from las.calibration.batches import Batch
+from las.errors import CalibrationError
 from las.files.atomic import atomic_file
+from las.files.seal import DamagedFileError, checked, seal
 from las.hosts.stacks import stacks
+
+FORMAT = "las-sample-2"
+"""Files of before had no format."""
 
 _FEW = 8
 
@@ -45,10 +51,22 @@ def few_tokens(model: nn.Module, batch: Batch) -> dict[str, Any]:
 def save_sample(batch: Batch, path: Path) -> None:
     """Keep the tensors of a batch in a file, to compare on later."""
     tensors = {name: x.contiguous() for name, x in batch.items() if isinstance(x, Tensor)}
+    content = seal(save(tensors, {"format": FORMAT}))
     with atomic_file(path) as partial:
-        save_file(tensors, partial)
+        partial.write_bytes(content)
 
 
 def load_sample(path: Path) -> dict[str, Tensor]:
-    """Read a file written by `save_sample`."""
-    return dict(load_file(path))
+    """Read a file written by `save_sample`.
+
+    Raises:
+        CalibrationError: the file is missing, truncated, changed or of another kind.
+    """
+    try:
+        content = path.read_bytes()
+        checked(content, FORMAT, None)
+        return dict(load(content))
+    except (OSError, DamagedFileError, SafetensorError, ValueError, KeyError) as error:
+        raise CalibrationError(
+            f"cannot read the sample from {path} ({error}): collect it again"
+        ) from error

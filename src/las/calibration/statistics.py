@@ -13,7 +13,8 @@ from las.errors import CalibrationError
 from las.files import array_file
 from las.files.array_file import Array
 
-FORMAT = "las-statistics-1"
+FORMAT = "las-statistics-2"
+FORMER = "las-statistics-1"
 
 _ARRAYS = ("histogram", "importance", "channel_peak")
 _SCALARS = ("kind", "scale_free", "count", "low", "high", "total", "squares")
@@ -93,10 +94,10 @@ class Statistics:
         """Read a file written by `save`.
 
         Raises:
-            CalibrationError: the file is missing, truncated or of another kind.
+            CalibrationError: the file is missing, truncated, changed or of another kind.
         """
         try:
-            header, arrays = array_file.read(path, FORMAT)
+            header, arrays = array_file.read(path, FORMAT, FORMER)
         except array_file.DamagedFileError as error:
             raise CalibrationError(
                 f"cannot read statistics from {path} ({error}): collect them again"

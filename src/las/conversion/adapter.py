@@ -17,7 +17,8 @@ from las.errors import AdapterError
 from las.files import array_file
 
 FILE = "las_adapter.safetensors"
-FORMAT = "las-adapter-1"
+FORMAT = "las-adapter-2"
+FORMER = "las-adapter-1"
 
 Model = TypeVar("Model", bound=nn.Module)
 
@@ -51,13 +52,13 @@ def read_adapter(directory: str | Path) -> SpikingState:
     """Read an adapter.
 
     Raises:
-        AdapterError: it is missing, truncated, or no adapter.
+        AdapterError: it is missing, truncated, changed, or no adapter.
     """
     path = Path(directory) / FILE
     if not path.exists():
         raise AdapterError(f"no adapter in {directory}: {FILE} is missing; write one with las.save")
     try:
-        return SpikingState.unpack(*array_file.read(path, FORMAT))
+        return SpikingState.unpack(*array_file.read(path, FORMAT, FORMER))
     except (array_file.DamagedFileError, KeyError, ValueError) as error:
         raise AdapterError(f"{path} is damaged or truncated ({error}): save it again") from error
 

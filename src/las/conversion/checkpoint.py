@@ -9,11 +9,13 @@ are one base64 string of safetensors bytes, exact and short.
 from __future__ import annotations
 
 import base64
+import hashlib
+import json
 from typing import Any
 
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load, save
-from torch import nn
+from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.quantizers.base import HfQuantizer
 from transformers.utils.quantization_config import QuantizationConfigMixin
@@ -23,26 +25,41 @@ from las.conversion.other_heads import build
 from las.conversion.prepare import use_spiking_attention
 from las.conversion.state import SpikingState
 from las.errors import AdapterError
+from las.files.tensors import digest_of
 from las.hosts.saved_models import METHOD, writes_file
 from las.options import shown
 
 _LISTS = ("sites", "shared")
 """What of the data is long: names of sites."""
 
+_STATE = "las_state"
+"""What the metadata of weights call the checksum of the state beside them."""
+
+_WEIGHTS = "las_weights"
+"""What they call the checksums of the weights themselves, by name."""
+
 
 class SpikingModelConfig(QuantizationConfigMixin):
     """The spiking state as transformers stores it in config.json."""
 
-    def __init__(self, data: dict[str, Any], arrays: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        data: dict[str, Any] | None = None,
+        arrays: str | None = None,
+        sha256: str | None = None,
+        **kwargs: Any,
+    ) -> None:
         self.quant_method = METHOD
-        self.data = data
+        self.data = data or {}
         self.arrays = arrays
+        self.sha256 = sha256
 
     @classmethod
     def of(cls, state: SpikingState) -> SpikingModelConfig:
         """From a state."""
         data, arrays = state.pack()
-        return cls(data, base64.b64encode(save(arrays)).decode())
+        text = base64.b64encode(save(arrays)).decode()
+        return cls(data, text, _checksum(data, text))
 
     @property
     def state(self) -> SpikingState:
@@ -57,6 +74,9 @@ class SpikingModelConfig(QuantizationConfigMixin):
                 "write the config with save_pretrained, or copy it with copy.deepcopy"
             )
         try:
+            # A state that was saved before there were checksums has none.
+            if self.sha256 not in (None, _checksum(self.data, self.arrays)):
+                raise ValueError("its checksum is another than that of what it holds")
             return SpikingState.unpack(self.data, load(base64.b64decode(self.arrays)))
         except (ValueError, KeyError, SafetensorError) as error:
             raise AdapterError(
@@ -80,13 +100,22 @@ class SpikingModelConfig(QuantizationConfigMixin):
         return getattr(self, key, default)
 
 
+def _checksum(data: dict[str, Any], arrays: str) -> str:
+    text = json.dumps([data, arrays], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 class SpikingModelLoader(HfQuantizer):
     """Puts spiking components into a model before its weights are loaded."""
 
     requires_calibration = True
 
-    def _process_model_before_weight_loading(self, model: Any, **kwargs: Any) -> None:
-        self._state = build(model, self.quantization_config.state)
+    def _process_model_before_weight_loading(
+        self, model: Any, checkpoint_files: list[str] | None = None, **kwargs: Any
+    ) -> None:
+        state = self.quantization_config.state
+        _check_weights(checkpoint_files or [], self.quantization_config.sha256)
+        self._state = build(model, state)
 
     def _process_model_after_weight_loading(self, model: Any, **kwargs: Any) -> Any:
         use_spiking_attention(model)
@@ -98,6 +127,16 @@ class SpikingModelLoader(HfQuantizer):
         """A spiking model can be saved again."""
         return True
 
+    def get_state_dict_and_metadata(self, model: Any) -> tuple[None, dict[str, str]]:
+        """The weights say which state they are saved with, and how each of them is to be read."""
+        sums = {
+            name: digest_of(x)
+            for name, x in model.state_dict().items()
+            if isinstance(x, Tensor) and x.device.type != "meta"
+        }
+        state = self.quantization_config.sha256 or ""
+        return None, {_STATE: state, _WEIGHTS: json.dumps(sums)}
+
     @property
     def is_trainable(self) -> bool:
         """The neurons have a straight-through gradient."""
@@ -107,6 +146,39 @@ class SpikingModelLoader(HfQuantizer):
     def is_qat_trainable(self) -> bool:
         """All weights are trained, not only adapters beside them."""
         return True
+
+
+def _check_weights(files: list[str], sha256: str | None) -> None:
+    """Refuse weights that are cut or changed, or that were saved with another state.
+
+    A process that is killed in `save_pretrained` may leave a new config.json with old weights.
+    Weights that transformers names otherwise in files than in the model are not compared.
+    """
+    for file in files:
+        if not str(file).endswith(".safetensors"):
+            continue
+        try:
+            with safe_open(file, "pt") as weights:
+                metadata = weights.metadata() or {}
+                saved_with = metadata.get(_STATE)
+                sums: dict[str, str] = json.loads(metadata.get(_WEIGHTS, "{}"))
+                for name in list(weights.keys()):
+                    if sums.get(name, found := digest_of(weights.get_tensor(name))) != found:
+                        raise ValueError(f"{name} is another than was saved")
+                    if name not in sums and any(_differ_in_one(name, one) for one in sums):
+                        raise ValueError(f"{name} was saved under another name")
+        except (SafetensorError, OSError, ValueError) as error:
+            raise AdapterError(f"{file} is damaged ({error}): save the model again") from error
+        if saved_with and sha256 and saved_with != sha256:
+            raise AdapterError(
+                f"{file} was saved with another spiking state than that in config.json, as when a "
+                "process is killed while it saves: save the model again"
+            )
+
+
+def _differ_in_one(name: str, other: str) -> bool:
+    """Whether names differ in a single character, as where one bit has changed."""
+    return len(name) == len(other) and sum(map(str.__ne__, name, other)) == 1
 
 
 def attach(model: nn.Module, state: SpikingState) -> None:

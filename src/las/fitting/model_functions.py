@@ -20,7 +20,8 @@ from las.neurons.store import pack, unpack
 if TYPE_CHECKING:
     from las.calibration.statistics import Statistics
 
-FORMAT = "las-functions-1"
+FORMAT = "las-functions-2"
+FORMER = "las-functions-1"
 
 _SQUARE_FLOOR = 1e-5  # an error of a square that does not matter to the mean, relative to it
 
@@ -72,10 +73,10 @@ class FittedFunctions:
         """Read a file written by `save`.
 
         Raises:
-            CalibrationError: the file is missing, truncated or of another kind.
+            CalibrationError: the file is missing, truncated, changed or of another kind.
         """
         try:
-            header, arrays = array_file.read(path, FORMAT)
+            header, arrays = array_file.read(path, FORMAT, FORMER)
         except array_file.DamagedFileError as error:
             raise CalibrationError(
                 f"cannot read fitted functions from {path} ({error}): fit again"

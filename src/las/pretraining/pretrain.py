@@ -11,6 +11,7 @@ from transformers import PreTrainedModel
 from transformers.utils import PushToHubMixin
 
 from las.files.atomic import atomic_directory
+from las.files.contents import keep_checksums
 from las.pretraining.classification import train_classifier
 from las.pretraining.language_model import train_language_model
 from las.pretraining.train import Recipe
@@ -58,6 +59,7 @@ def pretrain(config: Mapping[str, Any], data_root: Path, target: Path, checkpoin
     with atomic_directory(target) as partial:
         for part in parts:
             part.save_pretrained(partial)
+        keep_checksums(partial)
     shutil.rmtree(checkpoints, ignore_errors=True)
 
 

@@ -24,7 +24,8 @@ from transformers import PreTrainedModel, get_cosine_schedule_with_warmup
 from las.errors import TrainingError
 from las.files import array_file
 
-FORMAT = "las.training"
+FORMAT = "las.training-2"
+FORMER = "las.training"
 LARGEST_GRADIENT = 1.0
 """L2 norm to which a larger gradient is scaled down."""
 
@@ -162,7 +163,7 @@ def _load(checkpoint: Path, identity: str, model: PreTrainedModel, optimizer: Ad
     if not checkpoint.exists():
         return 0
     try:
-        header, arrays = array_file.read(checkpoint, FORMAT)
+        header, arrays = array_file.read(checkpoint, FORMAT, FORMER)
     except array_file.DamagedFileError as error:
         tqdm.write(f"{checkpoint} is damaged ({error}): training begins anew.")
         return 0
