@@ -21,6 +21,7 @@ from las.components.readers import FirstReaders
 from las.components.running import observing
 from las.components.site import HGSite, OATSite, Site
 from las.errors import CalibrationError
+from las.hosts.context import longest_context
 from las.hosts.stacks import stacks
 from las.hosts.towers import vision_towers
 
@@ -46,7 +47,11 @@ def collect(model: nn.Module, batches: Iterable[Batch]) -> Statistics:
         LasError: the model has no neurons.
     """
     config: Any = getattr(model, "config", None)
-    statistics = Statistics(fingerprint(model), getattr(config, "model_type", type(model).__name__))
+    statistics = Statistics(
+        fingerprint(model),
+        getattr(config, "model_type", type(model).__name__),
+        context=longest_context(config) or 0,
+    )
     recorder = Recorder(statistics, model)
     with torch.no_grad(), observing(model, recorder):
         progress = tqdm(check_iterable(batches), desc="calibrating", unit="batch")
@@ -103,6 +108,8 @@ class Recorder:
         kind = site.function if isinstance(site, HGSite) else "oat"
         scale_free = isinstance(site, OATSite) and site.scale_free
         entry = self.statistics.sites.setdefault(site.name, SiteStatistics(kind, scale_free))
+        if isinstance(site, OATSite) and site.weighs_keys and not self._of_images(site):
+            entry.keys = max(entry.keys, x.shape[-1])
         values = self._tokens(site, x)
         if values.numel():
             _add(entry, site, values, self._importance.get(site.name))
@@ -125,11 +132,15 @@ class Recorder:
 
     def _kept(self, site: Site) -> Tensor | None:
         """Which tokens of a site are no padding, or None for all of them."""
-        if site.name.startswith(self._unmasked):
+        if self._of_images(site):
             return None
         of_encoder = isinstance(site, OATSite) and site.of_encoder
         decoded = self.decodes and not of_encoder and not site.name.startswith(self._encoder)
         return self._decoded if decoded else self._keep  # heads read what the decoder makes
+
+    def _of_images(self, site: Site) -> bool:
+        """Whether a site is a part of a vision tower."""
+        return site.name.startswith(self._unmasked)
 
     def _tokens(self, site: Site, x: Tensor) -> Tensor:
         """Rows of the tokens that are not padding, (rows, channels), float32."""

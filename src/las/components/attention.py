@@ -52,7 +52,7 @@ class SpikingAttention(SpikingComponent):
         self.value = OATSite(token_dim=2)
         self.soft_cap = None if cap is None else SpikingSoftCap(cap)
         self.softmax = SpikingSoftmax()
-        self.probability = OATSite(token_dim=2)
+        self.probability = OATSite(token_dim=2, weighs_keys=True)
 
     def work(self, pairs: int, width: int, value_width: int) -> tuple[Work, ...]:
         """The two products, beside what softmax and cap do.

@@ -93,13 +93,17 @@ class OATSite(Site):
         fan_out: how many components read the same tensor. Their common input is coded once.
         scale_free: whether the consumer sees errors relative to the size of the whole token.
         of_encoder: whether its tokens are the encoder's, though it is a part of the decoder.
+        weighs_keys: whether its inputs are probabilities, one for each key of a query.
     """
 
-    def __init__(self, scale_free: bool = False, token_dim: int = 1) -> None:
+    def __init__(
+        self, scale_free: bool = False, token_dim: int = 1, weighs_keys: bool = False
+    ) -> None:
         super().__init__(token_dim)
         self.neuron: OAT | None = None
         self.fan_out = 1
         self.scale_free = scale_free
+        self.weighs_keys = weighs_keys
         self.of_encoder = False
 
     @property

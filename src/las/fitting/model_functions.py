@@ -99,6 +99,9 @@ def check_budgets(budgets: Mapping[str, tuple[float, float]]) -> None:
 def fit_functions(statistics: Statistics, config: SpikeConfig) -> FittedFunctions:
     """Fit every function that the statistics name, over all ranges at which it is used.
 
+    The sums of softmax reach from 1, of a single key, to the number of keys that a query may see
+    at the model's longest context, however short the calibration texts were.
+
     Arguments:
         statistics: what calibration saw.
         config: T, and budgets that differ from the defaults.
@@ -112,6 +115,9 @@ def fit_functions(statistics: Statistics, config: SpikeConfig) -> FittedFunction
         if site.kind in FUNCTIONS and site.count:
             low, high = ranges.get(site.kind, (site.low, site.high))
             ranges[site.kind] = (min(low, site.low), max(high, site.high))
+    if "reciprocal" in ranges and statistics.farthest:  # one key, and as many as there may be
+        low, high = ranges["reciprocal"]
+        ranges["reciprocal"] = min(low, 1.0), max(high, float(statistics.farthest))
     return FittedFunctions(
         {
             name: fit(
