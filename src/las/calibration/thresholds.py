@@ -26,6 +26,7 @@ Array = NDArray[np.float64]
 
 _DEPTH = 34  # octaves below the largest value that a gate may lie at
 _SPAN = _DEPTH * bins.PER_OCTAVE
+_LONGER = 1 / 8  # what longer texts weigh beside those of calibration
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def _at_any_length(site: SiteStatistics, farthest: int) -> SiteStatistics:
     A query that sees a single key gives it all. One that sees twice as many keys gives each half
     as much: twice as many probabilities, an octave lower. To the context, which is their sum of
     values, an error then matters four times as much. So the statistics are repeated octave by
-    octave with a weight of 4^k; all the repetitions together weigh as much as what was seen.
+    octave with a weight of 4^k; all the repetitions together weigh an eighth of what was seen.
 
     Arguments:
         site: what was seen at any site; only probabilities depend on the length.
@@ -92,7 +93,7 @@ def _at_any_length(site: SiteStatistics, farthest: int) -> SiteStatistics:
     importance = site.importance.copy()
     for k in range(1, octaves + 1):
         lower = k * bins.PER_OCTAVE
-        importance[:-lower] += 4.0**k / octaves * site.importance[lower:]
+        importance[:-lower] += _LONGER * 4.0**k / octaves * site.importance[lower:]
     return replace(site, high=max(site.high, 1.0), importance=importance)
 
 
