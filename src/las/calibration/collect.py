@@ -109,7 +109,9 @@ class Recorder:
         kind = site.function if isinstance(site, HGSite) else "oat"
         scale_free = isinstance(site, OATSite) and site.scale_free
         entry = self.statistics.sites.setdefault(site.name, SiteStatistics(kind, scale_free))
-        if isinstance(site, OATSite) and site.weighs_keys and not self._parts.sees_images(site):
+        softens = isinstance(site, HGSite) and site.function == "exp" and site.token_dim == 2
+        weighs = isinstance(site, OATSite) and site.weighs_keys
+        if (softens or weighs) and not self._parts.sees_images(site):
             entry.keys = max(entry.keys, x.shape[-1])
         values = self._tokens(site, x)
         if values.numel():

@@ -35,8 +35,8 @@ class SiteStatistics:
         histogram: values in each magnitude bin, (BINS,); zeros are in none.
         importance: the same, each value weighted by what its squared error costs the consumer.
         channel_peak: largest magnitude of each channel, (channels,); empty where a site has none.
-        keys: of probabilities, the most keys that they were shared out among; 0 at other sites,
-            and where all inputs are equally long, as images are.
+        keys: of the scores of queries and what softmax makes of them, the most keys of a query;
+            0 at other sites, and where all inputs are equally long, as images are.
     """
 
     kind: str

@@ -132,13 +132,16 @@ class SpikingSoftmax(SpikingComponent):
         Arguments:
             z: (..., keys); masked entries are -inf.
             peak: their maxima, (..., 1).
-            padded: queries that do not count, as if they saw none.
+            padded: queries that do not count, as if they saw none, beside known padding.
         """
         if not self.run.counting or self.run.observer is not None:
             return None, None
-        unasked = torch.isneginf(peak)
-        unasked = unasked if padded is None else unasked | padded
-        return torch.isneginf(z) | unasked, unasked
+        alone = torch.isneginf(peak)
+        if padded is not None:
+            alone = alone | padded
+        if (known := self.exp.no_activations(peak)) is not None:
+            alone = alone | known
+        return torch.isneginf(z) | alone, alone
 
 
 def subtract_running_max(z: Iterable[Tensor], allowed: Tensor | None) -> Iterator[Tensor]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 FORMAT = "las-functions-1"
 
+_FARTHEST_SCORE = -(2.0**16)  # below the largest one, as positions may put it in a long text
 _SQUARE_FLOOR = 1e-5  # an error of a square that does not matter to the mean, relative to it
 
 
@@ -135,7 +136,7 @@ def _widened(name: str, low: float, high: float) -> tuple[float, float]:
     """A range that is never empty and touches zero where the function's inputs may."""
     inputs = FUNCTIONS[name].inputs
     if inputs == "negative":
-        return min(low, -1.0), 0.0
+        return min(low, _FARTHEST_SCORE), 0.0
     if inputs == "positive":
         return low * 0.99, max(high, low) * 1.01
     return min(low, -1.0), max(high, 1.0)
