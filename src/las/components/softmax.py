@@ -109,6 +109,7 @@ class SpikingSoftmax(SpikingComponent):
             The increments of the probabilities.
         """
         corrected = accumulate(subtract_running_max(z, allowed))
+        corrected = corrected.clamp_max(0)  # but for rounding, none exceeds the largest
         hidden, unasked = self.silent(corrected, corrected.amax(-1, keepdim=True), padded)
         exponentials = list(self.exp.steps(corrected, hidden))
         inverse = self.reciprocal.steps(
