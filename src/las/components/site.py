@@ -71,7 +71,7 @@ class Site(SpikingModule):
         raise NotImplementedError
 
     def padding(self, x: Tensor) -> Tensor | None:
-        """Which tokens of x are known to be padding, (B, L) or one for each row; None for none of them."""
+        """Which tokens of x are known padding, (B, L) or one for each row; None for none."""
         masks = self.run.masks
         return None if masks is None else masks.padding_of(self, x)
 
