@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import inspect
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from las.components.padding import TokenMasks
 from las.errors import CalibrationError, LasError
 from las.hosts.stacks import stacks
-from las.hosts.towers import image_tokens
+from las.hosts.towers import image_tokens, vision_towers
 from las.options import shown
 
 Batch = Mapping[str, Any]
@@ -299,6 +300,41 @@ def _tokens(model: nn.Module, batch: Batch, name: str, decodes: bool) -> Tokens 
     if not count or (decodes and not decoded.numel()):
         return None
     return Tokens(count, *(None if bool(one.all()) else one for one in (keep, decoded)))
+
+
+def token_masks(model: nn.Module, batch: Batch | None = None) -> TokenMasks:
+    """Which tokens of a pass are padding; of batches of any form, for nothing is checked here.
+
+    Arguments:
+        model: a transformers model, or a stack of one.
+        batch: forward keyword arguments; None for masks without padding.
+    """
+    encoder, *decoder = stacks(model)
+    images = tuple(f"{path}." if path else "" for path in vision_towers(model))
+    masks = TokenMasks(images, f"{encoder}." if decoder else None)
+    if batch is None:
+        return masks
+    keep = decoded = _last(batch, "attention_mask", ("input_ids", "inputs_embeds"))
+    written = ("decoder_input_ids", "decoder_inputs_embeds")
+    if batch.get("decoder_attention_mask") is not None:
+        decoded = _last(batch, "decoder_attention_mask", written)
+    elif any(batch.get(part) is not None for part in written):
+        decoded = None
+    elif isinstance(labels := batch.get("labels"), Tensor) and labels.dim() == 2:
+        decoded = labels != _IGNORED
+    return replace(masks, keep=keep, decoded=decoded)
+
+
+def _last(batch: Batch, part: str, read: Sequence[str]) -> Tensor | None:
+    """A mask of tokens without those before, which a cache keeps; None where nothing is hidden."""
+    mask = batch.get(part)
+    if not isinstance(mask, Tensor) or mask.dim() != 2 or mask.is_meta:
+        return None
+    for value in (batch.get(name) for name in read):
+        if isinstance(value, Tensor) and value.dim() > 1:
+            mask = mask[:, max(mask.shape[1] - value.shape[1], 0) :]
+    keep = mask.bool()
+    return None if bool(keep.all()) else keep
 
 
 def _unmasked(batch: Batch, part: str) -> Tensor:

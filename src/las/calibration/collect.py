@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,14 @@ import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from las.calibration.batches import Batch, Tokens, check_iterable, numbered, running_on
+from las.calibration.batches import (
+    Batch,
+    Tokens,
+    check_iterable,
+    numbered,
+    running_on,
+    token_masks,
+)
 from las.calibration.bins import BINS, LOW_EXPONENT, SUB_BITS
 from las.calibration.fingerprint import fingerprint
 from las.calibration.histogram import magnitude_histogram
@@ -21,8 +29,7 @@ from las.components.readers import FirstReaders
 from las.components.running import observing
 from las.components.site import HGSite, OATSite, Site
 from las.errors import CalibrationError
-from las.hosts.stacks import stacks
-from las.hosts.towers import vision_towers
+from las.hosts.context import longest_context
 
 FEWEST_TOKENS = 32
 
@@ -46,7 +53,11 @@ def collect(model: nn.Module, batches: Iterable[Batch]) -> Statistics:
         LasError: the model has no neurons.
     """
     config: Any = getattr(model, "config", None)
-    statistics = Statistics(fingerprint(model), getattr(config, "model_type", type(model).__name__))
+    statistics = Statistics(
+        fingerprint(model),
+        getattr(config, "model_type", type(model).__name__),
+        context=longest_context(config) or 0,
+    )
     recorder = Recorder(statistics, model)
     with torch.no_grad(), observing(model, recorder):
         progress = tqdm(check_iterable(batches), desc="calibrating", unit="batch")
@@ -73,26 +84,21 @@ class Recorder:
     """Observes neuron sites on behalf of `collect`.
 
     Attributes:
-        decodes: whether the model is an encoder and a decoder, with padding of their own.
         grouping: whether it is finding out which linear layers read the same tensor.
     """
 
     def __init__(self, statistics: Statistics, model: nn.Module) -> None:
         self.statistics = statistics
-        self._unmasked = tuple(f"{path}." if path else "" for path in vision_towers(model))
-        encoder, *decoder = stacks(model)
-        self.decodes = bool(decoder)
-        self._encoder = f"{encoder}."
+        self._parts = token_masks(model)
+        self._masks = self._parts
         self.grouping = True
-        self._keep: Tensor | None = None
-        self._decoded: Tensor | None = None
         self._readers = FirstReaders()
         self._importance: dict[str, Tensor] = {}
 
     def begin(self, tokens: Tokens) -> None:
         """Note which tokens of the coming batch are no padding."""
         self._readers.forget()
-        self._keep, self._decoded = tokens.keep, tokens.decoded
+        self._masks = replace(self._parts, keep=tokens.keep, decoded=tokens.decoded)
 
     def observe(self, site: Site, x: Tensor, importance: Callable[[], Tensor] | None) -> None:
         """Add the inputs of one site."""
@@ -103,6 +109,10 @@ class Recorder:
         kind = site.function if isinstance(site, HGSite) else "oat"
         scale_free = isinstance(site, OATSite) and site.scale_free
         entry = self.statistics.sites.setdefault(site.name, SiteStatistics(kind, scale_free))
+        softens = isinstance(site, HGSite) and site.function == "exp" and site.token_dim == 2
+        weighs = isinstance(site, OATSite) and site.weighs_keys
+        if (softens or weighs) and not self._parts.sees_images(site):
+            entry.keys = max(entry.keys, x.shape[-1])
         values = self._tokens(site, x)
         if values.numel():
             _add(entry, site, values, self._importance.get(site.name))
@@ -123,18 +133,10 @@ class Recorder:
             self._importance[owner.name] = both
         return self.statistics.shared.get(site.name) == owner.name
 
-    def _kept(self, site: Site) -> Tensor | None:
-        """Which tokens of a site are no padding, or None for all of them."""
-        if site.name.startswith(self._unmasked):
-            return None
-        of_encoder = isinstance(site, OATSite) and site.of_encoder
-        decoded = self.decodes and not of_encoder and not site.name.startswith(self._encoder)
-        return self._decoded if decoded else self._keep  # heads read what the decoder makes
-
     def _tokens(self, site: Site, x: Tensor) -> Tensor:
         """Rows of the tokens that are not padding, (rows, channels), float32."""
         x = x.detach().float().cpu().movedim(site.token_dim, 1)
-        keep = self._kept(site)
+        keep = self._masks.of(site)
         if keep is not None:
             keep = keep.flatten() if x.dim() == 2 else keep  # OPT puts all tokens in one row
             x = x[keep] if x.shape[: keep.dim()] == keep.shape else x

@@ -15,9 +15,10 @@ from las.files.array_file import Array
 
 FORMAT = "las-statistics-2"
 FORMER = "las-statistics-1"
+UNNAMED_CONTEXT = 2**15
 
 _ARRAYS = ("histogram", "importance", "channel_peak")
-_SCALARS = ("kind", "scale_free", "count", "low", "high", "total", "squares")
+_SCALARS = ("kind", "scale_free", "count", "low", "high", "total", "squares", "keys")
 
 
 @dataclass
@@ -35,6 +36,8 @@ class SiteStatistics:
         histogram: values in each magnitude bin, (BINS,); zeros are in none.
         importance: the same, each value weighted by what its squared error costs the consumer.
         channel_peak: largest magnitude of each channel, (channels,); empty where a site has none.
+        keys: of the scores of queries and what softmax makes of them, the most keys of a query;
+            0 at other sites, and where all inputs are equally long, as images are.
     """
 
     kind: str
@@ -47,6 +50,7 @@ class SiteStatistics:
     histogram: Array = field(default_factory=lambda: np.zeros(BINS))
     importance: Array = field(default_factory=lambda: np.zeros(BINS))
     channel_peak: Array = field(default_factory=lambda: np.zeros(0))
+    keys: int = 0
 
     @property
     def peak(self) -> float:
@@ -64,6 +68,7 @@ class Statistics:
         base: fingerprint of the model.
         model_type: the model's type, e.g. "llama".
         tokens: tokens seen, padding excluded.
+        context: the longest context that the model's config names; 0 where it names none.
     """
 
     base: str
@@ -71,6 +76,16 @@ class Statistics:
     sites: dict[str, SiteStatistics] = field(default_factory=dict)
     shared: dict[str, str] = field(default_factory=dict)
     tokens: int = 0
+    context: int = 0
+
+    @property
+    def farthest(self) -> int:
+        """How many keys a query may see, whatever calibration saw; 0 where lengths are fixed.
+
+        Where the config names no longest context, it is 32,768, or 16 times what calibration saw.
+        """
+        seen = max((site.keys for site in self.sites.values()), default=0)
+        return max(seen, self.context or max(UNNAMED_CONTEXT, 16 * seen)) if seen else 0
 
     def save(self, path: Path) -> None:
         """Write to a safetensors file whose metadata is JSON."""
@@ -85,6 +100,7 @@ class Statistics:
             "model_type": self.model_type,
             "shared": self.shared,
             "tokens": self.tokens,
+            "context": self.context,
             "sites": scalars,
         }
         array_file.write(path, FORMAT, header, arrays)

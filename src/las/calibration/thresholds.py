@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ Array = NDArray[np.float64]
 
 _DEPTH = 34  # octaves below the largest value that a gate may lie at
 _SPAN = _DEPTH * bins.PER_OCTAVE
+_LONGER = 1 / 8  # what longer texts weigh beside those of calibration
 
 
 @dataclass(frozen=True)
@@ -69,9 +70,31 @@ def choose_thresholds(statistics: Statistics, config: SpikeConfig) -> Thresholds
     sites = {}
     coded = {name: site for name, site in statistics.sites.items() if site.kind == "oat"}
     for name, site in tqdm(coded.items(), desc="choosing thresholds", unit="site"):
-        taus, gates = rule(site, config)
+        taus, gates = rule(_at_any_length(site, statistics.farthest), config)
         sites[name] = tuple(_short(tau, config.levels) for tau in taus), gates
     return Thresholds(sites)
+
+
+def _at_any_length(site: SiteStatistics, farthest: int) -> SiteStatistics:
+    """What calibration would have seen of probabilities at every length up to the longest one.
+
+    A query that sees a single key gives it all. One that sees twice as many keys gives each half
+    as much: twice as many probabilities, an octave lower. To the context, which is their sum of
+    values, an error then matters four times as much. So the statistics are repeated octave by
+    octave with a weight of 4^k; all the repetitions together weigh an eighth of what was seen.
+
+    Arguments:
+        site: what was seen at any site; only probabilities depend on the length.
+        farthest: the most keys that a query may see.
+    """
+    if not site.keys:
+        return site
+    octaves = int(math.log2(max(farthest / site.keys, 1)))
+    importance = site.importance.copy()
+    for k in range(1, octaves + 1):
+        lower = k * bins.PER_OCTAVE
+        importance[:-lower] += _LONGER * 4.0**k / octaves * site.importance[lower:]
+    return replace(site, high=max(site.high, 1.0), importance=importance)
 
 
 def _short(tau: float, levels: int) -> float:

@@ -52,7 +52,7 @@ class SpikingAttention(SpikingComponent):
         self.value = OATSite(token_dim=2)
         self.soft_cap = None if cap is None else SpikingSoftCap(cap)
         self.softmax = SpikingSoftmax()
-        self.probability = OATSite(token_dim=2)
+        self.probability = OATSite(token_dim=2, weighs_keys=True)
 
     def work(self, pairs: int, width: int, value_width: int) -> tuple[Work, ...]:
         """The two products, beside what softmax and cap do.
@@ -113,7 +113,7 @@ class SpikingAttention(SpikingComponent):
         else:
             context, spikes = self._composed(q.value, k.value, v.value, allowed, bias, scale)
         if q.counts is not None:
-            self._count(q.counts, k, v, spikes, allowed)
+            self._count(q.counts, k, v, spikes, allowed, self._padded(query))
         return context
 
     def code(self, key: Tensor, value: Tensor) -> tuple[Operand, Operand]:
@@ -179,7 +179,7 @@ class SpikingAttention(SpikingComponent):
         batch, heads, queries, width = query.shape
         key_heads, keys = key.shape[1:3]
         out = value.shape[-1]
-        sees = Visibility.of(allowed, queries, keys)
+        sees = Visibility.of(allowed, queries, keys, self.query.padding(query))
         weight = scale if bias is None else 1.0
         if bias is not None:
             bias = bias.expand(batch, heads, queries, keys)
@@ -210,12 +210,14 @@ class SpikingAttention(SpikingComponent):
         groups = query.shape[1] // key.shape[1]
         scores = (query @ _expand(key, groups).mT).mul_(scale)
         if self.soft_cap is not None:
-            scores = self.soft_cap(scores, allowed)
+            scores = self.soft_cap(scores, allowed, self._padded(query))
         if bias is not None:
             scores += bias
         if allowed is not None:
             scores.masked_fill_(~allowed, -torch.inf)
-        p = self.probability(self.softmax(scores), self.softmax.hidden(scores))
+        padded = self._padded(query)
+        hidden, _ = self.softmax.silent(scores, scores.amax(-1, keepdim=True), padded)
+        p = self.probability(self.softmax(scores, padded), hidden)
         return p.value @ _expand(value, groups), p.spikes
 
     def _simulate(
@@ -243,27 +245,42 @@ class SpikingAttention(SpikingComponent):
             return (_expand(increment, heads // key_heads) for increment in spikes)
 
         context = query.new_empty(batch, heads, queries, value.value.shape[-1])
+        padding = self._padded(query)
         for part, block in _blocks(*shape):
+            padded = None if padding is None else padding[part, :, block]
             mask = None if allowed is None else allowed[part, :, block]
             end = keys if mask is None else _last_seen(mask)
             transposed = (spikes.mT for spikes in arriving(key, part, end))
-            asking = self.query.steps(query[part, :, block])
+            asking = self.query.steps(query[part, :, block], silent=padded)
             products = multiply_steps(asking, transposed, torch.matmul)
             mask = None if mask is None else mask[..., :end]
             scores: Iterator[Tensor] = (increment * scale for increment in products)
             if self.soft_cap is not None:
-                scores = self.soft_cap.simulate(scores, mask)
+                scores = self.soft_cap.simulate(scores, mask, padded)
             if bias is not None:
                 scores = _with_current(scores, bias[part, :, block, :end])
-            softened = self.softmax.simulate(scores, mask)
-            hidden = 0 if mask is None else int((~mask).sum())
-            weighing = self.probability.steps(accumulate(softened), hidden=hidden)
+            softened = self.softmax.simulate(scores, mask, padded)
+            hidden = padded
+            if mask is not None:
+                hidden = ~mask if padded is None else ~mask | padded
+            weighing = self.probability.steps(accumulate(softened), silent=hidden)
             weighed = multiply_steps(weighing, arriving(value, part, end), torch.matmul)
             context[part, :, block] = accumulate(weighed)
         return context
 
+    def _padded(self, query: Tensor) -> Tensor | None:
+        """Which queries are known to be padding, (B, 1, L, 1), where somebody counts."""
+        padding = self.query.padding(query)
+        return None if padding is None else padding[:, None, :, None]
+
     def _count(
-        self, asked: Tensor, key: Operand, value: Operand, spikes: int, allowed: Tensor | None
+        self,
+        asked: Tensor,
+        key: Operand,
+        value: Operand,
+        spikes: int,
+        allowed: Tensor | None,
+        padded: Tensor | None,
     ) -> None:
         """Each spike adds one stored row of the other operand, as far as the mask lets it.
 
@@ -276,11 +293,14 @@ class SpikingAttention(SpikingComponent):
             value: the values.
             spikes: of the probabilities.
             allowed: which keys a query sees.
+            padded: which queries are padding, (B, 1, L, 1).
         """
         batch, heads, queries, width = asked.shape
         seen = torch.ones(1, 1, queries, key.value.shape[-2], dtype=torch.bool, device="cpu")
         if allowed is not None:
             seen = allowed.to("cpu")
+        if padded is not None:
+            seen = seen & ~padded.to("cpu")
         seen = seen.expand(batch, seen.shape[1], queries, seen.shape[-1])
         keys_of_query = seen.sum(-1)  # (B, 1 or H, L)
         queries_of_key = seen.sum(-2)  # (B, 1 or H, S)

@@ -67,7 +67,7 @@ class SpikingGate(SpikingComponent):
             g, u = self.act_fn.site(gate), self.up_site(up)
             product, spikes = g.value * u.value, g.spikes + u.spikes
         if self.run.counting:
-            self.count(self.work(gate.shape), spikes)
+            self.count(self.work(self.up_site.shape_of(gate)), spikes)
         return self._down(product)
 
     def _down(self, product: Tensor) -> Tensor:
@@ -85,9 +85,21 @@ class SpikingGate(SpikingComponent):
 
     def fused(self, gate: Tensor, up: Tensor) -> tuple[Tensor, int]:
         """The product and the spikes behind it, in one kernel."""
+        gate, up = gate.detach().contiguous(), up.detach().contiguous()
+        product, counted = self._multiply(gate, up)
+        activations = gate.numel()
+        if self.run.counting and (padding := self.up_site.padding(up)) is not None:
+            counted -= self._multiply(gate[padding], up[padding])[1]
+            activations -= gate[padding].numel()
+        functions, functions_out, neurons, neurons_out = counted.tolist()
+        self.act_fn.site.count(activations, functions, functions_out)
+        self.up_site.count(activations, neurons, neurons_out)
+        return product, functions + neurons
+
+    def _multiply(self, gate: Tensor, up: Tensor) -> tuple[Tensor, Any]:
+        """The product, and spikes and out-of-range inputs of the functions and of the others."""
         from las.neurons import kernels
 
-        gate, up = gate.detach().contiguous(), up.detach().contiguous()
         product = torch.empty_like(gate)
         counted = totals(gate.numel(), 4)
         kernels.gate.choose(gate.numel())(
@@ -99,10 +111,7 @@ class SpikingGate(SpikingComponent):
             self.up_site.table(),
             self.run.counting,
         )
-        functions, functions_out, neurons, neurons_out = counted.sum(0).tolist()
-        self.act_fn.site.count(gate.numel(), functions, functions_out)
-        self.up_site.count(up.numel(), neurons, neurons_out)
-        return product, functions + neurons
+        return product, counted.sum(0)
 
 
 class SpikingGatedFeedForward(SpikingGate):

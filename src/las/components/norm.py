@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 from las.components.component import SpikingComponent, Work
 from las.components.one_operation import in_one
 from las.components.saa import multiply_steps
-from las.components.site import HGSite, OATSite, accumulate
+from las.components.site import HGSite, OATSite, Site, accumulate
 from las.neurons.fused import has_kernels, memory, totals
 from las.neurons.mt import wide
 
@@ -109,16 +110,30 @@ class SpikingNorm(SpikingComponent):
             gamma: (n,) or None.
             beta: (n,) or None.
         """
-        from las.neurons import kernels
-
         x = x.detach()
-        y = torch.empty_like(x)
-        width = x.shape[-1]
-        tokens = x.numel() // width
         affine = [
             (x.new_empty(0) if part is None else part.detach().to(x.dtype)).numpy()
             for part in (gamma, beta)
         ]
+        y, counted = self._normalise(x, affine)
+        if self.run.counting:
+            if (padding := self.input.padding(x)) is not None:
+                counted -= self._normalise(x[padding], affine)[1]
+            tokens, width = self.input.shape_of(x)
+            sites: list[Site] = [self.square, self.inverse_sqrt, self.input, self.output]
+            figures = counted.reshape(4, 2).tolist()
+            for site, (spikes, outside) in zip(sites, figures, strict=True):
+                site.count(tokens * (1 if site is self.inverse_sqrt else width), spikes, outside)
+            self._count(x, *(spikes for spikes, _ in figures))
+        return y, None
+
+    def _normalise(self, x: Tensor, affine: list[Any]) -> tuple[Tensor, Any]:
+        """The norm, and spikes and out-of-range inputs of its four populations, (8,)."""
+        from las.neurons import kernels
+
+        y = torch.empty_like(x)
+        width = x.shape[-1]
+        tokens = x.numel() // width
         counted = totals(x.numel(), 8)
         kernels.normalise.choose(x.numel())(
             *memory(x, tokens, width),
@@ -133,12 +148,7 @@ class SpikingNorm(SpikingComponent):
             self.output.table(),
             self.run.counting,
         )
-        sites: list[OATSite | HGSite] = [self.square, self.inverse_sqrt, self.input, self.output]
-        figures = counted.sum(0).reshape(4, 2).tolist()
-        for site, (spikes, outside) in zip(sites, figures, strict=True):
-            site.count(tokens if site is self.inverse_sqrt else x.numel(), spikes, outside)
-        self._count(x, *(spikes for spikes, _ in figures))
-        return y, None
+        return y, counted.sum(0)
 
     def _composed(self, x: Tensor) -> Tensor:
         """Site by site: where no kernel runs, and where activations are observed."""
@@ -154,7 +164,7 @@ class SpikingNorm(SpikingComponent):
         """Add the work of one call to the tally: spikes of the four populations come in."""
         if self.run.counting:
             sops = squares + before + inverse * x.shape[-1] + after
-            self.count(self.work(x.shape), sops)
+            self.count(self.work(self.input.shape_of(x)), sops)
 
     def _simulate(self, x: Tensor) -> Tensor:
         mean_square: Tensor | None = None

@@ -75,15 +75,15 @@ class SpikingProduct(SpikingComponent):
 class SpikingScores(SpikingSoftmax):
     """The softmax of scores whose hidden entries the model has set to the lowest number."""
 
-    def forward(self, z: Tensor) -> Tensor:
+    def forward(self, z: Tensor, padded: Tensor | None = None) -> Tensor:
         """(..., keys) -> (..., keys)."""
         if not z.numel():
             return z
         hidden = z <= torch.finfo(z.dtype).min / 2
         silent = z.masked_fill(hidden, -torch.inf)
         if self.run.simulating:
-            return accumulate(self.simulate(iter([silent]), ~hidden))
-        return super().forward(silent)
+            return accumulate(self.simulate(iter([silent]), ~hidden, padded))
+        return super().forward(silent, padded)
 
 
 class SpikingOperations(SpikingComponent):

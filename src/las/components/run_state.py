@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 
 from torch import Tensor
 
+from las.components.padding import TokenMasks
 from las.neurons.tally import SpikeTally
 
 Value = TypeVar("Value")
@@ -140,6 +141,22 @@ class RunState:
         """
         with self._tallies.entered((tally, prefix)):
             yield
+
+    @property
+    def masks(self) -> TokenMasks | None:
+        """Which tokens of the pass of this thread are padding; None where nobody has said it."""
+        passes = getattr(self._thread, "passes", ())
+        return passes[-1][1] if passes else None
+
+    def begin_pass(self, by: Any, masks: TokenMasks) -> None:
+        """Hold masks until the same one says that the pass has ended, in this thread only."""
+        self._thread.passes = (*getattr(self._thread, "passes", ()), (by, masks))
+
+    def end_pass(self, by: Any) -> None:
+        """Forget the masks of a pass; nothing happens where `by` has not begun one."""
+        passes = getattr(self._thread, "passes", ())
+        if passes and passes[-1][0] is by:
+            self._thread.passes = passes[:-1]
 
     def add_spikes(
         self,

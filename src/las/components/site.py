@@ -66,23 +66,76 @@ class Site(SpikingModule):
         """An empty tensor like the value."""
         return torch.empty_like(x, memory_format=torch.contiguous_format)
 
+    def outside(self, x: Tensor) -> Tensor:
+        """Which inputs are out of range."""
+        raise NotImplementedError
+
+    def padding(self, x: Tensor) -> Tensor | None:
+        """Which tokens of x are known padding, (B, L) or one for each row; None for none."""
+        masks = self.run.masks
+        return None if masks is None else masks.padding_of(self, x)
+
+    def shape_of(self, x: Tensor) -> tuple[int, int]:
+        """How many vectors of x are no padding, and their width: what costs anything."""
+        width = x.shape[-1]
+        vectors = x.shape[:-1].numel()
+        if (padding := self.padding(x)) is not None:
+            vectors -= int(padding.sum()) * (vectors // padding.numel())
+        return vectors, width
+
+    def no_activations(self, x: Tensor, silent: Tensor | None = None) -> Tensor | None:
+        """Which entries of x are no activations of neurons, broadcastable to x; None for none.
+
+        Arguments:
+            x: input, any shape.
+            silent: entries that a mask hides, broadcastable to x.
+        """
+        if (padding := self.padding(x)) is not None:
+            shape = [1] * x.dim()
+            shape[0] = padding.shape[0]
+            if padding.dim() > 1:
+                shape[self.token_dim] = padding.shape[1]
+            padding = padding.view(shape)
+            silent = padding if silent is None else silent | padding
+        return silent
+
+    def _told(self, x: Tensor, coded: SpikeEncoding, silent: Tensor | None) -> SpikeEncoding:
+        """Count one call: the spikes of x without those of entries that are no activations."""
+        activations = x.numel()
+        silent = self.no_activations(x, silent)
+        if silent is not None and coded.counts is not None:
+            silent = silent.expand_as(x)
+            activations -= int(silent.sum())
+            counts = coded.counts.masked_fill(silent, 0)
+            outside = int((self.outside(x) & ~silent).sum())
+            spikes = int(counts.sum(dtype=torch.int64))
+            coded = replace(coded, counts=counts, spikes=spikes, out_of_range=outside)
+        self.count(activations, coded.spikes, coded.out_of_range)
+        return coded
+
     def _code(self, x: Tensor) -> SpikeEncoding:
         """The fused path, with a gradient where one is wanted."""
         value, coded = in_one(self, x)
         return SpikeEncoding(value) if coded is None else replace(coded, value=value)
 
     def _counted(
-        self, x: Tensor, train: Iterator[Tensor], outside: Tensor, hidden: int
+        self, x: Tensor, train: Iterator[Tensor], silent: Tensor | None
     ) -> Iterator[Tensor]:
         """Pass a spike train of x on and count its spikes and out-of-range inputs."""
         counts = self.run.counting
+        silent = self.no_activations(x, silent) if counts else None
+        heard = None if silent is None else ~silent.expand_as(x)
         spikes = 0
         for weighted in train:
             if counts:
-                spikes += int(torch.count_nonzero(weighted))
+                spikes += int(torch.count_nonzero(weighted if heard is None else weighted * heard))
             yield without_gradient(weighted, x)
         if counts:
-            self.count(outside.numel() - hidden, spikes, int(outside.sum()))
+            outside = self.outside(x)
+            if heard is None:
+                self.count(outside.numel(), spikes, int(outside.sum()))
+            else:
+                self.count(int(heard.sum()), spikes, int((outside & heard).sum()))
 
 
 class OATSite(Site):
@@ -93,13 +146,17 @@ class OATSite(Site):
         fan_out: how many components read the same tensor. Their common input is coded once.
         scale_free: whether the consumer sees errors relative to the size of the whole token.
         of_encoder: whether its tokens are the encoder's, though it is a part of the decoder.
+        weighs_keys: whether its inputs are probabilities, one for each key of a query.
     """
 
-    def __init__(self, scale_free: bool = False, token_dim: int = 1) -> None:
+    def __init__(
+        self, scale_free: bool = False, token_dim: int = 1, weighs_keys: bool = False
+    ) -> None:
         super().__init__(token_dim)
         self.neuron: OAT | None = None
         self.fan_out = 1
         self.scale_free = scale_free
+        self.weighs_keys = weighs_keys
         self.of_encoder = False
 
     @property
@@ -113,13 +170,16 @@ class OATSite(Site):
         return self.calibrated().time_steps
 
     def forward(
-        self, x: Tensor, hidden: int = 0, importance: Callable[[], Tensor] | None = None
+        self,
+        x: Tensor,
+        silent: Tensor | None = None,
+        importance: Callable[[], Tensor] | None = None,
     ) -> SpikeEncoding:
         """The fused path.
 
         Arguments:
             x: input, any shape.
-            hidden: how many entries a mask hides; they are no activations.
+            silent: which entries a mask hides, broadcastable to x; they are no activations.
             importance: see `Observer`.
         """
         if (observer := self.run.observer) is not None:
@@ -131,30 +191,36 @@ class OATSite(Site):
             return known
         coded = self._code(x)
         if counts:
-            self.count(x.numel() - hidden, coded.spikes, coded.out_of_range)
+            coded = self._told(x, coded, silent)
         if shares:
             shared = (weakref.ref(x), version_of(x), stop, coded, self.fan_out - 1)
             self.run.hand_over(self, shared)
         return coded
 
-    def steps(self, x: Tensor, count: bool = True, hidden: int = 0) -> Iterator[Tensor]:
+    def steps(
+        self, x: Tensor, count: bool = True, silent: Tensor | None = None
+    ) -> Iterator[Tensor]:
         """The step simulator: the weighted spikes theta(t) X_s(t) of t = 1 .. T.
 
         Arguments:
             x: input, any shape.
             count: whether these spikes count; those of a shared population count once.
-            hidden: see `forward`.
+            silent: see `forward`.
         """
         neuron = self.calibrated()
         train = islice(oat.spike_train(x.detach(), neuron), self.run.stop)
         if count:
-            return self._counted(x, train, oat.out_of_range(x, neuron), hidden)
+            return self._counted(x, train, silent)
         return (without_gradient(weighted, x) for weighted in train)
 
     def fused(self, x: Tensor) -> tuple[Tensor, SpikeEncoding]:
         """See `Site`."""
         coded = code_oat(x, self.calibrated(), self.run.counting, self.run.stop)
         return coded.value, coded
+
+    def outside(self, x: Tensor) -> Tensor:
+        """Which inputs are beyond the largest representable value."""
+        return oat.out_of_range(x, self.calibrated())
 
     def exact(self, x: Tensor) -> Tensor:
         """x itself."""
@@ -208,26 +274,30 @@ class HGSite(Site):
         """T of its neurons, or a CalibrationError if they have no parameters yet."""
         return self.fitted().time_steps
 
-    def forward(self, x: Tensor, hidden: int = 0) -> SpikeEncoding:
+    def forward(self, x: Tensor, silent: Tensor | None = None) -> SpikeEncoding:
         """The fused path, f_hat(x); arguments as for `OATSite`."""
         if (observer := self.run.observer) is not None:
             observer.observe(self, x, None)
             return SpikeEncoding(FUNCTIONS[self.function].evaluate(x))
         coded = self._code(x)
         if self.run.counting:
-            self.count(x.numel() - hidden, coded.spikes, coded.out_of_range)
+            coded = self._told(x, coded, silent)
         return coded
 
-    def steps(self, x: Tensor, hidden: int = 0) -> Iterator[Tensor]:
+    def steps(self, x: Tensor, silent: Tensor | None = None) -> Iterator[Tensor]:
         """The step simulator: the weighted spikes d(t) s(t) of t = 1 .. T."""
         neuron = self.fitted()
         train = islice(hg.spike_train(x.detach(), neuron), self.run.stop)
-        return self._counted(x, train, hg.out_of_range(x, neuron), hidden)
+        return self._counted(x, train, silent)
 
     def fused(self, x: Tensor) -> tuple[Tensor, SpikeEncoding]:
         """See `Site`."""
         coded = code_hg(x, self.fitted(), self.run.counting, self.run.stop)
         return coded.value, coded
+
+    def outside(self, x: Tensor) -> Tensor:
+        """Which inputs are beyond the calibrated range."""
+        return hg.out_of_range(x, self.fitted())
 
     def exact(self, x: Tensor) -> Tensor:
         """f(x)."""

@@ -30,40 +30,51 @@ class SpikingSoftCap(SpikingComponent):
         """One tanh for each pair of a query and a key that it sees."""
         return (Work("activation", nonlinear={"tanh": pairs}),)
 
-    def forward(self, z: Tensor, allowed: Tensor | None) -> Tensor:
+    def forward(self, z: Tensor, allowed: Tensor | None, padded: Tensor | None = None) -> Tensor:
         """The fused path.
 
         Arguments:
             z: scores, (B, H, L, S).
             allowed: which of them take part, broadcastable to them; None for all.
+            padded: which queries are padding, broadcastable to (B, H, L, 1); they do not count.
 
         Returns:
             (B, H, L, S), 0 where not allowed.
         """
         allowed = _everywhere(allowed, z)
-        spiked = self.site(self._potentials(z, allowed))
+        silent = self._silent(z, allowed, padded)
+        spiked = self.site(self._potentials(z, allowed), silent)
         if self.run.counting:
-            self.count(self.work(spiked.value.numel()), spiked.spikes)
+            pairs = spiked.value.numel() - (0 if silent is None else int(silent.sum()))
+            self.count(self.work(pairs), spiked.spikes)
         return self._placed(spiked.value, z, allowed)
 
-    def simulate(self, z: Iterable[Tensor], allowed: Tensor | None) -> Iterator[Tensor]:
+    def simulate(
+        self, z: Iterable[Tensor], allowed: Tensor | None, padded: Tensor | None = None
+    ) -> Iterator[Tensor]:
         """The step simulator.
 
         Arguments:
             z: increments of the scores, T tensors (B, H, L, S).
             allowed: see `forward`.
+            padded: see `forward`.
 
         Yields:
             The increments of the capped scores.
         """
         scores = accumulate(iter(z))
         allowed = _everywhere(allowed, scores)
-        for weighted in self.site.steps(self._potentials(scores, allowed)):
+        silent = self._silent(scores, allowed, padded)
+        for weighted in self.site.steps(self._potentials(scores, allowed), silent):
             yield self._placed(weighted, scores, allowed)
 
     def _potentials(self, z: Tensor, allowed: Tensor) -> Tensor:
         """What drives the neurons, (1, allowed scores, 1): one token each to who observes them."""
         return (z[allowed] / self.cap)[None, :, None]
+
+    def _silent(self, z: Tensor, allowed: Tensor, padded: Tensor | None) -> Tensor | None:
+        """Which of these potentials are those of padding."""
+        return None if padded is None else padded.expand_as(z)[allowed][None, :, None]
 
     def _placed(self, spiked: Tensor, z: Tensor, allowed: Tensor) -> Tensor:
         placed = torch.zeros_like(z)

@@ -32,20 +32,22 @@ class SpikingSoftmax(SpikingComponent):
         nonlinear = {"exp": pairs, "reciprocal": queries}
         return (Work("softmax", macs=pairs, nonlinear=nonlinear),)
 
-    def forward(self, z: Tensor) -> Tensor:
+    def forward(self, z: Tensor, padded: Tensor | None = None) -> Tensor:
         """Site by site: where no kernel runs, and where activations are observed.
 
         Arguments:
             z: (..., keys); masked entries are -inf.
+            padded: which queries are padding, broadcastable to (..., 1); they do not count.
         """
-        peak = z.amax(-1, keepdim=True).nan_to_num(neginf=0.0)
-        exponentials = self.exp(z - peak, self.hidden(z))
+        peak = z.amax(-1, keepdim=True)
+        hidden, unasked = self.silent(z, peak, padded)
+        exponentials = self.exp(z - peak.nan_to_num(neginf=0.0), hidden)
         total = exponentials.value.sum(-1, keepdim=True)
-        inverse = self.reciprocal(total)
-        if inverse.counts is not None:
-            kept = torch.count_nonzero(torch.isfinite(z), dim=-1)[..., None]
+        inverse = self.reciprocal(total, unasked)
+        if inverse.counts is not None and hidden is not None and unasked is not None:
+            kept = torch.count_nonzero(~hidden, dim=-1)[..., None]
             sops = 2 * exponentials.spikes + int((inverse.counts * kept).sum())
-            self.count(self.work(int(kept.sum()), inverse.value.numel()), sops)
+            self.count(self.work(int(kept.sum()), int((~unasked).sum())), sops)
         # A query that sees no key, such as padding on the left, weighs none.
         return exponentials.value * inverse.value.masked_fill(total == 0, 0.0)
 
@@ -73,6 +75,7 @@ class SpikingSoftmax(SpikingComponent):
             *memory(scores, *scores.shape),
             sees.allowed,
             sees.ends,
+            sees.counted,
             first,
             scale,
             counted,
@@ -82,7 +85,8 @@ class SpikingSoftmax(SpikingComponent):
             counting,
         )
         if counting:
-            queries = scores.numel() // scores.shape[-1]
+            batch, heads, asking, _ = scores.shape
+            queries = sees.asked(batch, heads, slice(first, first + asking))
             exponentials, inverse, coded, (products, kept) = counted.sum(0).reshape(4, 2).tolist()
             self.exp.count(kept, *exponentials)
             self.reciprocal.count(queries, *inverse)
@@ -91,20 +95,25 @@ class SpikingSoftmax(SpikingComponent):
             return coded[0]
         return 0
 
-    def simulate(self, z: Iterable[Tensor], allowed: Tensor | None) -> Iterator[Tensor]:
+    def simulate(
+        self, z: Iterable[Tensor], allowed: Tensor | None, padded: Tensor | None = None
+    ) -> Iterator[Tensor]:
         """The step simulator.
 
         Arguments:
             z: increments z(t) of the scores, T tensors (..., keys).
             allowed: which entries take part, broadcastable to them; None for all.
+            padded: see `forward`.
 
         Yields:
             The increments of the probabilities.
         """
         corrected = accumulate(subtract_running_max(z, allowed))
-        exponentials = list(self.exp.steps(corrected, self.hidden(corrected)))
+        corrected = corrected.clamp_max(0)  # but for rounding, none exceeds the largest
+        hidden, unasked = self.silent(corrected, corrected.amax(-1, keepdim=True), padded)
+        exponentials = list(self.exp.steps(corrected, hidden))
         inverse = self.reciprocal.steps(
-            accumulate(spikes.sum(-1, keepdim=True) for spikes in exponentials)
+            accumulate(spikes.sum(-1, keepdim=True) for spikes in exponentials), unasked
         )
         yield from multiply_steps(iter(exponentials), inverse, torch.mul)
 
@@ -116,10 +125,24 @@ class SpikingSoftmax(SpikingComponent):
         probabilities: Tensor = self(scores)
         return probabilities[0, 0]
 
-    def hidden(self, z: Tensor) -> int:
-        """How many scores a mask hides, i.e. has set to -inf; 0 where nobody counts."""
-        counts = self.run.counting and self.run.observer is None
-        return int(torch.isneginf(z).sum()) if counts else 0
+    def silent(
+        self, z: Tensor, peak: Tensor, padded: Tensor | None
+    ) -> tuple[Tensor | None, Tensor | None]:
+        """Which scores are hidden from their query, and which queries see none; None if none count.
+
+        Arguments:
+            z: (..., keys); masked entries are -inf.
+            peak: their maxima, (..., 1).
+            padded: queries that do not count, as if they saw none, beside known padding.
+        """
+        if not self.run.counting or self.run.observer is not None:
+            return None, None
+        alone = torch.isneginf(peak)
+        if padded is not None:
+            alone = alone | padded
+        if (known := self.exp.no_activations(peak)) is not None:
+            alone = alone | known
+        return torch.isneginf(z) | alone, alone
 
 
 def subtract_running_max(z: Iterable[Tensor], allowed: Tensor | None) -> Iterator[Tensor]:

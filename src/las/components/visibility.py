@@ -17,19 +17,25 @@ class Visibility:
     Attributes:
         allowed: uint8 (1 or B, 1 or H, queries, keys).
         ends: one more than the last key that a query sees, int64 (1 or B, 1 or H, queries).
+        counted: whether a query counts, uint8 (1 or B, 1 or H, queries): it sees a key, and is no
+            padding.
     """
 
     allowed: Any
     ends: Any
+    counted: Any
 
     @classmethod
-    def of(cls, allowed: Tensor | None, queries: int, keys: int) -> Visibility:
+    def of(
+        cls, allowed: Tensor | None, queries: int, keys: int, padded: Tensor | None = None
+    ) -> Visibility:
         """From a boolean mask, or from None where every query sees every key.
 
         Arguments:
             allowed: (1 or B, 1 or H, 1 or queries, keys).
             queries: L.
             keys: S.
+            padded: which queries are padding, (B, L); None for none.
         """
         from las.neurons.kernels import last_seen
 
@@ -38,10 +44,22 @@ class Visibility:
         seen = allowed.expand(-1, -1, queries, -1).contiguous().view(torch.uint8).numpy()
         ends = np.empty(seen.shape[:-1], dtype=np.int64)
         last_seen(seen, ends)
-        return cls(seen, ends)
+        counted = ends > 0
+        if padded is not None:
+            counted = counted & ~padded[:, None].numpy()
+        return cls(seen, ends, np.ascontiguousarray(counted).view(np.uint8))
 
     def of_batch(self, lo: int, hi: int) -> Visibility:
         """The part that holds for members lo to hi of the batch."""
-        if len(self.allowed) == 1:
-            return self
-        return Visibility(self.allowed[lo:hi], self.ends[lo:hi])
+        parts = (self.allowed, self.ends, self.counted)
+        return Visibility(*(part if len(part) == 1 else part[lo:hi] for part in parts))
+
+    def asked(self, batch: int, heads: int, queries: slice) -> int:
+        """How many of some queries count, over a batch and its heads."""
+        counted = self.counted[..., queries]
+        return (
+            int(counted.sum(dtype=np.int64))
+            * batch
+            * heads
+            // (counted.shape[0] * counted.shape[1])
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import Any
 
 from torch import nn
 
+from las.calibration.batches import token_masks
 from las.components.run_state import RunState
 from las.components.running import running
 from las.hosts.stacks import stacks
@@ -29,8 +31,9 @@ def count_spikes(model: nn.Module) -> Iterator[SpikeTally]:
 
     Yields:
         The tally, filled as the model runs: per site spikes, rates and out-of-range inputs, per
-        component synaptic operations. Padding computes like any token, and counts like one; an
-        encoder's tokens and its decoder's all count; of images without text, patches do.
+        component synaptic operations. Padding that a mask (B, L) tells does not count, though its
+        outputs are computed; neither does a query that sees no key. An encoder's tokens and its
+        decoder's all count; of images without text, patches do.
 
     Raises:
         LasError: the model has no spiking neurons.
@@ -39,13 +42,58 @@ def count_spikes(model: nn.Module) -> Iterator[SpikeTally]:
     converted = running(model)
     with ExitStack() as blocks:
         for one in converted:
-            for stack in stacks(one.model).values():
-                counter = _TokenCounter(tally, one.model, one.run)
+            read = stacks(one.model)
+            for module in dict.fromkeys((one.model, _base(one.model), *read.values())):
+                masks = _Masks(one.run, one.model)
+                begin = module.register_forward_pre_hook(masks, with_kwargs=True)
+                blocks.callback(begin.remove)
+                end = module.register_forward_hook(masks.end, always_call=True)
+                blocks.callback(end.remove)
+            for path, stack in read.items():
+                counter = _TokenCounter(tally, one.model, one.run, path)
                 hook = stack.register_forward_pre_hook(counter, with_kwargs=True)
                 blocks.callback(hook.remove)
             prefix = f"{one.path}." if len(converted) > 1 and one.path else ""
             blocks.enter_context(one.run.counted(tally, prefix))
         yield tally
+
+
+def _base(model: nn.Module) -> nn.Module:
+    """A model without its head."""
+    base = getattr(model, "base_model", model)
+    return base if isinstance(base, nn.Module) else model
+
+
+def _named(
+    module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """The arguments of a call by name.
+
+    PyTorch gives no kwargs to a hook that another thread is just adding or removing.
+    """
+    return dict(zip(inspect.signature(module.forward).parameters, args, strict=False)) | {
+        **(kwargs or {})
+    }
+
+
+@dataclass(frozen=True, eq=False)
+class _Masks:
+    """Forward hooks that say which tokens of a pass are padding; the outermost one says it."""
+
+    run: RunState
+    model: nn.Module
+
+    def __call__(
+        self, module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any] | None = None
+    ) -> None:
+        masks = self.run.masks
+        if masks is None:
+            masks = token_masks(self.model, _named(module, args, kwargs))
+        self.run.begin_pass(self, masks)
+
+    def end(self, *_: Any) -> None:
+        """The pass has ended."""
+        self.run.end_pass(self)
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,18 +106,26 @@ class _TokenCounter:
     tally: SpikeTally
     model: nn.Module
     run: RunState
+    path: str
 
     def __call__(
         self, stack: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any] | None = None
     ) -> None:
-        # PyTorch gives no kwargs to a hook that another thread is just adding or removing.
-        named = {getattr(stack, "main_input_name", "input_ids"): arg for arg in args[:1]}
-        named |= kwargs or {}
+        named = _named(stack, args, kwargs)
         ids = named.get("input_ids", named.get("inputs_embeds"))
         pixels = named.get("pixel_values")
         if not self.run.fills(self.tally):
             return
         if ids is not None:
-            self.tally.add_tokens(ids.shape[:2].numel())
+            self.tally.add_tokens(ids.shape[:2].numel() - self._padding(ids))
         elif pixels is not None:
             self.tally.add_tokens(image_tokens(self.model, pixels))
+
+    def _padding(self, ids: Any) -> int:
+        """How many of the tokens that a stack reads are padding."""
+        masks = self.run.masks
+        if masks is None:
+            return 0
+        of_encoder = masks.encoder is None or masks.encoder == f"{self.path}."
+        keep = masks.keep if of_encoder else masks.decoded
+        return 0 if keep is None or keep.shape != ids.shape[:2] else int((~keep).sum())

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 FORMAT = "las-functions-2"
 FORMER = "las-functions-1"
 
+_FARTHEST_SCORE = -(2.0**16)  # below the largest one, as positions may put it in a long text
 _SQUARE_FLOOR = 1e-5  # an error of a square that does not matter to the mean, relative to it
 
 
@@ -100,6 +101,9 @@ def check_budgets(budgets: Mapping[str, tuple[float, float]]) -> None:
 def fit_functions(statistics: Statistics, config: SpikeConfig) -> FittedFunctions:
     """Fit every function that the statistics name, over all ranges at which it is used.
 
+    The sums of softmax reach from 1, of a single key, to the number of keys that a query may see
+    at the model's longest context, however short the calibration texts were.
+
     Arguments:
         statistics: what calibration saw.
         config: T, and budgets that differ from the defaults.
@@ -113,6 +117,9 @@ def fit_functions(statistics: Statistics, config: SpikeConfig) -> FittedFunction
         if site.kind in FUNCTIONS and site.count:
             low, high = ranges.get(site.kind, (site.low, site.high))
             ranges[site.kind] = (min(low, site.low), max(high, site.high))
+    if "reciprocal" in ranges and statistics.farthest:  # one key, and as many as there may be
+        low, high = ranges["reciprocal"]
+        ranges["reciprocal"] = min(low, 1.0), max(high, float(statistics.farthest))
     return FittedFunctions(
         {
             name: fit(
@@ -130,7 +137,7 @@ def _widened(name: str, low: float, high: float) -> tuple[float, float]:
     """A range that is never empty and touches zero where the function's inputs may."""
     inputs = FUNCTIONS[name].inputs
     if inputs == "negative":
-        return min(low, -1.0), 0.0
+        return min(low, _FARTHEST_SCORE), 0.0
     if inputs == "positive":
         return low * 0.99, max(high, low) * 1.01
     return min(low, -1.0), max(high, 1.0)

@@ -424,8 +424,27 @@ def _place(query, shape):  # type: ignore[no-untyped-def]
     return row // shape[1], row % shape[1], query % shape[2]
 
 
+@_inner
+def _counts(query, first, counted, shape):  # type: ignore[no-untyped-def]
+    """Whether a query counts; arguments as for `_place` and `_attend`."""
+    b, h, q = _place(query, shape)
+    return counted[min(b, counted.shape[0] - 1), min(h, counted.shape[1] - 1), first + q] != 0
+
+
 def _attend(  # type: ignore[no-untyped-def]
-    counter, scores, bits, allowed, ends, first, scale, totals, exp, reciprocal, probability, count
+    counter,
+    scores,
+    bits,
+    allowed,
+    ends,
+    counted,
+    first,
+    scale,
+    totals,
+    exp,
+    reciprocal,
+    probability,
+    count,
 ):
     """phi(softmax(scale * scores)) of Eq. 15, a few queries at a time, in place.
 
@@ -434,6 +453,7 @@ def _attend(  # type: ignore[no-untyped-def]
         bits: the same memory as integers.
         allowed: which keys a query sees, (1 or B, 1 or H, all queries, all keys) as uint8.
         ends: one more than the last key that a query sees, (1 or B, 1 or H, all queries).
+        counted: whether a query counts, (1 or B, 1 or H, all queries) as uint8.
         first: which of all queries comes first in `scores`.
         scale: weight of the scores.
         totals: for each share of the work, int64 (shares, 8): spikes and out-of-range inputs of
@@ -465,8 +485,16 @@ def _attend(  # type: ignore[no-untyped-def]
         if share >= shares:
             break
         end = queries * (share + 1) // shares
-        for start in range(queries * share // shares, end, group):
-            rows = min(group, end - start)
+        start, rows = queries * share // shares, 0
+        while start + rows < end:
+            start += rows
+            rows, counts = min(group, end - start), count
+            if count:  # queries that count and others go in groups of their own
+                counts = _counts(start, first, counted, scores.shape)
+                r = 1
+                while r < rows and _counts(start + r, first, counted, scores.shape) == counts:
+                    r += 1
+                rows = r
             for r in range(rows):  # what they see lies one after the other in the scratch memory
                 b, h, q = _place(start + r, scores.shape)
                 bm, hm = min(b, allowed.shape[0] - 1), min(h, allowed.shape[1] - 1)
@@ -481,17 +509,17 @@ def _attend(  # type: ignore[no-untyped-def]
                     for i in range(seen):
                         z[i] -= peak
             z, z_bits, e = currents[: borders[rows]], current_bits[: borders[rows]], coded
-            total[0] = _hg(z, z_bits, e, nobody, scratch, exp, count)
+            total[0] = _hg(z, z_bits, e, nobody, scratch, exp, counts)
             for r in range(rows):
                 whole[r] = _sum(e[borders[r] : borders[r + 1]])
             total[1] = _hg(
-                whole[:rows], whole_bits[:rows], inverse, weighing, scratch, reciprocal, count
+                whole[:rows], whole_bits[:rows], inverse, weighing, scratch, reciprocal, counts
             )
             for r in range(rows):
                 part, source = z[borders[r] : borders[r + 1]], e[borders[r] : borders[r + 1]]
                 for i in range(part.shape[0]):
                     part[i] = source[i] * inverse[r]
-            total[2] = _oat(z, z_bits, e, nobody, scratch, probability, count)
+            total[2] = _oat(z, z_bits, e, nobody, scratch, probability, counts)
             total[3] = 0
             for r in range(rows):
                 b, h, q = _place(start + r, scores.shape)
@@ -499,7 +527,7 @@ def _attend(  # type: ignore[no-untyped-def]
                 for i in range(source.shape[0]):
                     target[i] = source[i]
                 target[source.shape[0] :] = kind(0)
-                if count:
+                if counts:
                     bm, hm = min(b, allowed.shape[0] - 1), min(h, allowed.shape[1] - 1)
                     seen = 0
                     for i in range(source.shape[0]):

@@ -101,7 +101,7 @@ def walk(config: Any, dtype: torch.dtype, batch: int, length: int) -> Walk:
             lambda module, args: causal.add(module) if args[3] is not None else None
         )  # there is no padding: what is masked is the future
         if attention.soft_cap is not None:  # it picks scores by their mask, which has no values
-            attention.soft_cap.forward = lambda z, allowed: z  # type: ignore[method-assign]
+            attention.soft_cap.forward = lambda z, *_: z  # type: ignore
     shapes = _Shapes()
     with observing(model, shapes), count_spikes(model) as tally:
         peak_observed = _run(model, inputs)

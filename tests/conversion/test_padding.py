@@ -1,0 +1,180 @@
+"""Padding counts nowhere: a padded batch counts what its texts count, each by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from transformers import (
+    BertForMaskedLM,
+    DebertaV2Model,
+    Gemma2ForCausalLM,
+    MistralForCausalLM,
+    MptForCausalLM,
+    OPTForCausalLM,
+    T5ForConditionalGeneration,
+)
+
+import las
+from las.components import attention, feed_forward, norm
+from las.neurons import fused
+from tests.tiny_models import plain
+
+MODELS: dict[str, Callable[[], Any]] = {
+    "llama": plain.llama,
+    "a sliding window": lambda: plain.make(
+        MistralForCausalLM, num_key_value_heads=1, sliding_window=3
+    ),
+    "capped scores": lambda: plain.make(Gemma2ForCausalLM, num_key_value_heads=1, head_dim=8),
+    "one row of all tokens": lambda: plain.make(OPTForCausalLM),
+    "both directions": lambda: plain.make(BertForMaskedLM),
+}
+OF_THEIR_OWN: dict[str, Callable[[], Any]] = {
+    "attention of its own": lambda: plain.make(MptForCausalLM, d_model=16),
+    "attention of its own, both directions": lambda: plain.make(DebertaV2Model),
+}
+ALL = MODELS | OF_THEIR_OWN
+LENGTHS = (9, 4, 0)  # of the texts in a batch: one is nothing but padding
+WIDTH = 9
+_CONVERTED: dict[str, Any] = {}
+
+
+def converted(name: str, build: Callable[[], Any]) -> Any:
+    if name not in _CONVERTED:
+        model = build()
+        batches = plain.batches()
+        if model.config.is_encoder_decoder:
+            batches = [one | {"decoder_input_ids": one["input_ids"]} for one in batches]
+        _CONVERTED[name] = las.convert(model, batches).double()
+    return _CONVERTED[name]
+
+
+def texts() -> list[Tensor]:
+    generator = torch.Generator().manual_seed(4)
+    return [torch.randint(1, plain.VOCABULARY, (n,), generator=generator) for n in LENGTHS]
+
+
+def padded(side: str) -> dict[str, Tensor]:
+    ids = torch.zeros(len(LENGTHS), WIDTH, dtype=torch.int64)
+    mask = torch.zeros_like(ids)
+    for row, text in enumerate(texts()):
+        place = slice(0, len(text)) if side == "right" else slice(WIDTH - len(text), WIDTH)
+        ids[row, place], mask[row, place] = text, 1
+    return {"input_ids": ids, "attention_mask": mask}
+
+
+def counted(model: Any, *batches: dict[str, Tensor]) -> Any:
+    with torch.no_grad(), las.count_spikes(model) as spikes:
+        for batch in batches:
+            model(**batch)
+    return spikes
+
+
+def alone() -> list[dict[str, Tensor]]:
+    return [{"input_ids": text[None]} for text in texts() if len(text)]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_padded_batch_counts_what_its_texts_count(name: str) -> None:
+    """Spikes, activations, inputs out of range, operations and tokens, at every site."""
+    model = converted(name, MODELS[name])
+    together, apart = counted(model, padded("right")), counted(model, *alone())
+    assert together.tokens == apart.tokens == sum(LENGTHS)
+    assert together.sites == apart.sites
+    assert {n: (o.sops, o.nonlinear) for n, o in together.operations.items()} == {
+        n: (o.sops, o.nonlinear) for n, o in apart.operations.items()
+    }
+
+
+@pytest.mark.parametrize("name", OF_THEIR_OWN)
+def test_nor_is_padding_out_of_range_where_a_model_attends_itself(name: str) -> None:
+    """What its products read of padding is known to no mask; their neurons fire alike."""
+    model = converted(name, OF_THEIR_OWN[name])
+    together, apart = counted(model, padded("right")), counted(model, *alone())
+    assert together.tokens == apart.tokens
+    assert together.out_of_range == apart.out_of_range
+    known = {name: site for name, site in apart.sites.items() if ".product_" not in name}
+    assert len(known) > 10
+    assert {name: together.sites[name] for name in known} == known
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+@pytest.mark.parametrize("name", ALL)
+def test_the_simulator_fires_and_counts_alike(name: str, side: str) -> None:
+    """Padding on the left leaves queries that see no key."""
+    model = converted(name, ALL[name])
+    batch = padded(side)
+    with torch.no_grad():
+        value = model(**batch)[0]
+        with las.simulate(model):
+            simulated = model(**batch)[0]
+            tally = counted(model, batch)
+    assert torch.isfinite(value).all()
+    assert (value - simulated).norm() < 1e-11 * value.norm()
+    assert tally.sites == counted(model, batch).sites
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_without_kernels_it_counts_alike(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = converted(name, ALL[name])
+    tally = counted(model, padded("left"))
+    for module in (attention, feed_forward, norm, fused):
+        monkeypatch.setattr(module, "has_kernels", lambda x: False)
+    assert counted(model, padded("left")) == tally
+
+
+def test_the_encoder_and_the_decoder_have_padding_of_their_own() -> None:
+    model = converted("t5", lambda: plain.make(T5ForConditionalGeneration))
+    read = padded("right")
+    written = {f"decoder_{name}": value.flip(0) for name, value in padded("right").items()}
+    kept = [
+        {
+            "input_ids": read["input_ids"][row : row + 1, :n],
+            "attention_mask": read["attention_mask"][row : row + 1, :n],
+            "decoder_input_ids": written["decoder_input_ids"][row : row + 1, :m],
+        }
+        for row, (n, m) in enumerate(zip(LENGTHS, reversed(LENGTHS), strict=True))
+    ]
+    middle = {name: value[1:2] for name, value in (read | written).items()}
+    assert counted(model, middle).sites == counted(model, kept[1]).sites
+    tally = counted(model, read | written)
+    assert tally.tokens == 2 * sum(LENGTHS)
+    with las.simulate(model):
+        assert counted(model, read | written).sites == tally.sites
+
+
+def test_a_cache_and_a_base_model_know_the_padding_too() -> None:
+    model = converted("llama", plain.llama)
+    whole = {name: value[:2] for name, value in padded("left").items()}
+    ids, mask = whole["input_ids"], whole["attention_mask"]
+    with torch.no_grad(), las.count_spikes(model) as parts:
+        first = model(ids[:, :6], attention_mask=mask[:, :6], use_cache=True)
+        model(ids[:, 6:], attention_mask=mask, past_key_values=first.past_key_values)
+    at_once = counted(model, whole)
+    assert parts.tokens == at_once.tokens == sum(LENGTHS)
+    assert parts.sites == at_once.sites
+    base = counted(model.model, whole)
+    assert base.sites == {n: s for n, s in at_once.sites.items() if n in base.sites}
+
+
+@pytest.mark.parametrize("kind", ["bool", "float", "minus infinity"])
+def test_masks_of_pairs_hide_whole_queries(kind: str) -> None:
+    """A mask (B, 1, L, L) of the caller's own: a query that sees nothing does not count there."""
+    model = converted("llama", plain.llama)
+    ids = texts()[0][None]
+    seen = torch.ones(1, 1, WIDTH, WIDTH, dtype=torch.bool).tril()
+    seen[..., 2, :] = False
+    lowest = -torch.inf if kind == "minus infinity" else torch.finfo(torch.float64).min
+    mask = seen if kind == "bool" else torch.zeros(seen.shape).double().masked_fill(~seen, lowest)
+    given = {"input_ids": ids, "attention_mask": mask}
+    tally = counted(model, given)
+    assert tally.out_of_range == 0
+    site = "model.layers.1.self_attn.spiking_attention.softmax"
+    heads = model.config.num_attention_heads
+    assert tally.sites[f"{site}.reciprocal"].activations == heads * (WIDTH - 1)
+    assert tally.sites[f"{site}.exp"].activations == heads * int(seen.sum())
+    with las.simulate(model):
+        assert counted(model, given).sites == tally.sites
