@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import inspect
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from las.components.padding import TokenMasks
+from las.components.padding import IGNORED
 from las.errors import CalibrationError, LasError
 from las.hosts.stacks import stacks
-from las.hosts.towers import image_tokens, vision_towers
+from las.hosts.towers import image_tokens
 from las.options import shown
 
 Batch = Mapping[str, Any]
@@ -51,8 +51,6 @@ _EMBEDDED = {"inputs_embeds": "attention_mask", "decoder_inputs_embeds": "decode
 _MASKS = {"input_ids": "attention_mask", "decoder_input_ids": "decoder_attention_mask"} | _EMBEDDED
 """The masks of what has one; where a mask is 0, there is padding."""
 
-_IGNORED = -100
-"""The label of a token that no loss is taken of."""
 
 _FORM = "a batch is a dict of forward arguments, such as {'input_ids': ..., 'attention_mask': ...}"
 _TOKENIZE = "a tokenizer or processor makes tensors with return_tensors='pt'"
@@ -302,41 +300,6 @@ def _tokens(model: nn.Module, batch: Batch, name: str, decodes: bool) -> Tokens 
     return Tokens(count, *(None if bool(one.all()) else one for one in (keep, decoded)))
 
 
-def token_masks(model: nn.Module, batch: Batch | None = None) -> TokenMasks:
-    """Which tokens of a pass are padding; of batches of any form, for nothing is checked here.
-
-    Arguments:
-        model: a transformers model, or a stack of one.
-        batch: forward keyword arguments; None for masks without padding.
-    """
-    encoder, *decoder = stacks(model)
-    images = tuple(f"{path}." if path else "" for path in vision_towers(model))
-    masks = TokenMasks(images, f"{encoder}." if decoder else None)
-    if batch is None:
-        return masks
-    keep = decoded = _last(batch, "attention_mask", ("input_ids", "inputs_embeds"))
-    written = ("decoder_input_ids", "decoder_inputs_embeds")
-    if batch.get("decoder_attention_mask") is not None:
-        decoded = _last(batch, "decoder_attention_mask", written)
-    elif any(batch.get(part) is not None for part in written):
-        decoded = None
-    elif isinstance(labels := batch.get("labels"), Tensor) and labels.dim() == 2:
-        decoded = labels != _IGNORED
-    return replace(masks, keep=keep, decoded=decoded)
-
-
-def _last(batch: Batch, part: str, read: Sequence[str]) -> Tensor | None:
-    """A mask of tokens without those before, which a cache keeps; None where nothing is hidden."""
-    mask = batch.get(part)
-    if not isinstance(mask, Tensor) or mask.dim() != 2 or mask.is_meta:
-        return None
-    for value in (batch.get(name) for name in read):
-        if isinstance(value, Tensor) and value.dim() > 1:
-            mask = mask[:, max(mask.shape[1] - value.shape[1], 0) :]
-    keep = mask.bool()
-    return None if bool(keep.all()) else keep
-
-
 def _unmasked(batch: Batch, part: str) -> Tensor:
     """Which tokens are no padding, (B, L); all of them where a mask is of pairs."""
     value, mask = batch[part], batch.get(_MASKS[part])
@@ -355,5 +318,5 @@ def _decoded(batch: Batch, encoded: Tensor) -> Tensor:
         if batch.get(part) is not None:
             return torch.ones(batch[part].shape[:2], dtype=torch.bool, device="cpu")
     if isinstance(labels, Tensor) and labels.dim() == 2:
-        return (labels != _IGNORED).cpu()
+        return (labels != IGNORED).cpu()
     return encoded  # a head that lets the decoder read the encoder's tokens

@@ -17,7 +17,6 @@ from las.calibration.batches import (
     check_iterable,
     numbered,
     running_on,
-    token_masks,
 )
 from las.calibration.bins import BINS, LOW_EXPONENT, SUB_BITS
 from las.calibration.fingerprint import fingerprint
@@ -25,6 +24,7 @@ from las.calibration.histogram import magnitude_histogram
 from las.calibration.normalised import marking_normalised
 from las.calibration.sample import few_tokens
 from las.calibration.statistics import SiteStatistics, Statistics
+from las.components.padding import token_masks
 from las.components.readers import FirstReaders
 from las.components.running import observing
 from las.components.site import HGSite, OATSite, Site

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
+
+from las.hosts.stacks import stacks
+from las.hosts.towers import vision_towers
+
+IGNORED = -100
+"""The label of a token that no loss is taken of."""
 
 
 @dataclass(frozen=True)
@@ -57,3 +64,38 @@ class TokenMasks:
         else:
             shape = x.movedim(site.token_dim, 1).shape[:2]
         return ~keep.to(x.device) if shape == keep.shape else None
+
+
+def token_masks(model: nn.Module, batch: Mapping[str, Any] | None = None) -> TokenMasks:
+    """Which tokens of a pass are padding; of batches of any form, for nothing is checked here.
+
+    Arguments:
+        model: a transformers model, or a stack of one.
+        batch: forward keyword arguments; None for masks without padding.
+    """
+    encoder, *decoder = stacks(model)
+    images = tuple(f"{path}." if path else "" for path in vision_towers(model))
+    masks = TokenMasks(images, f"{encoder}." if decoder else None)
+    if batch is None:
+        return masks
+    keep = decoded = _last(batch, "attention_mask", ("input_ids", "inputs_embeds"))
+    written = ("decoder_input_ids", "decoder_inputs_embeds")
+    if batch.get("decoder_attention_mask") is not None:
+        decoded = _last(batch, "decoder_attention_mask", written)
+    elif any(batch.get(part) is not None for part in written):
+        decoded = None
+    elif isinstance(labels := batch.get("labels"), Tensor) and labels.dim() == 2:
+        decoded = labels != IGNORED
+    return replace(masks, keep=keep, decoded=decoded)
+
+
+def _last(batch: Mapping[str, Any], part: str, read: Sequence[str]) -> Tensor | None:
+    """A mask of tokens without those before, which a cache keeps; None where nothing is hidden."""
+    mask = batch.get(part)
+    if not isinstance(mask, Tensor) or mask.dim() != 2 or mask.is_meta:
+        return None
+    for value in (batch.get(name) for name in read):
+        if isinstance(value, Tensor) and value.dim() > 1:
+            mask = mask[:, max(mask.shape[1] - value.shape[1], 0) :]
+    keep = mask.bool()
+    return None if bool(keep.all()) else keep

@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import nn
 
-from las.calibration.batches import token_masks
+from las.components.padding import token_masks
 from las.components.run_state import RunState
 from las.components.running import running
 from las.hosts.stacks import stacks
