@@ -29,9 +29,6 @@ def in_a_pair(request: pytest.FixtureRequest, make_batches: Batches) -> tuple[An
 
 
 pair = pytest.fixture(params=["llama", "bert"])(in_a_pair)
-compilable = pytest.fixture(params=[pytest.param("llama", marks=pytest.mark.slow), "bert"])(
-    in_a_pair
-)
 
 
 def first(output: Any) -> Tensor:
@@ -71,7 +68,7 @@ def test_gradients_under_autocast(pair, make_batches, dtype) -> None:
     ("family", "backend"),
     [
         ("bert", "eager"),
-        ("bert", "aot_eager"),
+        pytest.param("bert", "aot_eager", marks=pytest.mark.slow),
         pytest.param("bert", "inductor", marks=pytest.mark.slow),
         pytest.param("llama", "eager", marks=pytest.mark.slow),
     ],
@@ -98,8 +95,9 @@ def test_an_encoder_is_one_graph(bert, make_batches) -> None:
         assert relative(first(compiled(**batch)), first(snn(**batch))) < 1e-6
 
 
-def test_a_compiled_model_is_counted_simulated_and_stopped(compilable, make_batches) -> None:
-    _, snn = compilable
+@pytest.mark.slow
+def test_a_compiled_model_is_counted_simulated_and_stopped(pair, make_batches) -> None:
+    _, snn = pair
     (batch,) = make_batches(count=1, length=8)
     torch.compiler.reset()
     compiled = torch.compile(snn, backend="eager")
@@ -116,8 +114,9 @@ def test_a_compiled_model_is_counted_simulated_and_stopped(compilable, make_batc
             assert relative(first(compiled(**batch)), first(snn(**batch))) < 1e-6
 
 
-def test_gradients_of_a_compiled_model(compilable, make_batches) -> None:
-    _, snn = compilable
+@pytest.mark.slow
+def test_gradients_of_a_compiled_model(pair, make_batches) -> None:
+    _, snn = pair
     (batch,) = make_batches(count=1)
     torch.compiler.reset()
     found = []

@@ -157,6 +157,7 @@ def test_code_of_an_older_source_is_not_taken(load, tmp_path):
     assert load(factor=2)(3) == 6
 
 
+@pytest.mark.slow
 def test_processes_may_compile_at_once(tmp_path):
     (tmp_path / "shared.py").write_text(SOURCE.format(factor=2))
     code = "from shared import scaled; print(scaled(3), scaled(0.5))"

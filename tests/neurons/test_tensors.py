@@ -55,6 +55,7 @@ def test_hg_neurons_do_what_the_kernel_does(function, stop, dtype, request) -> N
     assert_same(tensors.code_hg(x, neuron, True, stop), code_hg(x, neuron, True, stop))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [True, False])
 def test_all_lengths_and_all_sites_share_one_build(count, monkeypatch, silu) -> None:
     """As on a GPU, but for the last stage of the compiler."""

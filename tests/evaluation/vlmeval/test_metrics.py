@@ -78,6 +78,7 @@ def test_hallusion_bench_asks_for_whole_figures_and_for_questions_over_all_figur
     assert values["aAcc+fAcc+qAcc"][0] == pytest.approx(100 * sum(accuracies.values()))
 
 
+@pytest.mark.slow
 def test_hallusion_benchs_standard_error_is_that_of_drawing_whole_sets():
     figures = [hallusion_bench().assign(number=number) for number in range(8)]
     items = pd.concat(figures, ignore_index=True)
