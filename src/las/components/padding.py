@@ -45,7 +45,7 @@ class TokenMasks:
         return self.keep if of_encoder or site.name.startswith(self.encoder) else self.decoded
 
     def padding_of(self, site: Any, x: Tensor) -> Tensor | None:
-        """Which tokens of x are padding, (B, L), or one for each row where x has two dimensions.
+        """Which tokens of x are padding: (B, L), or of the shape of x without its channels.
 
         Arguments:
             site: what codes x.
@@ -63,7 +63,15 @@ class TokenMasks:
             keep, shape = keep.flatten(), x.shape[:1]
         else:
             shape = x.movedim(site.token_dim, 1).shape[:2]
+            if shape != keep.shape and _long(x.shape[:-1]) == _long(keep.shape):
+                shape = x.shape[:-1]  # a single head between texts and tokens
+                keep = keep.view(shape)
         return ~keep.to(x.device) if shape == keep.shape else None
+
+
+def _long(shape: Sequence[int]) -> list[int]:
+    """A shape without its dimensions of one."""
+    return [size for size in shape if size != 1]
 
 
 def token_masks(model: nn.Module, batch: Mapping[str, Any] | None = None) -> TokenMasks:

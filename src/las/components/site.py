@@ -71,7 +71,7 @@ class Site(SpikingModule):
         raise NotImplementedError
 
     def padding(self, x: Tensor) -> Tensor | None:
-        """Which tokens of x are known padding, (B, L) or one for each row; None for none."""
+        """Which tokens of x are known padding; None for none. See `TokenMasks.padding_of`."""
         masks = self.run.masks
         return None if masks is None else masks.padding_of(self, x)
 
@@ -91,11 +91,12 @@ class Site(SpikingModule):
             silent: entries that a mask hides, broadcastable to x.
         """
         if (padding := self.padding(x)) is not None:
-            shape = [1] * x.dim()
-            shape[0] = padding.shape[0]
-            if padding.dim() > 1:
-                shape[self.token_dim] = padding.shape[1]
-            padding = padding.view(shape)
+            if padding.dim() == x.dim() - 1:
+                padding = padding.unsqueeze(-1)
+            else:
+                shape = [1] * x.dim()
+                shape[0], shape[self.token_dim] = padding.shape
+                padding = padding.view(shape)
             silent = padding if silent is None else silent | padding
         return silent
 
