@@ -152,6 +152,22 @@ def test_weights_of_another_state_are_refused(written, tmp_path):
         AutoModelForCausalLM.from_pretrained(folder)
 
 
+def test_shards_of_two_models_are_refused(tmp_path):
+    """As where a process is killed between them, and the spiking state has not changed."""
+    model = plain.make(LlamaForCausalLM, num_hidden_layers=1)
+    ids = torch.arange(3, 43)[None]
+    las.convert(model, [{"input_ids": ids, "attention_mask": torch.ones_like(ids)}])
+    model.save_pretrained(tmp_path / "old", max_shard_size="8KB")
+    with torch.no_grad():
+        model.lm_head.weight.mul_(2)
+    model.save_pretrained(tmp_path / "new", max_shard_size="8KB")
+    first, *others = sorted((tmp_path / "new").glob("*.safetensors"))
+    assert others
+    shutil.copyfile(first, tmp_path / "old" / first.name)
+    with pytest.raises(AdapterError, match="saved with another model"):
+        AutoModelForCausalLM.from_pretrained(tmp_path / "old")
+
+
 def test_cut_weights_are_refused(written, tmp_path):
     folder = tmp_path / "full"
     shutil.copytree(written["state"][0].parent / "full", folder)

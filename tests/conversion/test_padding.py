@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -9,10 +10,14 @@ import pytest
 import torch
 from torch import Tensor
 from transformers import (
+    BartForConditionalGeneration,
     BertForMaskedLM,
+    BertForMultipleChoice,
     DebertaV2Model,
     Gemma2ForCausalLM,
+    Gemma3ForCausalLM,
     MistralForCausalLM,
+    MixtralForCausalLM,
     MptForCausalLM,
     OPTForCausalLM,
     T5ForConditionalGeneration,
@@ -31,6 +36,9 @@ MODELS: dict[str, Callable[[], Any]] = {
     "capped scores": lambda: plain.make(Gemma2ForCausalLM, num_key_value_heads=1, head_dim=8),
     "one row of all tokens": lambda: plain.make(OPTForCausalLM),
     "both directions": lambda: plain.make(BertForMaskedLM),
+    "norms of heads": lambda: plain.make(
+        Gemma3ForCausalLM, num_key_value_heads=1, head_dim=8, num_hidden_layers=2
+    ),
 }
 OF_THEIR_OWN: dict[str, Callable[[], Any]] = {
     "attention of its own": lambda: plain.make(MptForCausalLM, d_model=16),
@@ -178,3 +186,83 @@ def test_masks_of_pairs_hide_whole_queries(kind: str) -> None:
     assert tally.sites[f"{site}.exp"].activations == heads * int(seen.sum())
     with las.simulate(model):
         assert counted(model, given).sites == tally.sites
+
+
+def test_blocks_within_blocks_know_the_padding_of_each_pass() -> None:
+    model = converted("llama", plain.llama)
+    left, right = padded("left"), padded("right")
+    apart = [counted(model, batch) for batch in (left, right, right)]
+    with torch.no_grad(), las.count_spikes(model) as outer:
+        together = [counted(model, batch) for batch in (left, right, right)]
+    assert together == apart
+    assert outer.tokens == 3 * sum(LENGTHS)
+    assert counted(model, left, right, right).sites == outer.sites
+
+
+def test_after_an_interrupt_nothing_is_left_of_its_padding(monkeypatch: Any) -> None:
+    model = converted("llama", plain.llama)
+
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    with torch.no_grad(), las.count_spikes(model) as spikes:
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(model.model.layers[0].mlp, "forward", interrupted)
+            model(**padded("left"))
+        before = copy.deepcopy(spikes)
+        model(**padded("right"))
+    whole = counted(model, padded("right"))
+    assert spikes.tokens - before.tokens == whole.tokens
+    assert spikes.spikes - before.spikes == whole.spikes
+
+
+def test_choices_are_texts_with_padding() -> None:
+    model = las.convert(plain.make(BertForMultipleChoice), choices(plain.batches())).double()
+    (read,) = choices([padded("right")])
+    flat = counted(model.bert, padded("right"))
+    found = counted(model, read)
+    assert found.tokens == sum(LENGTHS)
+    assert {name: found.sites[name] for name in flat.sites if name.startswith("bert.enc")} == {
+        name: site for name, site in flat.sites.items() if name.startswith("bert.enc")
+    }
+
+
+def choices(batches: list[Any]) -> list[dict[str, Tensor]]:
+    """The texts of a batch as choices of one question, (1, choices, L)."""
+    return [{name: value[None] for name, value in batch.items()} for batch in batches]
+
+
+def test_a_part_that_encodes_and_decodes_has_both_paddings() -> None:
+    model = converted("t5", lambda: plain.make(T5ForConditionalGeneration))
+    bart = las.convert(
+        plain.make(BartForConditionalGeneration),
+        [one | {"decoder_input_ids": one["input_ids"]} for one in plain.batches()],
+    ).double()
+    assert model.config.is_encoder_decoder
+    batch = padded("right") | {f"decoder_{n}": x.flip(0) for n, x in padded("right").items()}
+    whole, part = counted(bart, batch), counted(bart.model, batch)
+    assert part.tokens == whole.tokens
+    assert part.sites == {n: s for n, s in whole.sites.items() if n in part.sites}
+
+
+@pytest.mark.parametrize("texts_in_a_batch", [1, 2])
+def test_routers_weigh_no_padding(texts_in_a_batch: int) -> None:
+    model = converted("experts", lambda: plain.make(MixtralForCausalLM, num_key_value_heads=1))
+    batch = {name: value[:texts_in_a_batch] for name, value in padded("right").items()}
+    together = counted(model, batch)
+    apart = counted(model, *alone()[:texts_in_a_batch])
+    routing = [name for name in together.sites if ".gate." in name]
+    assert routing
+    assert {n: together.sites[n] for n in routing} == {n: apart.sites[n] for n in routing}
+
+
+def test_as_many_texts_as_heads_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The simulator works on blocks of one text, whose heads are no texts."""
+    model = converted("both directions", MODELS["both directions"])
+    heads = model.config.num_attention_heads
+    monkeypatch.setattr(attention, "BLOCK", heads * WIDTH**2)
+    ids = torch.arange(1, 1 + heads * WIDTH).view(heads, WIDTH) % plain.VOCABULARY
+    batch = {"input_ids": ids, "attention_mask": torch.ones_like(ids).triu(-1)}
+    tally = counted(model, batch)
+    with las.simulate(model):
+        assert counted(model, batch).sites == tally.sites

@@ -7,6 +7,7 @@ from transformers import (
     CLIPConfig,
     GPT2Config,
     LEDConfig,
+    MPNetConfig,
     MptConfig,
     Qwen2VLConfig,
     T5Config,
@@ -26,14 +27,14 @@ from las.hosts.context import longest_context
         (MptConfig(max_seq_len=501), 501),
         (WhisperConfig(max_source_positions=90, max_target_positions=40), 90),
         (LEDConfig(max_encoder_position_embeddings=640, max_decoder_position_embeddings=64), 640),
-        (T5Config(n_positions=512), 512),  # as the published checkpoints have it
+        (MPNetConfig(max_position_embeddings=88), 88),  # beside relative positions
     ],
 )
 def test_each_family_has_its_own_word_for_it(config: AutoConfig, longest: int) -> None:
     assert longest_context(config) == longest
 
 
-@pytest.mark.parametrize("config", [T5Config(), ViTConfig(), XLNetConfig(), None])
+@pytest.mark.parametrize("config", [T5Config(n_positions=512), ViTConfig(), XLNetConfig(), None])
 def test_some_name_none(config: AutoConfig | None) -> None:
     assert longest_context(config) is None
 

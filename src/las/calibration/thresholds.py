@@ -70,7 +70,9 @@ def choose_thresholds(statistics: Statistics, config: SpikeConfig) -> Thresholds
     sites = {}
     coded = {name: site for name, site in statistics.sites.items() if site.kind == "oat"}
     for name, site in tqdm(coded.items(), desc="choosing thresholds", unit="site"):
-        taus, gates = rule(_at_any_length(site, statistics.farthest), config)
+        if rule is _least_error:
+            site = _at_any_length(site, statistics.farthest)
+        taus, gates = rule(site, config)
         sites[name] = tuple(_short(tau, config.levels) for tau in taus), gates
     return Thresholds(sites)
 

@@ -179,7 +179,7 @@ class SpikingAttention(SpikingComponent):
         batch, heads, queries, width = query.shape
         key_heads, keys = key.shape[1:3]
         out = value.shape[-1]
-        sees = Visibility.of(allowed, queries, keys, self.query.padding(query))
+        sees = Visibility.of(allowed, queries, keys, self._padded(query))
         weight = scale if bias is None else 1.0
         if bias is not None:
             bias = bias.expand(batch, heads, queries, keys)
@@ -209,14 +209,14 @@ class SpikingAttention(SpikingComponent):
         """Site by site: where no kernel runs, and where activations are observed."""
         groups = query.shape[1] // key.shape[1]
         scores = (query @ _expand(key, groups).mT).mul_(scale)
+        padded = self._padded(query)
         if self.soft_cap is not None:
-            scores = self.soft_cap(scores, allowed, self._padded(query))
+            scores = self.soft_cap(scores, allowed, padded)
         if bias is not None:
             scores += bias
         if allowed is not None:
             scores.masked_fill_(~allowed, -torch.inf)
-        padded = self._padded(query)
-        hidden, _ = self.softmax.silent(scores, scores.amax(-1, keepdim=True), padded)
+        hidden, _ = self.softmax.silent(scores, padded)
         p = self.probability(self.softmax(scores, padded), hidden)
         return p.value @ _expand(value, groups), p.spikes
 
@@ -271,7 +271,7 @@ class SpikingAttention(SpikingComponent):
     def _padded(self, query: Tensor) -> Tensor | None:
         """Which queries are known to be padding, (B, 1, L, 1), where somebody counts."""
         padding = self.query.padding(query)
-        return None if padding is None else padding[:, None, :, None]
+        return None if padding is None else padding[:, :1, :, None]
 
     def _count(
         self,

@@ -275,5 +275,5 @@ class SpikingSharedExpert(SpikingComponent):
             weighed = y.value * share.value
             if self.run.counting:
                 read = y.spikes + share.spikes * x.shape[-1]
-                self.count(self.work(tokens.shape), read)
+                self.count(self.work(self.output_site.shape_of(tokens)), read)
         return (answer + weighed).reshape(x.shape)

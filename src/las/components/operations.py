@@ -68,7 +68,7 @@ class SpikingProduct(SpikingComponent):
         product = a.value @ (b.value.mT if turned else b.value)
         if self.run.counting:
             read = a.spikes * right.shape[-1] + b.spikes * left.shape[-2]
-            self.count(self.work(left.shape, right.shape[-1]), read)
+            self.count(self.work(self.left.shape_of(left), right.shape[-1]), read)
         return product
 
 
@@ -138,6 +138,7 @@ class _Answering(TorchFunctionMode):
         self._operations = operations
         self._call = call
         self._products = 0
+        self._softened = False
 
     def __torch_function__(
         self,
@@ -165,7 +166,10 @@ class _Answering(TorchFunctionMode):
 
     def _product(self, left: Tensor, right: Tensor) -> Tensor:
         index, self._products = self._products, self._products + 1
-        result: Tensor = self._operations.product(index)(left, right)
+        product = self._operations.product(index)
+        product.left.weighs_keys = self._softened  # what comes after a softmax are probabilities
+        self._softened = False
+        result: Tensor = product(left, right)
         return result
 
     def _summed(
@@ -184,6 +188,7 @@ class _Answering(TorchFunctionMode):
         self, z: Tensor, dim: int = -1, _stacklevel: int = 3, dtype: torch.dtype | None = None
     ) -> Tensor:
         z = z if dtype is None else z.to(torch.promote_types(z.dtype, dtype))  # never narrower
+        self._softened = True
         probabilities: Tensor = self._operations.softmax(z.movedim(dim, -1))
         return probabilities.movedim(-1, dim)
 

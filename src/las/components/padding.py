@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from las.hosts.stacks import stacks
@@ -32,6 +33,11 @@ class TokenMasks:
     keep: Tensor | None = None
     decoded: Tensor | None = None
 
+    @property
+    def known(self) -> bool:
+        """Whether there is padding that they tell."""
+        return self.keep is not None or self.decoded is not None
+
     def sees_images(self, site: Any) -> bool:
         """Whether a site is a part of a vision tower."""
         path: str = site.name
@@ -45,7 +51,7 @@ class TokenMasks:
         return self.keep if of_encoder or site.name.startswith(self.encoder) else self.decoded
 
     def padding_of(self, site: Any, x: Tensor) -> Tensor | None:
-        """Which tokens of x are padding: (B, L), or of the shape of x without its channels.
+        """Which tokens of x are padding, of the shape of x without its channels.
 
         Arguments:
             site: what codes x.
@@ -57,33 +63,42 @@ class TokenMasks:
         keep = self.of(site)
         if keep is None or x.dim() < 2:
             return None
-        if x.dim() == 2 and len(x) == len(keep):  # a vector for each text, as poolers have them
-            keep, shape = keep.any(-1), x.shape[:1]
-        elif x.dim() == 2:  # all tokens in one row, as OPT has them
-            keep, shape = keep.flatten(), x.shape[:1]
-        else:
-            shape = x.movedim(site.token_dim, 1).shape[:2]
-            if shape != keep.shape and _long(x.shape[:-1]) == _long(keep.shape):
-                shape = x.shape[:-1]  # a single head between texts and tokens
-                keep = keep.view(shape)
-        return ~keep.to(x.device) if shape == keep.shape else None
+        keep, shape = keep.to(x.device), x.shape[:-1]
+        if x.dim() == 2:
+            if len(x) == len(keep):  # a vector for each text, as poolers have them
+                return ~keep.any(-1)
+            return ~keep.flatten() if len(x) == keep.numel() else None
+        axis = _token_axis(site.token_dim % x.dim(), x, keep)
+        if shape[0] == 1 and shape[axis] == keep.numel():  # all tokens in one row
+            keep = keep.view(1, -1)
+        if keep.shape != (shape[0], shape[axis]):
+            return None
+        places = [1] * len(shape)
+        places[0], places[axis] = keep.shape
+        return ~keep.view(places).expand(shape)
 
 
-def _long(shape: Sequence[int]) -> list[int]:
-    """A shape without its dimensions of one."""
-    return [size for size in shape if size != 1]
+def _token_axis(axis: int, x: Tensor, keep: Tensor) -> int:
+    """Where x counts tokens: layers and norms read (B, L, heads, D) as well as (B, heads, L, D)."""
+    if axis != 1 or x.dim() != 4 or x.shape[2] != keep.shape[1]:
+        return axis
+    both = x.shape[1] == keep.shape[1]  # then memory tells: heads lie within a token
+    return 1 if both and x.stride(1) >= x.stride(2) else 2
 
 
-def token_masks(model: nn.Module, batch: Mapping[str, Any] | None = None) -> TokenMasks:
+def token_masks(
+    model: nn.Module, batch: Mapping[str, Any] | None = None, inside: str = ""
+) -> TokenMasks:
     """Which tokens of a pass are padding; of batches of any form, for nothing is checked here.
 
     Arguments:
-        model: a transformers model, or a stack of one.
+        model: a transformers model, or a part of one.
         batch: forward keyword arguments; None for masks without padding.
+        inside: the path of a part in its model, with a dot behind it.
     """
     encoder, *decoder = stacks(model)
-    images = tuple(f"{path}." if path else "" for path in vision_towers(model))
-    masks = TokenMasks(images, f"{encoder}." if decoder else None)
+    images = tuple(f"{inside}{path}." if path else inside for path in vision_towers(model))
+    masks = TokenMasks(images, f"{inside}{encoder}." if decoder else None)
     if batch is None:
         return masks
     keep = decoded = _last(batch, "attention_mask", ("input_ids", "inputs_embeds"))
@@ -97,9 +112,15 @@ def token_masks(model: nn.Module, batch: Mapping[str, Any] | None = None) -> Tok
     return replace(masks, keep=keep, decoded=decoded)
 
 
+def _shape(x: Any) -> torch.Size | None:
+    return x.shape if isinstance(x, Tensor) else None
+
+
 def _last(batch: Mapping[str, Any], part: str, read: Sequence[str]) -> Tensor | None:
     """A mask of tokens without those before, which a cache keeps; None where nothing is hidden."""
     mask = batch.get(part)
+    if isinstance(mask, Tensor) and mask.dim() == 3 and mask.shape == _shape(batch.get(read[0])):
+        return _last({part: mask.flatten(0, 1)}, part, read)  # choices: each is a text
     if not isinstance(mask, Tensor) or mask.dim() != 2 or mask.is_meta:
         return None
     for value in (batch.get(name) for name in read):

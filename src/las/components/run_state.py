@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
 from torch import Tensor
 
+from las.components.call import Call
 from las.components.padding import TokenMasks
 from las.neurons.tally import SpikeTally
 
@@ -63,6 +65,15 @@ class _Blocks(Generic[Value]):
         """The value of the block that was opened last, or None if none is open."""
         opened = self.open
         return opened[-1].value if opened else None
+
+
+@dataclass(frozen=True)
+class _Pass:
+    """A call of a module, by whom it was noticed, and which of its tokens are padding."""
+
+    by: Any
+    call: Call
+    masks: TokenMasks
 
 
 class RunState:
@@ -146,17 +157,24 @@ class RunState:
     def masks(self) -> TokenMasks | None:
         """Which tokens of the pass of this thread are padding; None where nobody has said it."""
         passes = getattr(self._thread, "passes", ())
-        return passes[-1][1] if passes else None
+        while passes and not passes[-1].call.runs():  # an interrupt ended it
+            passes = passes[:-1]
+            self._thread.passes = passes
+        return passes[-1].masks if passes else None
 
-    def begin_pass(self, by: Any, masks: TokenMasks) -> None:
-        """Hold masks until the same one says that the pass has ended, in this thread only."""
-        self._thread.passes = (*getattr(self._thread, "passes", ()), (by, masks))
+    def begin_pass(self, by: Any, call: Call, masks: TokenMasks) -> None:
+        """Hold masks in this thread while a call runs, until `by` says that it has ended."""
+        passes = getattr(self._thread, "passes", ())
+        self._thread.passes = (*passes, _Pass(by, call, masks))
 
     def end_pass(self, by: Any) -> None:
         """Forget the masks of a pass; nothing happens where `by` has not begun one."""
-        passes = getattr(self._thread, "passes", ())
-        if passes and passes[-1][0] is by:
-            self._thread.passes = passes[:-1]
+        passes = list(getattr(self._thread, "passes", ()))
+        for number in reversed(range(len(passes))):
+            if passes[number].by is by:
+                del passes[number]
+                break
+        self._thread.passes = tuple(passes)
 
     def add_spikes(
         self,

@@ -22,11 +22,13 @@ class Running:
         run: its state.
         path: where in the module that was asked for it lies, "" for that module itself.
         model: the model; where only a part of it is there, that part.
+        inside: the path of such a part in its model, with a dot behind it; else "".
     """
 
     run: RunState
     path: str
     model: nn.Module
+    inside: str = ""
 
 
 def running(module: nn.Module) -> list[Running]:
@@ -41,16 +43,22 @@ def running(module: nn.Module) -> list[Running]:
     if not isinstance(module, nn.Module):
         raise LasError(f"a converted model is wanted, got {shown(module)}: use las.convert first")
     paths: dict[RunState, str] = {}
+    inside: dict[RunState, str] = {}
     placed: set[RunState] = set()
     for path, part in module.named_modules():
         if isinstance(part, SpikingModule) and part.run not in placed:
             paths.setdefault(part.run, "")
+            if part.name.endswith(f".{path}"):
+                inside.setdefault(part.run, part.name.removesuffix(path))
             if part.name and f".{path}".endswith(f".{part.name}"):  # the path in its own model
                 paths[part.run] = path.removesuffix(part.name).removesuffix(".")
                 placed.add(part.run)
     if not paths:
         raise LasError(f"{type(module).__name__} has no spiking neurons: use las.convert first")
-    return [Running(run, path, module.get_submodule(path)) for run, path in paths.items()]
+    return [
+        Running(run, path, module.get_submodule(path), "" if run in placed else inside.get(run, ""))
+        for run, path in paths.items()
+    ]
 
 
 @contextmanager

@@ -77,11 +77,10 @@ class Site(SpikingModule):
 
     def shape_of(self, x: Tensor) -> tuple[int, int]:
         """How many vectors of x are no padding, and their width: what costs anything."""
-        width = x.shape[-1]
         vectors = x.shape[:-1].numel()
         if (padding := self.padding(x)) is not None:
-            vectors -= int(padding.sum()) * (vectors // padding.numel())
-        return vectors, width
+            vectors -= int(padding.sum())
+        return vectors, x.shape[-1]
 
     def no_activations(self, x: Tensor, silent: Tensor | None = None) -> Tensor | None:
         """Which entries of x are no activations of neurons, broadcastable to x; None for none.
@@ -91,12 +90,7 @@ class Site(SpikingModule):
             silent: entries that a mask hides, broadcastable to x.
         """
         if (padding := self.padding(x)) is not None:
-            if padding.dim() == x.dim() - 1:
-                padding = padding.unsqueeze(-1)
-            else:
-                shape = [1] * x.dim()
-                shape[0], shape[self.token_dim] = padding.shape
-                padding = padding.view(shape)
+            padding = padding[..., None]
             silent = padding if silent is None else silent | padding
         return silent
 

@@ -39,9 +39,9 @@ class SpikingSoftmax(SpikingComponent):
             z: (..., keys); masked entries are -inf.
             padded: which queries are padding, broadcastable to (..., 1); they do not count.
         """
-        peak = z.amax(-1, keepdim=True)
-        hidden, unasked = self.silent(z, peak, padded)
-        exponentials = self.exp(z - peak.nan_to_num(neginf=0.0), hidden)
+        peak = z.amax(-1, keepdim=True).nan_to_num(neginf=0.0)
+        hidden, unasked = self.silent(z, padded)
+        exponentials = self.exp(z - peak, hidden)
         total = exponentials.value.sum(-1, keepdim=True)
         inverse = self.reciprocal(total, unasked)
         if inverse.counts is not None and hidden is not None and unasked is not None:
@@ -110,7 +110,7 @@ class SpikingSoftmax(SpikingComponent):
         """
         corrected = accumulate(subtract_running_max(z, allowed))
         corrected = corrected.clamp_max(0)  # but for rounding, none exceeds the largest
-        hidden, unasked = self.silent(corrected, corrected.amax(-1, keepdim=True), padded)
+        hidden, unasked = self.silent(corrected, padded)
         exponentials = list(self.exp.steps(corrected, hidden))
         inverse = self.reciprocal.steps(
             accumulate(spikes.sum(-1, keepdim=True) for spikes in exponentials), unasked
@@ -125,18 +125,16 @@ class SpikingSoftmax(SpikingComponent):
         probabilities: Tensor = self(scores)
         return probabilities[0, 0]
 
-    def silent(
-        self, z: Tensor, peak: Tensor, padded: Tensor | None
-    ) -> tuple[Tensor | None, Tensor | None]:
+    def silent(self, z: Tensor, padded: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
         """Which scores are hidden from their query, and which queries see none; None if none count.
 
         Arguments:
             z: (..., keys); masked entries are -inf.
-            peak: their maxima, (..., 1).
             padded: queries that do not count, as if they saw none, beside known padding.
         """
         if not self.run.counting or self.run.observer is not None:
             return None, None
+        peak = z.amax(-1, keepdim=True)
         alone = torch.isneginf(peak)
         if padded is not None:
             alone = alone | padded

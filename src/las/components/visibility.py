@@ -35,7 +35,7 @@ class Visibility:
             allowed: (1 or B, 1 or H, 1 or queries, keys).
             queries: L.
             keys: S.
-            padded: which queries are padding, (B, L); None for none.
+            padded: which queries are padding, (B, 1, L, 1); None for none.
         """
         from las.neurons.kernels import last_seen
 
@@ -46,7 +46,7 @@ class Visibility:
         last_seen(seen, ends)
         counted = ends > 0
         if padded is not None:
-            counted = counted & ~padded[:, None].numpy()
+            counted = counted & ~padded[..., 0].numpy()
         return cls(seen, ends, np.ascontiguousarray(counted).view(np.uint8))
 
     def of_batch(self, lo: int, hi: int) -> Visibility:

@@ -15,7 +15,7 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load, save
-from torch import Tensor, nn
+from torch import nn
 from transformers import PreTrainedModel
 from transformers.quantizers.base import HfQuantizer
 from transformers.utils.quantization_config import QuantizationConfigMixin
@@ -26,6 +26,7 @@ from las.conversion.prepare import use_spiking_attention
 from las.conversion.state import SpikingState
 from las.errors import AdapterError
 from las.files.tensors import digest_of
+from las.hosts.offload import named_weights
 from las.hosts.saved_models import METHOD, writes_file
 from las.options import shown
 
@@ -129,13 +130,8 @@ class SpikingModelLoader(HfQuantizer):
 
     def get_state_dict_and_metadata(self, model: Any) -> tuple[None, dict[str, str]]:
         """The weights say which state they are saved with, and how each of them is to be read."""
-        sums = {
-            name: digest_of(x)
-            for name, x in model.state_dict().items()
-            if isinstance(x, Tensor) and x.device.type != "meta"
-        }
         state = self.quantization_config.sha256 or ""
-        return None, {_STATE: state, _WEIGHTS: json.dumps(sums)}
+        return None, {_STATE: state, _WEIGHTS: json.dumps(_checksums(model))}
 
     @property
     def is_trainable(self) -> bool:
@@ -148,32 +144,58 @@ class SpikingModelLoader(HfQuantizer):
         return True
 
 
+def _checksums(model: nn.Module) -> dict[str, str]:
+    """A digest of every parameter and buffer by name; of none where weights are cut into shares."""
+    buffers = {name: x for name, x in model.state_dict().items() if not x.is_meta}
+    for name, _ in model.named_parameters(remove_duplicate=False):
+        buffers.pop(name, None)
+    if any(type(x) is not nn.Parameter for x in model.parameters()):
+        return {}
+    weights = (*buffers.items(), *named_weights(model))
+    return {name: digest_of(x) for name, x in weights}
+
+
 def _check_weights(files: list[str], sha256: str | None) -> None:
     """Refuse weights that are cut or changed, or that were saved with another state.
 
-    A process that is killed in `save_pretrained` may leave a new config.json with old weights.
-    Weights that transformers names otherwise in files than in the model are not compared.
+    A process that is killed in `save_pretrained` may leave a new config.json with old weights, or
+    new shards with old ones. Weights that transformers names otherwise in files than in the model
+    are not compared.
     """
+    known = set()
     for file in files:
         if not str(file).endswith(".safetensors"):
             continue
         try:
             with safe_open(file, "pt") as weights:
                 metadata = weights.metadata() or {}
-                saved_with = metadata.get(_STATE)
-                sums: dict[str, str] = json.loads(metadata.get(_WEIGHTS, "{}"))
-                for name in list(weights.keys()):
-                    if sums.get(name, found := digest_of(weights.get_tensor(name))) != found:
-                        raise ValueError(f"{name} is another than was saved")
-                    if name not in sums and any(_differ_in_one(name, one) for one in sums):
-                        raise ValueError(f"{name} was saved under another name")
+                if _WEIGHTS in metadata:
+                    _compare(weights, json.loads(metadata[_WEIGHTS]))
         except (SafetensorError, OSError, ValueError) as error:
             raise AdapterError(f"{file} is damaged ({error}): save the model again") from error
-        if saved_with and sha256 and saved_with != sha256:
+        saved_with = metadata.get(_STATE)
+        known.add(metadata.get(_WEIGHTS))
+        if (saved_with and sha256 and saved_with != sha256) or len(known) > 1:
+            other = "spiking state than that in config.json" if len(known) == 1 else "model"
             raise AdapterError(
-                f"{file} was saved with another spiking state than that in config.json, as when a "
-                "process is killed while it saves: save the model again"
+                f"{file} was saved with another {other}, as when a process is killed while it "
+                "saves: save the model again"
             )
+
+
+def _compare(weights: Any, sums: dict[str, str]) -> None:
+    """Compare the tensors of a file with their checksums.
+
+    Raises:
+        ValueError: one is another than was saved, or has another name.
+    """
+    named = {digest: name for name, digest in sums.items()}
+    for name in weights.keys() if sums else ():
+        found = digest_of(weights.get_tensor(name))
+        if sums.get(name, found) != found:
+            raise ValueError(f"{name} is another than was saved")
+        if name not in sums and _differ_in_one(name, named.get(found, "")):
+            raise ValueError(f"{name} was saved as {named[found]}")
 
 
 def _differ_in_one(name: str, other: str) -> bool:

@@ -66,7 +66,7 @@ def _give_every_reader_a_site(model: nn.Module) -> None:
     for component, attribute, site in list(_oat_sites(model)):
         name = f"{component.name}.{attribute}"
         if site.name != name:
-            own = OATSite(site.scale_free, site.token_dim)
+            own = OATSite(site.scale_free, site.token_dim, site.weighs_keys)
             own.of_encoder = site.of_encoder
             own.name = name
             setattr(component, attribute, own)

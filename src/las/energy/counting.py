@@ -10,6 +10,7 @@ from typing import Any
 
 from torch import nn
 
+from las.components.call import Call
 from las.components.padding import token_masks
 from las.components.run_state import RunState
 from las.components.running import running
@@ -44,13 +45,13 @@ def count_spikes(model: nn.Module) -> Iterator[SpikeTally]:
         for one in converted:
             read = stacks(one.model)
             for module in dict.fromkeys((one.model, _base(one.model), *read.values())):
-                masks = _Masks(one.run, one.model)
+                masks = _Masks(one.run, one.model, one.inside)
                 begin = module.register_forward_pre_hook(masks, with_kwargs=True)
                 blocks.callback(begin.remove)
                 end = module.register_forward_hook(masks.end, always_call=True)
                 blocks.callback(end.remove)
             for path, stack in read.items():
-                counter = _TokenCounter(tally, one.model, one.run, path)
+                counter = _TokenCounter(tally, one.model, one.run, one.inside + path)
                 hook = stack.register_forward_pre_hook(counter, with_kwargs=True)
                 blocks.callback(hook.remove)
             prefix = f"{one.path}." if len(converted) > 1 and one.path else ""
@@ -78,18 +79,23 @@ def _named(
 
 @dataclass(frozen=True, eq=False)
 class _Masks:
-    """Forward hooks that say which tokens of a pass are padding; the outermost one says it."""
+    """Forward hooks that say which tokens of a pass are padding.
+
+    The outermost one says it; where that knows of none, the next one does.
+    """
 
     run: RunState
     model: nn.Module
+    inside: str
 
     def __call__(
         self, module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any] | None = None
     ) -> None:
+        call = Call()
         masks = self.run.masks
-        if masks is None:
-            masks = token_masks(self.model, _named(module, args, kwargs))
-        self.run.begin_pass(self, masks)
+        if masks is None or not (masks.known or masks.encoder):
+            masks = token_masks(self.model, _named(module, args, kwargs), self.inside)
+        self.run.begin_pass(self, call, masks)
 
     def end(self, *_: Any) -> None:
         """The pass has ended."""
@@ -112,20 +118,21 @@ class _TokenCounter:
         self, stack: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any] | None = None
     ) -> None:
         named = _named(stack, args, kwargs)
-        ids = named.get("input_ids", named.get("inputs_embeds"))
+        ids, embedded = named.get("input_ids"), named.get("inputs_embeds")
         pixels = named.get("pixel_values")
         if not self.run.fills(self.tally):
             return
-        if ids is not None:
-            self.tally.add_tokens(ids.shape[:2].numel() - self._padding(ids))
+        read = ids if embedded is None else embedded[..., 0]
+        if read is not None:
+            self.tally.add_tokens(read.numel() - self._padding(read.numel()))
         elif pixels is not None:
             self.tally.add_tokens(image_tokens(self.model, pixels))
 
-    def _padding(self, ids: Any) -> int:
+    def _padding(self, tokens: int) -> int:
         """How many of the tokens that a stack reads are padding."""
         masks = self.run.masks
         if masks is None:
             return 0
         of_encoder = masks.encoder is None or masks.encoder == f"{self.path}."
         keep = masks.keep if of_encoder else masks.decoded
-        return 0 if keep is None or keep.shape != ids.shape[:2] else int((~keep).sum())
+        return 0 if keep is None or keep.numel() != tokens else int((~keep).sum())

@@ -47,6 +47,6 @@ def check_contents(directory: Path, digest: Callable[[Path], str] = sha256_of) -
     if damaged:
         raise AssetError(
             f"{', '.join(damaged[:3])} in {directory} {'is' if len(damaged) == 1 else 'are'} "
-            "missing or changed since the directory was written: make or fetch it again. What you "
-            f"changed yourself holds once {CHECKSUMS} is deleted"
+            "missing or changed since the directory was written: make or fetch it again. If you "
+            f"changed it on purpose, delete {CHECKSUMS}"
         )

@@ -27,9 +27,12 @@ def longest_context(config: Any) -> int | None:
         config: of a transformers model, or anything else, which names none.
 
     Returns:
-        None where none is named, as by T5, whose positions are relative ones, and ALiBi models.
+        None where none is named, as by ALiBi models. What models with relative positions, as T5,
+        name is the length of their training texts; they read longer ones.
     """
-    named = [getattr(config, name, None) for name in _NAMES]
+    relative = hasattr(config, "relative_attention_num_buckets")
+    names = [name for name in _NAMES if not (relative and name == "n_positions")]
+    named = [getattr(config, name, None) for name in names]
     held = vars(config).values() if isinstance(config, PreTrainedConfig) else ()
     named += [longest_context(part) for part in held if isinstance(part, PreTrainedConfig)]
     return max((one for one in named if isinstance(one, int) and one > 0), default=None)
