@@ -70,7 +70,6 @@ def test_gradients_under_autocast(pair, make_batches, dtype) -> None:
         ("bert", "eager"),
         pytest.param("bert", "aot_eager", marks=pytest.mark.slow),
         pytest.param("bert", "inductor", marks=pytest.mark.slow),
-        pytest.param("llama", "eager", marks=pytest.mark.slow),
     ],
 )
 def test_a_compiled_model_gives_the_same_outputs(family, backend, request, make_batches) -> None:
