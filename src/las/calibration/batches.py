@@ -51,7 +51,6 @@ _EMBEDDED = {"inputs_embeds": "attention_mask", "decoder_inputs_embeds": "decode
 _MASKS = {"input_ids": "attention_mask", "decoder_input_ids": "decoder_attention_mask"} | _EMBEDDED
 """The masks of what has one; where a mask is 0, there is padding."""
 
-
 _FORM = "a batch is a dict of forward arguments, such as {'input_ids': ..., 'attention_mask': ...}"
 _TOKENIZE = "a tokenizer or processor makes tensors with return_tensors='pt'"
 

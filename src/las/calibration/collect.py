@@ -11,13 +11,7 @@ import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from las.calibration.batches import (
-    Batch,
-    Tokens,
-    check_iterable,
-    numbered,
-    running_on,
-)
+from las.calibration.batches import Batch, Tokens, check_iterable, numbered, running_on
 from las.calibration.bins import BINS, LOW_EXPONENT, SUB_BITS
 from las.calibration.fingerprint import fingerprint
 from las.calibration.histogram import magnitude_histogram

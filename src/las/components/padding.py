@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from las.hosts.stacks import stacks
@@ -112,16 +111,14 @@ def token_masks(
     return replace(masks, keep=keep, decoded=decoded)
 
 
-def _shape(x: Any) -> torch.Size | None:
-    return x.shape if isinstance(x, Tensor) else None
-
-
 def _last(batch: Mapping[str, Any], part: str, read: Sequence[str]) -> Tensor | None:
     """A mask of tokens without those before, which a cache keeps; None where nothing is hidden."""
     mask = batch.get(part)
-    if isinstance(mask, Tensor) and mask.dim() == 3 and mask.shape == _shape(batch.get(read[0])):
+    if not isinstance(mask, Tensor) or mask.is_meta:
+        return None
+    if mask.dim() == 3 and mask.shape == getattr(batch.get(read[0]), "shape", None):
         return _last({part: mask.flatten(0, 1)}, part, read)  # choices: each is a text
-    if not isinstance(mask, Tensor) or mask.dim() != 2 or mask.is_meta:
+    if mask.dim() != 2:
         return None
     for value in (batch.get(name) for name in read):
         if isinstance(value, Tensor) and value.dim() > 1:

@@ -146,13 +146,15 @@ class SpikingModelLoader(HfQuantizer):
 
 def _checksums(model: nn.Module) -> dict[str, str]:
     """A digest of every parameter and buffer by name; of none where weights are cut into shares."""
-    buffers = {name: x for name, x in model.state_dict().items() if not x.is_meta}
-    for name, _ in model.named_parameters(remove_duplicate=False):
-        buffers.pop(name, None)
-    if any(type(x) is not nn.Parameter for x in model.parameters()):
+    parameters = dict(model.named_parameters(remove_duplicate=False))
+    if any(type(x) is not nn.Parameter for x in parameters.values()):
         return {}
-    weights = (*buffers.items(), *named_weights(model))
-    return {name: digest_of(x) for name, x in weights}
+    buffers = [
+        (name, x)
+        for name, x in model.state_dict().items()
+        if name not in parameters and not x.is_meta
+    ]
+    return {name: digest_of(x) for name, x in (*buffers, *named_weights(model))}
 
 
 def _check_weights(files: list[str], sha256: str | None) -> None:

@@ -72,9 +72,8 @@ def _named(
 
     PyTorch gives no kwargs to a hook that another thread is just adding or removing.
     """
-    return dict(zip(inspect.signature(module.forward).parameters, args, strict=False)) | {
-        **(kwargs or {})
-    }
+    names = inspect.signature(module.forward).parameters
+    return {**dict(zip(names, args, strict=False)), **(kwargs or {})}
 
 
 @dataclass(frozen=True, eq=False)
