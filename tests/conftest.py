@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import settings
 from PIL import Image, ImageDraw
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from torch import Tensor
@@ -18,6 +19,8 @@ from transformers import BertModel, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from tests.tiny_models import plain
 from tests.tiny_models.results import Results, update
+
+settings.register_profile("fuzz")  # see tests/conversion/test_fuzz.py
 
 ROOT = Path(__file__).resolve().parent.parent
 VOCABULARY = 64

@@ -263,3 +263,29 @@ def test_a_batch_without_a_text_to_read_is_an_error() -> None:
     del batch["input_ids"]
     with pytest.raises(CalibrationError, match="input_ids"):
         las.convert(tiny_models.build("t5"), [batch])
+
+
+@pytest.mark.parametrize("hidden", ["the first tokens", "all tokens"])
+@pytest.mark.parametrize("side", ["", "decoder_"])
+def test_a_calibration_batch_may_begin_with_padding(side: str, hidden: str) -> None:
+    """What such a query sees differs from model to model, and is no matter of the comparison."""
+    tiny = tiny_models.build("t5")
+    ids = tiny_models.batches("t5")[0]["input_ids"]
+    mask = torch.ones_like(ids)
+    mask[:, : 3 if hidden == "the first tokens" else None] = 0
+    batch = {"input_ids": ids, "decoder_input_ids": ids, f"{side}attention_mask": mask}
+    las.convert(tiny, [batch, *tiny_models.batches("t5")])
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("family", ["t5", "flan-t5", "bart", "whisper"])
+def test_in_half_precision_a_guard_against_overflow_is_no_float_operation(
+    family: str, dtype: torch.dtype
+) -> None:
+    model = tiny_models.build(family).to(dtype)
+    batches = [
+        {name: x.to(dtype) if x.is_floating_point() else x for name, x in batch.items()}
+        for batch in tiny_models.batches(family)
+    ]
+    las.convert(model, batches)
+    assert las.audit(model, batches[0]).clean

@@ -60,8 +60,7 @@ def in_one(
     if torch.is_autocast_enabled(first.device.type):  # kernels do not take other numbers than these
         with torch.autocast(first.device.type, enabled=False):
             return in_one(component, *tensors, numbers=numbers)
-    differentiable = any(x is not None and x.requires_grad for x in tensors)
-    if torch.is_grad_enabled() and differentiable:
+    if torch.is_grad_enabled() and any(x is not None and x.requires_grad for x in tensors):
         value, told = _StraightThrough.apply(component, numbers, *tensors)
     else:
         value, told = component.fused(*tensors, *numbers)

@@ -111,7 +111,10 @@ class Site(SpikingModule):
     def _code(self, x: Tensor) -> SpikeEncoding:
         """The fused path, with a gradient where one is wanted."""
         value, coded = in_one(self, x)
-        return SpikeEncoding(value) if coded is None else replace(coded, value=value)
+        if coded is None:
+            return SpikeEncoding(value)
+        spikes: SpikeEncoding = coded
+        return spikes if spikes.value is value else replace(spikes, value=value)
 
     def _counted(
         self, x: Tensor, train: Iterator[Tensor], silent: Tensor | None

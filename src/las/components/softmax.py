@@ -43,7 +43,7 @@ class SpikingSoftmax(SpikingComponent):
         hidden, unasked = self.silent(z, padded)
         exponentials = self.exp(z - peak, hidden)
         total = exponentials.value.sum(-1, keepdim=True)
-        inverse = self.reciprocal(total, unasked)
+        inverse = self.reciprocal(total.masked_fill(total == 0, 1.0), unasked)
         if inverse.counts is not None and hidden is not None and unasked is not None:
             kept = torch.count_nonzero(~hidden, dim=-1)[..., None]
             sops = 2 * exponentials.spikes + int((inverse.counts * kept).sum())

@@ -40,10 +40,12 @@ class Visibility:
         from las.neurons.kernels import last_seen
 
         if allowed is None:
-            allowed = torch.ones(1, 1, queries, keys, dtype=torch.bool, device="cpu")
-        seen = allowed.expand(-1, -1, queries, -1).contiguous().view(torch.uint8).numpy()
-        ends = np.empty(seen.shape[:-1], dtype=np.int64)
-        last_seen(seen, ends)
+            seen = np.ones((1, 1, queries, keys), dtype=np.uint8)
+            ends = np.full(seen.shape[:-1], keys, dtype=np.int64)
+        else:
+            seen = allowed.expand(-1, -1, queries, -1).contiguous().view(torch.uint8).numpy()
+            ends = np.empty(seen.shape[:-1], dtype=np.int64)
+            last_seen(seen, ends)
         counted = ends > 0
         if padded is not None:
             counted = counted & ~padded[..., 0].numpy()

@@ -22,6 +22,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 from torch.multiprocessing.reductions import StorageWeakRef
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
@@ -72,6 +73,11 @@ _MOVES = {
 
 _READS_SHAPE_ONLY = re.compile(r"_like$|^new_")
 """Operations whose result depends on the shape and the dtype of a tensor only."""
+
+_ASKS_FOR_OVERFLOW = {
+    torch.isfinite, torch.isinf, torch.isnan, Tensor.isfinite, Tensor.isinf, Tensor.isnan
+}  # fmt: skip
+"""A guard of float16: it decides nothing as long as all numbers are finite."""
 
 _ANALOG_TOWER = "vision tower left analog, as in the paper"
 
@@ -217,7 +223,7 @@ def audit_pass(model: nn.Module, batch: Batch) -> AuditReport:
     training = [module for module in model.modules() if module.training]
     model.eval()
     try:
-        with torch.no_grad(), watch.following(model), watch:
+        with torch.no_grad(), watch.following(model), _Guards(watch), watch:
             output = model(**kwargs)
     finally:
         for module in training:
@@ -282,10 +288,22 @@ class _Watch(TorchDispatchMode):
         """Call a tensor a constant: a weight, or what only depends on such."""
         reference = StorageWeakRef(tensor.untyped_storage())
         self._constants[reference.cdata] = reference
+        self._activations.pop(reference.cdata, None)
 
     def fixed(self, tensor: Tensor) -> bool:
         """Whether a tensor is known to be a constant."""
         return StorageWeakRef(tensor.untyped_storage()).cdata in self._constants
+
+    def look_for_overflow(self, function: Callable[..., Tensor], args: Any, kwargs: Any) -> Tensor:
+        """Ask whether numbers are finite; the answer is called a constant."""
+        self._note(function.__name__, "exception", "a check for overflow")
+        self._depth += 1  # some of these functions are made of others
+        try:
+            answer = function(*args, **kwargs)
+        finally:
+            self._depth -= 1
+        self.fix(answer)
+        return answer
 
     def add_row(self, operation: str, verdict: Verdict, note: str) -> None:
         """Note one operation at the present place."""
@@ -386,6 +404,22 @@ class _Watch(TorchDispatchMode):
         """Note an operation, unless a spiking component is at work and answers for it."""
         if self._depth == 0:
             self.add_row(operation, verdict, note)
+
+
+class _Guards(TorchFunctionMode):
+    """Shows a watch where a model asks whether its numbers are finite."""
+
+    def __init__(self, watch: _Watch) -> None:
+        super().__init__()
+        self._watch = watch
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        """Run one function."""
+        if func in _ASKS_FOR_OVERFLOW:
+            return self._watch.look_for_overflow(func, args, kwargs or {})
+        return func(*args, **(kwargs or {}))
 
 
 def _classify(

@@ -73,7 +73,8 @@ class Proof:
             raise UnsupportedModelError(
                 f"{type(model).__name__} computes something else once its modules are replaced, "
                 f"though each of them is right: with exact neurons its outputs are off by "
-                f"{error:.2g} of their size. What it computes between its modules depends on them."
+                f"{error:.2g} of their size. What it computes between its modules depends on them"
+                f"{_or_rounding(model)}."
             )
         self._structure_error = error
 
@@ -109,3 +110,10 @@ class Proof:
     def _outputs(self, model: nn.Module) -> Any:
         with torch.no_grad():
             return model(**self._arguments)
+
+
+def _or_rounding(model: nn.Module) -> str:
+    """What else may be the reason, in a precision whose rounding adds up from layer to layer."""
+    kinds = {weight.dtype for weight in model.parameters()} & {torch.float16, torch.bfloat16}
+    names = " and ".join(sorted(str(kind).removeprefix("torch.") for kind in kinds))
+    return f", or its layers amplify the rounding of {names}: try it in float32" if kinds else ""
