@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 import torch
 from torch._dynamo.testing import CompileCounterWithBackend
 
+import las
+from las.components import attention, feed_forward, norm
+from las.components.site import Site
 from las.fitting import FUNCTIONS, fit
-from las.neurons import HG, OAT, code_hg, code_oat, tensors
+from las.neurons import HG, OAT, code_hg, code_oat, fused, tensors
+from tests.tiny_models import plain
 
 OATS = [
     OAT((2.0, 40.0), (1.5,), 16, 5),
@@ -82,3 +88,75 @@ def test_all_lengths_and_all_sites_share_one_build(count, monkeypatch, silu) -> 
     assert len(compiled) == 2  # one for OAT and one for HG neurons
     assert builds[0] > 0
     assert builds == builds[:1] * 4
+
+
+class Counting:
+    """A compiler's backend that counts how often what it has built is called."""
+
+    def __init__(self) -> None:
+        self.builds = self.calls = 0
+
+    def __call__(self, graph: torch.fx.GraphModule, inputs: object) -> object:
+        self.builds += 1
+
+        def run(*args: object) -> object:
+            self.calls += 1
+            return graph.forward(*args)
+
+        return run
+
+
+@pytest.fixture
+def counting(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counting]:
+    """Neurons are compiled on this CPU as on a GPU, and counted."""
+    backend = Counting()
+    compile_ = torch.compile
+    monkeypatch.setattr(tensors, "_COMPILED_ON", ("cpu",))
+    monkeypatch.setattr(
+        torch, "compile", lambda f, **options: compile_(f, backend=backend, **options)
+    )
+    torch._dynamo.reset()
+    tensors._compiled.cache_clear()
+    yield backend
+    tensors._compiled.cache_clear()
+    torch._dynamo.reset()
+
+
+def test_a_sweep_of_t_and_h_stays_compiled(counting: Counting) -> None:
+    """The compiler gives up on a function after eight builds."""
+    x = values(torch.float32)
+    calls = 0
+    for time_steps in range(4, 17):
+        for levels in (1, 5, 16):
+            for length in (7, 300):
+                neuron = OAT((2.0, 40.0), (1.5,), time_steps, levels)
+                expected = code_oat(x[:length], neuron)
+                assert torch.equal(
+                    tensors.code_oat(x[:length], neuron, False, None).value, expected.value
+                )
+                calls += 1
+                assert counting.calls == calls
+    assert counting.builds < 3 * 13 * 3
+
+
+def test_an_audit_does_not_end_compiling(counting: Counting, tmp_path, monkeypatch) -> None:
+    """The compiler leaves a function alone for good that it met while each operation is watched."""
+    for module in (attention, feed_forward, norm, fused):
+        monkeypatch.setattr(module, "has_kernels", lambda x: False)
+    batches = plain.batches()
+    model = las.convert(plain.llama(), batches)
+
+    def calls(model) -> int:
+        before = counting.calls
+        with torch.no_grad():
+            model(**batches[0])
+        return counting.calls - before
+
+    converted = calls(model)
+    sites = [part for part in model.modules() if isinstance(part, Site)]
+    assert converted >= len(sites)
+    las.audit(model, batches[0])
+    assert calls(model) == converted
+    las.save(model, tmp_path / "adapter")
+    assert calls(las.load(plain.llama(), tmp_path / "adapter")) == converted
+    assert calls(model) == converted

@@ -8,11 +8,13 @@ all sites and all lengths share one build. Elsewhere they run one by one.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache, lru_cache
+from types import FunctionType
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import any_torch_dispatch_mode_on_stack
 
 from las.neurons.encoding import SpikeEncoding
 from las.neurons.hg import HG
@@ -21,6 +23,8 @@ from las.neurons.mt import wide
 from las.neurons.oat import OAT
 from las.neurons.oat import out_of_range as beyond_largest
 from las.neurons.tables import hg_table, oat_table
+
+_COMPILED_ON = ("cuda",)
 
 Function = Callable[..., tuple[Tensor, Tensor | None]]
 
@@ -56,12 +60,27 @@ def _coded(
 
 
 def _run(function: Function, device: torch.device, *tensors: Tensor) -> Any:
-    return (_compiled(function) if device.type == "cuda" else function)(*tensors)
+    """Run a neuron's function, compiled on a GPU.
+
+    Not where somebody watches each operation, as the audit does: the compiler would note that it
+    cannot compile the function, and leave it alone for the rest of the process.
+    """
+    compiles = device.type in _COMPILED_ON and not any_torch_dispatch_mode_on_stack()
+    return (_compiled(function) if compiles else function)(*tensors)
 
 
-@lru_cache(maxsize=64)
+@cache
 def _compiled(function: Function) -> Function:
-    return torch.compile(function, dynamic=True)
+    """One build for all lengths and all sites.
+
+    The compiler gives up on a function after some builds, and tells functions apart by their code:
+    neurons of another T or H have a code of their own.
+    """
+    own: Any = FunctionType(
+        function.__code__.replace(), function.__globals__, function.__name__,
+        function.__defaults__, function.__closure__,
+    )  # fmt: skip
+    return torch.compile(own, dynamic=True)
 
 
 @lru_cache(maxsize=2**14)
@@ -73,7 +92,7 @@ def _oat_of(neuron: OAT, stop: int | None, count: bool) -> tuple[Function, tuple
     return function, tuple(table.units.tolist())
 
 
-@lru_cache(maxsize=64)
+@cache
 def _oat(
     steps: tuple[tuple[float, ...], ...], start: float, levels: int, saturated: float, count: bool
 ) -> Function:
@@ -95,7 +114,7 @@ def _oat(
     return sum_spikes
 
 
-@lru_cache(maxsize=64)
+@cache
 def _hg(time_steps: int, count: bool) -> Function:
     """Sum over T of the weighted spikes of any HG neurons."""
     most = 2 ** (time_steps - 1) - 1
