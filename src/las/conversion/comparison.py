@@ -101,7 +101,7 @@ def compared(pairs: Mapping[str, tuple[nn.Module, nn.Module]]) -> Iterator[list[
     def beside(path: str, original: nn.Module) -> Any:
         def compare(component: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
             with torch._C.DisableTorchFunction():  # an attention module around it may answer
-                expected = original(*args, **_understood(original, kwargs))
+                expected = original(*map(_without_cache, args), **_understood(original, kwargs))
             error = output_error(output, expected)
             deviations.append(Deviation(path, type(original).__name__, error))
 
@@ -177,14 +177,27 @@ def _placed(module: nn.Module) -> bool:
     return any(hasattr(one, "_hf_hook") for one in module.modules())
 
 
+def _without_cache(argument: Any) -> Any:
+    """None for a cache of keys and values: the component has put its own into it already."""
+    from transformers.cache_utils import Cache
+
+    return None if isinstance(argument, Cache) else argument
+
+
 def _understood(original: nn.Module, kwargs: Mapping[str, Any]) -> dict[str, Any]:
     """Arguments for an original: eager attention adds its mask, where others ask it."""
-    mask = kwargs.get("attention_mask")
-    config = getattr(original, "config", None)
-    eager = getattr(config, "_attn_implementation", None) == "eager"
-    if not eager or not isinstance(mask, Tensor) or mask.dtype != torch.bool:
-        return dict(kwargs)
-    weight = next(original.parameters())
-    lowest = torch.finfo(weight.dtype).min
-    added = torch.zeros_like(mask, dtype=weight.dtype).masked_fill_(~mask, lowest)
-    return {**kwargs, "attention_mask": added}
+    kwargs = {name: _without_cache(value) for name, value in kwargs.items()}
+    if getattr(getattr(original, "config", None), "_attn_implementation", None) != "eager":
+        return kwargs
+    dtype = next(original.parameters()).dtype
+    return {
+        name: _added(value, dtype) if name.endswith("mask") else value
+        for name, value in kwargs.items()
+    }
+
+
+def _added(mask: Any, dtype: torch.dtype) -> Any:
+    """A mask to add to scores."""
+    if not isinstance(mask, Tensor) or mask.dtype != torch.bool:
+        return mask
+    return torch.zeros_like(mask, dtype=dtype).masked_fill_(~mask, torch.finfo(dtype).min)

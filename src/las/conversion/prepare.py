@@ -198,8 +198,11 @@ def check_supported(model: nn.Module, left: tuple[str, ...] = ()) -> None:
 
 
 def _computes(module: nn.Module) -> bool:
-    """Whether a leaf is an activation function, or multiplies by a matrix of weights."""
-    if next(module.children(), None) is not None or isinstance(module, nn.Embedding):
+    """Whether a leaf is an activation function, or multiplies by a matrix of weights.
+
+    A softmax is none: attention that calls it in its own forward is answered there.
+    """
+    if next(module.children(), None) is not None or isinstance(module, nn.Embedding | nn.Softmax):
         return False
     weight = module._parameters.get("weight")
     is_function = type(module).__module__ in (

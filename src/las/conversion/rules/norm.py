@@ -69,11 +69,12 @@ def normalisation_of(module: nn.Module) -> Normalisation | None:
     y = answer(one, x)
     if y is None or y.shape != x.shape:
         return None
+    own = [getattr(one, name) if name in names else None for name in ("weight", "bias")]
     offset = 1.0 if weight is not None and _begins_at_zero(type(module), shape) else 0.0
     for eps in dict.fromkeys((*_small_numbers(module), *_USUAL_EPSILONS)):
         for centred in (False, True):
             kind = Normalisation(eps, centred, offset)
-            if same(y, kind.of(x, getattr(one, "weight", None), getattr(one, "bias", None)), 1e-4):
+            if same(y, kind.of(x, *own), 1e-4):
                 return kind
     return None
 
@@ -81,7 +82,7 @@ def normalisation_of(module: nn.Module) -> Normalisation | None:
 @structure(normalisation_of)
 def spiking_norm(module: Any, kind: Normalisation) -> nn.Module:
     """The spike-equivalent of a norm, with the very parameters of the module."""
-    weight, bias = getattr(module, "weight", None), getattr(module, "bias", None)
+    weight, bias = (module._parameters.get(name) for name in ("weight", "bias"))
     return SpikingNorm(weight, bias, kind.eps, kind.centred, kind.offset)
 
 
