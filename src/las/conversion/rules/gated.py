@@ -2,54 +2,89 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import permutations
 from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
 
 from las.components.activation import SpikingActivation
 from las.components.feed_forward import SpikingGatedFeedForward, SpikingJointFeedForward
 from las.components.linear import SpikingLinear
 from las.conversion.registry import convert_module, structure
+from las.conversion.rules.activation import ACTIVATIONS
 from las.conversion.rules.adapted import is_adapted
 from las.conversion.rules.linear import is_linear
+from las.conversion.rules.stand_in import answer, same, stand_in
 from las.errors import UnsupportedModelError
+from las.fitting.functions import FUNCTIONS
 
-_TWO = (
-    ("gate_proj", "up_proj", "down_proj"),
-    ("wi_0", "wi_1", "wo"),
-    ("w1", "w3", "w2"),
-    ("linear_fc1_gate", "linear_fc1_up", "linear_fc2"),
-)
-"""W_g, W_u and W_d of Eq. 21 by the names under which models have them."""
-
-_JOINT = (("gate_up_proj", "down_proj"), ("Wi", "Wo"))
-"""The same where W_g and W_u are one layer, W_g first."""
+_HIDDEN, _BETWEEN = 4, 6
+"""Sizes of the layers with which a network is tried out."""
 
 
-def _is_layer(module: nn.Module) -> bool:
-    return is_linear(module) or is_adapted(module)
+@dataclass(frozen=True)
+class GatedNetwork:
+    """W_d (f(W_g x) o W_u x), Eq. 21.
+
+    Attributes:
+        names: of its linear layers, W_g, W_u and W_d; or, where W_g and W_u are one, of two.
+        function: f, a part of the network or, where its forward calls one, the name of it.
+    """
+
+    names: tuple[str, ...]
+    function: nn.Module | str
 
 
-def _names(module: nn.Module) -> tuple[str, ...] | None:
-    """Under which names a module has the layers of a gated network; None if it is none."""
-    linear = {name for name, child in module.named_children() if _is_layer(child)}
-    return next((names for names in (*_TWO, *_JOINT) if linear == set(names)), None)
+def gated_network_of(module: nn.Module) -> GatedNetwork | None:
+    """Which gated network a module is, or None if it is none.
+
+    The answer follows from what its forward makes of small layers in the place of its own.
+    """
+    layers = [name for name, child in module.named_children() if _is_layer(child)]
+    parts = [
+        child
+        for child in module.children()
+        if not (_is_layer(child) or isinstance(child, nn.Dropout | nn.Identity))
+    ]
+    if len(layers) not in (2, 3) or len(parts) > 1 or module._parameters:
+        return None
+    functions: list[nn.Module | str] = [*parts] or [*ACTIVATIONS, "relu"]
+    generator = torch.Generator("cpu").manual_seed(0)
+    x = torch.randn(2, 3, _HIDDEN, generator=generator, dtype=torch.float32, device="cpu")
+    for names in permutations(layers):
+        tried = {
+            name: _small_layer(*sizes, generator)
+            for name, sizes in zip(names, _sizes(len(names)), strict=True)
+        }
+        one = stand_in(module)
+        one._modules = module._modules | tried
+        if (y := answer(one, x)) is None:
+            continue
+        *inner, down = tried.values()
+        gate, up = torch.cat([layer(x) for layer in inner], -1).chunk(2, -1)
+        for function in functions:
+            g = answer(_applying(function), gate)
+            if g is not None and g.shape == up.shape and same(y, down(g * up), 1e-4):
+                return GatedNetwork(names, function)
+    return None
 
 
-def _parts(module: nn.Module) -> tuple[tuple[str, ...], nn.Module] | None:
-    """The names of the layers of a gated network, and its function; None if it is none."""
-    names, function = _names(module), _function(module)
-    return None if names is None or function is None else (names, function)
-
-
-@structure(_parts)
-def spiking_gated_network(module: Any, parts: tuple[tuple[str, ...], nn.Module]) -> nn.Module:
-    """The spike-equivalent of a gated network (Eq. 21)."""
-    names, function = parts
-    activation = convert_module(function)
+@structure(gated_network_of)
+def spiking_gated_network(module: Any, network: GatedNetwork) -> nn.Module:
+    """The spike-equivalent of a gated network."""
+    names, function = network.names, network.function
+    if isinstance(function, str):
+        activation: Any = SpikingActivation(function) if function in ACTIVATIONS else None
+    else:
+        activation = convert_module(function)
     if not isinstance(activation, SpikingActivation):
+        said = function if isinstance(function, str) else type(function).__name__
         raise UnsupportedModelError(
-            f"{type(module).__name__} gates with {type(function).__name__}, which is no HG function"
+            f"{type(module).__name__} gates with {said}, which is no HG function"
         )
     layers = {name: convert_module(getattr(module, name)) for name in names}
     if not all(
@@ -63,11 +98,27 @@ def spiking_gated_network(module: Any, parts: tuple[tuple[str, ...], nn.Module])
     return kind(layers, activation)
 
 
-def _function(module: nn.Module) -> nn.Module | None:
-    """The one part of a gated network that is neither linear nor a dropout."""
-    parts = [
-        child
-        for child in module.children()
-        if not (_is_layer(child) or isinstance(child, nn.Dropout | nn.Identity))
-    ]
-    return parts[0] if len(parts) == 1 else None
+def _is_layer(module: nn.Module) -> bool:
+    return is_linear(module) or is_adapted(module)
+
+
+def _sizes(layers: int) -> tuple[tuple[int, int], ...]:
+    """Inputs and outputs of the layers of a network, in the order of `GatedNetwork.names`."""
+    last = _BETWEEN, _HIDDEN
+    if layers == 2:
+        return (_HIDDEN, 2 * _BETWEEN), last
+    return (_HIDDEN, _BETWEEN), (_HIDDEN, _BETWEEN), last
+
+
+def _small_layer(inputs: int, outputs: int, generator: torch.Generator) -> nn.Linear:
+    layer = nn.Linear(inputs, outputs, dtype=torch.float32, device="cpu")
+    for parameter in layer.parameters():
+        nn.init.normal_(parameter.requires_grad_(False), std=0.5, generator=generator)
+    return layer
+
+
+def _applying(function: nn.Module | str) -> Callable[[Tensor], Tensor]:
+    """A function to call, by its name or as it is."""
+    if not isinstance(function, str):
+        return function
+    return F.relu if function == "relu" else FUNCTIONS[function].evaluate

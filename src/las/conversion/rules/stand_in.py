@@ -7,6 +7,7 @@ GPU, on disk, or on the meta device, where a model is only planned.
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -14,12 +15,12 @@ from torch import Tensor, nn
 
 
 def stand_in(module: nn.Module, **shapes: tuple[int, ...]) -> Any:
-    """A copy of a module without children whose parameters are random float32 numbers near 1.
+    """A copy of a module whose own parameters are random float32 numbers near 1.
 
     What it does to itself when it is called, the module does not see.
 
     Arguments:
-        module: a leaf; it is left as it is.
+        module: it is left as it is, and shares its children with the copy.
         shapes: of parameters that are to be smaller than they are.
     """
     generator = torch.Generator("cpu").manual_seed(0)
@@ -38,8 +39,8 @@ def stand_in(module: nn.Module, **shapes: tuple[int, ...]) -> Any:
     return one
 
 
-def answer(module: nn.Module, x: Tensor) -> Tensor | None:
-    """What a module makes of a tensor; None if it takes no tensor alone or returns something else.
+def answer(module: Callable[[Tensor], Any], x: Tensor) -> Tensor | None:
+    """What a module or a function makes of a tensor; None if it takes or returns something else.
 
     Whatever it raises says that it is not of the kind that was asked for.
     """
