@@ -38,6 +38,15 @@ class Tracker:
 
     def __init__(self, run: wandb.Run | None) -> None:
         self._run = run
+        self._sent: list[Callable[[wandb.Run], None]] = []
+        self.incomplete = False
+        """Whether something could not be handed to a run that is online."""
+
+    def send_again(self, run: wandb.Run | None) -> None:
+        """Hand all that was logged to another run."""
+        self._run, sent, self._sent = run, self._sent, []
+        for send in sent:
+            self._send(send)
 
     def log_table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """Log a table."""
@@ -68,12 +77,15 @@ class Tracker:
 
     def _send(self, send: Callable[[wandb.Run], None]) -> None:
         """Hand something to the run; after a failure nothing more."""
+        self._sent.append(send)
         if self._run is None:
             return
         try:
             send(self._run)
         except FAILURES as error:
-            _say(f"W&B failed ({_described(error)}); the rest of this run is not tracked.")
+            self.incomplete = self._run.settings.mode != "offline"
+            then = "it is written offline" if self.incomplete else "the rest of it is not tracked"
+            _say(f"W&B failed in a run ({_described(error)}); {then}.")
             self._run = None
 
     def log_scores(self, scores: Sequence[Mapping[str, Any]]) -> None:
@@ -134,22 +146,29 @@ def tracked_report(cfg: DictConfig) -> Iterator[Tracker]:
 def _tracked(
     cfg: DictConfig, identity: str, group: str, config: dict[str, Any]
 ) -> Iterator[Tracker]:
-    run = _begin(cfg, identity, group, config) if cfg.tracking.enabled else None
+    modes = _modes() if cfg.tracking.enabled else []
+    run = _begin(cfg, identity, group, config, modes)
+    tracker = Tracker(run)
     try:
-        yield Tracker(run)
+        yield tracker
     except BaseException:
         _end(run, exit_code=1)
         raise
-    _end(run, exit_code=0)
+    if not _end(run, exit_code=0) or tracker.incomplete:
+        # Tables of a run that was online lie nowhere until they have arrived.
+        offline = _begin(cfg, identity, group, config, ["offline"])
+        tracker.send_again(offline)
+        _end(offline, exit_code=0)
 
 
 _lost = False
 """Whether this process has found the tracker out of reach: it does not wait for it again."""
 
 
-def _begin(cfg: DictConfig, identity: str, group: str, config: dict[str, Any]) -> wandb.Run | None:
-    """Start a run, online if that is asked for and possible; None if there can be none."""
-    modes = _modes()
+def _begin(
+    cfg: DictConfig, identity: str, group: str, config: dict[str, Any], modes: Sequence[str]
+) -> wandb.Run | None:
+    """Start a run in the first of some modes in which it is possible; None if there is none."""
     if not modes:
         return None
     try:
@@ -238,10 +257,10 @@ def _try_writing(folder: Path) -> None:
         pass
 
 
-def _end(run: wandb.Run | None, exit_code: int) -> None:
-    """Wait until a run is written, and sent if it is online."""
+def _end(run: wandb.Run | None, exit_code: int) -> bool:
+    """Wait until a run is written, and sent if it is online; False where it was lost on the way."""
     if run is None:
-        return
+        return True
     try:
         run.finish(exit_code)
     except FAILURES as error:
@@ -250,6 +269,8 @@ def _end(run: wandb.Run | None, exit_code: int) -> None:
             _forget_session()
         else:
             _lose(error, Path(run.settings.root_dir))
+            return False
+    return True
 
 
 def _lose(error: BaseException, folder: Path) -> None:

@@ -21,6 +21,7 @@ import pytest
 from pipeline import paths, tracking
 from pipeline.paths import Cell
 from pipeline.tracking import tracked_cell
+from tests.pipeline.wandb_server import WandbServer
 
 SCORE = {
     "task": "piqa",
@@ -161,6 +162,36 @@ def test_out_of_reach_runs_go_on_offline_after_one_short_wait(
     printed = capfd.readouterr()
     assert printed.out.count("W&B is out of reach") == 1
     assert "wandb sync" in printed.out
+    assert KEY not in printed.out + printed.err
+
+
+@pytest.mark.parametrize("way", ["refuses", "is silent"])
+def test_lost_in_the_middle_of_a_run_nothing_is_lost(cfg, tmp_path, monkeypatch, capfd, way):
+    """All that was logged is written offline in the end, and later runs begin so."""
+    server = WandbServer()
+    monkeypatch.setattr(tracking, "PATIENCE", 5.0)  # for the run after it, too
+    monkeypatch.setenv("WANDB_API_KEY", KEY)
+    monkeypatch.setenv("WANDB_BASE_URL", server.url)
+    with tracked_cell(cfg, Cell.of(cfg)) as tracker:
+        tracker.log_scores([SCORE])
+        if way == "refuses":
+            server.close()
+        else:
+            server.fall_silent()
+        tracker.log_numbers({"energy_ratio": 0.5})
+        assert list((tmp_path / "root" / "wandb").glob("run-*"))  # so far it was online
+        begun = time.monotonic()
+    assert time.monotonic() - begun < 20
+    (run,) = offline_runs(tmp_path / "root")
+    assert logged(run) == SCORE
+    assert b"energy_ratio" in next(run.glob("*.wandb")).read_bytes()
+    cfg.evaluation.name = "again"
+    begun = time.monotonic()
+    track(cfg)
+    assert time.monotonic() - begun < 5
+    assert logged(offline_runs(tmp_path / "root")[1]) == SCORE
+    printed = capfd.readouterr()
+    assert printed.out.count("W&B is out of reach") == 1
     assert KEY not in printed.out + printed.err
 
 
