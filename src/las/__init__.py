@@ -85,4 +85,4 @@ class _Las(ModuleType):
 sys.modules[__name__].__class__ = _Las
 let_threads_sleep()
 make_torchvision_importable()
-register_with_transformers()
+register_with_transformers(lambda: import_module("las.conversion.checkpoint"))

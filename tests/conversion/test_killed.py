@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 import torch
-from tqdm import tqdm
+import tqdm.auto
+import tqdm.std
 from transformers import AutoModelForCausalLM, LlamaForCausalLM
 
 import las
@@ -40,7 +41,8 @@ def killed(write: Callable[[Any], object], models: list[Any]) -> Iterator[None]:
     """Write the models by turns in other processes that are killed; after each, come back."""
 
     def for_ever() -> None:
-        tqdm.set_lock(threading.RLock())  # the usual one is shared: who is killed would keep it
+        for kind in (tqdm.std.tqdm, tqdm.auto.tqdm):
+            kind.set_lock(threading.RLock())  # the usual one is shared: who is killed would keep it
         while True:
             for model in models:
                 write(model)

@@ -2,8 +2,7 @@
 
 Their config.json names the quantization method "las", and `from_pretrained` looks up what to do in
 two tables of `transformers.quantizers.auto`. We register two small classes there. The real ones are
-in `las.conversion.checkpoint`; they are imported when the first such model is loaded, so that
-nobody else pays for them.
+asked for when the first such model is loaded, so that nobody else pays for them.
 
 A config is printed and written by the same methods of transformers. The state of a spiking model
 has some hundred thousand characters, which are for the file alone, so that we take note when one is
@@ -16,8 +15,7 @@ import sys
 from collections.abc import Callable
 from contextvars import ContextVar
 from functools import wraps
-from importlib import import_module
-from typing import Any
+from typing import Any, Protocol
 
 from las.hosts.import_hook import around_import
 
@@ -26,20 +24,31 @@ _TABLES = "transformers.quantizers.auto"
 _WRITING = ContextVar("_WRITING", default=False)
 
 
-def register_with_transformers() -> None:
-    """Register now if transformers has its tables, or else as soon as they are imported."""
+class Checkpoints(Protocol):
+    """What makes spiking models of checkpoints."""
+
+    SpikingModelConfig: Any
+    SpikingModelLoader: Any
+
+
+def register_with_transformers(checkpoints: Callable[[], Checkpoints]) -> None:
+    """Register now if transformers has its tables, or else as soon as they are imported.
+
+    Arguments:
+        checkpoints: called when the first spiking model is loaded.
+    """
+
+    def execute(tables: Callable[[], None]) -> None:
+        tables()
+        _register(checkpoints)
+
     if _TABLES in sys.modules:
-        _register()
+        _register(checkpoints)
     else:
-        around_import(_TABLES, _execute)
+        around_import(_TABLES, execute)
 
 
-def _execute(tables: Callable[[], None]) -> None:
-    tables()
-    _register()
-
-
-def _register() -> None:
+def _register(checkpoints: Callable[[], Checkpoints]) -> None:
     from transformers.quantizers.auto import register_quantization_config, register_quantizer
     from transformers.quantizers.base import HfQuantizer
     from transformers.utils.quantization_config import QuantizationConfigMixin
@@ -50,12 +59,12 @@ def _register() -> None:
     class Config(QuantizationConfigMixin):
         @classmethod
         def from_dict(cls, *args: Any, **kwargs: Any) -> Any:
-            return _checkpoint().SpikingModelConfig.from_dict(*args, **kwargs)
+            return checkpoints().SpikingModelConfig.from_dict(*args, **kwargs)
 
     @register_quantizer(METHOD)
     class Quantizer(HfQuantizer):
         def __new__(cls, *args: Any, **kwargs: Any) -> Any:
-            return _checkpoint().SpikingModelLoader(*args, **kwargs)
+            return checkpoints().SpikingModelLoader(*args, **kwargs)
 
 
 def writes_file() -> bool:
@@ -78,8 +87,3 @@ def _note_files() -> None:
             _WRITING.reset(token)
 
     PreTrainedConfig.to_json_file = to_json_file
-
-
-def _checkpoint() -> Any:
-    """Imported late and by name: `las.hosts` does not depend on the conversion."""
-    return import_module("las.conversion.checkpoint")
