@@ -111,9 +111,13 @@ def _sizes(layers: int) -> tuple[tuple[int, int], ...]:
 
 
 def _small_layer(inputs: int, outputs: int, generator: torch.Generator) -> nn.Linear:
-    layer = nn.Linear(inputs, outputs, dtype=torch.float32, device="cpu")
+    """Of random numbers. While transformers loads a model, `nn.init` does nothing."""
+    layer = nn.Linear(inputs, outputs, dtype=torch.float32, device="cpu").requires_grad_(False)
     for parameter in layer.parameters():
-        nn.init.normal_(parameter.requires_grad_(False), std=0.5, generator=generator)
+        numbers = torch.randn(
+            parameter.shape, generator=generator, dtype=torch.float32, device="cpu"
+        )
+        parameter.copy_(numbers / 2)
     return layer
 
 
