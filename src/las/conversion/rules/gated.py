@@ -46,13 +46,15 @@ def gated_network_of(module: nn.Module) -> GatedNetwork | None:
     """
     layers = [name for name, child in module.named_children() if _is_layer(child)]
     parts = [
-        child
-        for child in module.children()
-        if not (_is_layer(child) or isinstance(child, nn.Dropout | nn.Identity))
+        child for name, child in module.named_children() if not (name in layers or _passes(child))
     ]
     if len(layers) not in (2, 3) or len(parts) > 1 or module._parameters:
         return None
     functions: list[nn.Module | str] = [*parts] or [*ACTIVATIONS, "relu"]
+    passing = {
+        name: nn.Identity() if child is not None and _passes(child) else child
+        for name, child in module._modules.items()
+    }
     generator = torch.Generator("cpu").manual_seed(0)
     x = torch.randn(2, 3, _HIDDEN, generator=generator, dtype=torch.float32, device="cpu")
     for names in permutations(layers):
@@ -61,7 +63,7 @@ def gated_network_of(module: nn.Module) -> GatedNetwork | None:
             for name, sizes in zip(names, _sizes(len(names)), strict=True)
         }
         one = stand_in(module)
-        one._modules = module._modules | tried
+        one._modules = passing | tried
         if (y := answer(one, x)) is None:
             continue
         *inner, down = tried.values()
@@ -100,6 +102,11 @@ def spiking_gated_network(module: Any, network: GatedNetwork) -> nn.Module:
 
 def _is_layer(module: nn.Module) -> bool:
     return is_linear(module) or is_adapted(module)
+
+
+def _passes(module: nn.Module) -> bool:
+    """Whether a part passes on what it reads: while a model is loaded, dropout is on."""
+    return isinstance(module, nn.Dropout | nn.Identity)
 
 
 def _sizes(layers: int) -> tuple[tuple[int, int], ...]:
