@@ -19,7 +19,7 @@ from las.components.soft_cap import SpikingSoftCap
 from las.components.softmax import SpikingSoftmax
 from las.components.visibility import Visibility
 from las.errors import UnsupportedModelError
-from las.neurons.encoding import SpikeEncoding
+from las.neurons.encoding import SpikeEncoding, total
 from las.neurons.fused import has_kernels
 
 NAME = "las"
@@ -296,26 +296,26 @@ class SpikingAttention(SpikingComponent):
             padded: which queries are padding, (B, 1, L, 1).
         """
         batch, heads, queries, width = asked.shape
-        seen = torch.ones(1, 1, queries, key.value.shape[-2], dtype=torch.bool, device="cpu")
+        seen = torch.ones(1, 1, queries, key.value.shape[-2], dtype=torch.bool, device=asked.device)
         if allowed is not None:
-            seen = allowed.to("cpu")
+            seen = allowed
         if padded is not None:
-            seen = seen & ~padded.to("cpu")
+            seen = seen & ~padded
         seen = seen.expand(batch, seen.shape[1], queries, seen.shape[-1])
         keys_of_query = seen.sum(-1)  # (B, 1 or H, L)
         queries_of_key = seen.sum(-2)  # (B, 1 or H, S)
-        pairs = int(seen.sum()) * heads // seen.shape[1]
+        pairs = total(seen) * heads // seen.shape[1]
 
         def read(operand: Operand) -> int:
             """How often its spikes are read, over all heads."""
             if operand.coded.counts is None:  # they came in before anybody counted
                 return 0
-            rows = operand.coded.counts.sum(-1, dtype=torch.int64).to("cpu")
+            rows = operand.coded.counts.sum(-1, dtype=torch.int64)
             rows = rows.repeat_interleave(heads // rows.shape[1], dim=1)
             new = slice(operand.start, operand.start + rows.shape[-1])
-            return int((rows * queries_of_key[..., new]).sum())
+            return total(rows * queries_of_key[..., new])
 
-        scores = int((asked.sum(-1, dtype=torch.int64).to("cpu") * keys_of_query).sum())
+        scores = total(asked.sum(-1, dtype=torch.int64) * keys_of_query)
         out = value.value.shape[-1]
         self.count(self.work(pairs, width, out), scores + read(key), spikes * out + read(value))
 

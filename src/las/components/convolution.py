@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from las.components.component import SpikingComponent, Work
 from las.components.site import OATSite, accumulate
 from las.errors import UnsupportedModelError
+from las.neurons.encoding import total
 
 _CONVOLVE: dict[int, Any] = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
 
@@ -86,7 +87,7 @@ class SpikingConvolution(SpikingComponent):
         """
         ones = torch.ones_like(self.weight[: self.groups], dtype=torch.float64)
         outputs = len(self.weight) // self.groups  # that read the same inputs
-        return int(self._convolve(counts.double(), ones).sum()) * outputs
+        return total(self._convolve(counts.double(), ones)) * outputs
 
     def extra_repr(self) -> str:
         """Shape, as torch prints it."""

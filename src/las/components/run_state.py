@@ -150,8 +150,11 @@ class RunState:
             tally: what is filled.
             prefix: stands before the names of sites and components.
         """
-        with self._tallies.entered((tally, prefix)):
-            yield
+        try:
+            with self._tallies.entered((tally, prefix)):
+                yield
+        finally:
+            tally.settle()
 
     @property
     def masks(self) -> TokenMasks | None:

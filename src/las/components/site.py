@@ -15,7 +15,7 @@ from las.components.one_operation import in_one, without_gradient
 from las.errors import CalibrationError
 from las.fitting.functions import FUNCTIONS
 from las.neurons import hg, oat
-from las.neurons.encoding import SpikeEncoding
+from las.neurons.encoding import SpikeEncoding, total
 from las.neurons.fused import code_hg, code_oat
 from las.neurons.hg import HG
 from las.neurons.oat import OAT
@@ -79,7 +79,7 @@ class Site(SpikingModule):
         """How many vectors of x are no padding, and their width: what costs anything."""
         vectors = x.shape[:-1].numel()
         if (padding := self.padding(x)) is not None:
-            vectors -= int(padding.sum())
+            vectors -= total(padding)
         return vectors, x.shape[-1]
 
     def no_activations(self, x: Tensor, silent: Tensor | None = None) -> Tensor | None:
@@ -100,10 +100,10 @@ class Site(SpikingModule):
         silent = self.no_activations(x, silent)
         if silent is not None and coded.counts is not None:
             silent = silent.expand_as(x)
-            activations -= int(silent.sum())
+            activations -= total(silent)
             counts = coded.counts.masked_fill(silent, 0)
-            outside = int((self.outside(x) & ~silent).sum())
-            spikes = int(counts.sum(dtype=torch.int64))
+            outside = total(self.outside(x) & ~silent)
+            spikes = total(counts)
             coded = replace(coded, counts=counts, spikes=spikes, out_of_range=outside)
         self.count(activations, coded.spikes, coded.out_of_range)
         return coded

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from las.components.component import SpikingComponent, Work
 from las.components.site import HGSite, accumulate
+from las.neurons.encoding import total
 
 
 class SpikingSoftCap(SpikingComponent):
@@ -45,7 +46,7 @@ class SpikingSoftCap(SpikingComponent):
         silent = self._silent(z, allowed, padded)
         spiked = self.site(self._potentials(z, allowed), silent)
         if self.run.counting:
-            pairs = spiked.value.numel() - (0 if silent is None else int(silent.sum()))
+            pairs = spiked.value.numel() - (0 if silent is None else total(silent))
             self.count(self.work(pairs), spiked.spikes)
         return self._placed(spiked.value, z, allowed)
 

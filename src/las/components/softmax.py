@@ -11,6 +11,7 @@ from las.components.component import SpikingComponent, Work
 from las.components.saa import multiply_steps
 from las.components.site import HGSite, OATSite, accumulate
 from las.components.visibility import Visibility
+from las.neurons.encoding import total
 from las.neurons.fused import memory, totals
 
 
@@ -42,14 +43,14 @@ class SpikingSoftmax(SpikingComponent):
         peak = z.amax(-1, keepdim=True).nan_to_num(neginf=0.0)
         hidden, unasked = self.silent(z, padded)
         exponentials = self.exp(z - peak, hidden)
-        total = exponentials.value.sum(-1, keepdim=True)
-        inverse = self.reciprocal(total.masked_fill(total == 0, 1.0), unasked)
+        weight = exponentials.value.sum(-1, keepdim=True)
+        inverse = self.reciprocal(weight.masked_fill(weight == 0, 1.0), unasked)
         if inverse.counts is not None and hidden is not None and unasked is not None:
             kept = torch.count_nonzero(~hidden, dim=-1)[..., None]
-            sops = 2 * exponentials.spikes + int((inverse.counts * kept).sum())
-            self.count(self.work(int(kept.sum()), int((~unasked).sum())), sops)
+            sops = 2 * exponentials.spikes + total(inverse.counts * kept)
+            self.count(self.work(total(kept), total(~unasked)), sops)
         # A query that sees no key, such as padding on the left, weighs none.
-        return exponentials.value * inverse.value.masked_fill(total == 0, 0.0)
+        return exponentials.value * inverse.value.masked_fill(weight == 0, 0.0)
 
     def code(
         self, scores: Tensor, scale: float, sees: Visibility, first: int, reader: OATSite

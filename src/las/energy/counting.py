@@ -16,6 +16,7 @@ from las.components.run_state import RunState
 from las.components.running import running
 from las.hosts.stacks import stacks
 from las.hosts.towers import image_tokens
+from las.neurons.encoding import total
 from las.neurons.tally import SpikeTally
 
 
@@ -134,4 +135,4 @@ class _TokenCounter:
             return 0
         of_encoder = masks.encoder is None or masks.encoder == f"{self.path}."
         keep = masks.keep if of_encoder else masks.decoded
-        return 0 if keep is None or keep.numel() != tokens else int((~keep).sum())
+        return 0 if keep is None or keep.numel() != tokens else total(~keep)

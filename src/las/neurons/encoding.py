@@ -3,8 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
+import torch
 from torch import Tensor
+
+_READ_AT_ONCE = ("cpu",)
+"""Devices that count as they go."""
+
+
+def total(x: Tensor) -> int:
+    """How many a tensor counts or marks.
+
+    On a GPU it is a tensor without dimensions that stands for the number: to read it would hold the
+    pass up. `SpikeTally.settle` reads all of them at the end.
+    """
+    found = x.sum(dtype=torch.int64)
+    return int(found) if x.device.type in _READ_AT_ONCE else cast(int, found)
 
 
 @dataclass(frozen=True)

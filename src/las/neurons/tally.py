@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import torch
+from torch import Tensor
+
 _ADDING = threading.Lock()
 """Held while numbers are added: several threads may fill one tally."""
 
@@ -114,6 +117,25 @@ class SpikeTally:
         for name, op in other.operations.items():
             self.add_operations(name, op.layer, op.kind, op.sops, op.macs, op.nonlinear)
         self.add_tokens(other.tokens)
+
+    def settle(self) -> None:
+        """Read the numbers that GPUs have counted, all of a device at once.
+
+        Until then, tensors without dimensions stand for them.
+        """
+        with _ADDING:
+            places = [vars(self), *map(vars, self.sites.values())]
+            for operation in self.operations.values():
+                places += [vars(operation), operation.nonlinear]
+            waiting: dict[torch.device, list[tuple[dict[str, Any], str]]] = {}
+            for place in places:
+                for name, number in place.items():
+                    if isinstance(number, Tensor):
+                        waiting.setdefault(number.device, []).append((place, name))
+            for of_device in waiting.values():
+                numbers = torch.stack([place[name] for place, name in of_device]).tolist()
+                for (place, name), number in zip(of_device, numbers, strict=True):
+                    place[name] = number
 
     @property
     def spikes(self) -> int:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import any_torch_dispatch_mode_on_stack
 
-from las.neurons.encoding import SpikeEncoding
+from las.neurons.encoding import SpikeEncoding, total
 from las.neurons.hg import HG
 from las.neurons.hg import out_of_range as beyond_range
 from las.neurons.mt import wide
@@ -55,8 +55,7 @@ def _coded(
     value = value.view(x.shape).to(x.dtype)
     if counts is None or outside is None:
         return SpikeEncoding(value)
-    spikes = int(counts.sum(dtype=torch.int64))
-    return SpikeEncoding(value, counts.view(x.shape), spikes, int(outside.sum()))
+    return SpikeEncoding(value, counts.view(x.shape), total(counts), total(outside))
 
 
 def _run(function: Function, device: torch.device, *tensors: Tensor) -> Any:
