@@ -7,7 +7,7 @@ from las.hosts.stacks import stacks
 from tests import tiny_models
 from tests.tiny_models import encoder_decoders
 
-T5 = {"T5", "mT5", "UMT5"}
+T5 = {"T5", "mT5", "UMT5", "Switch Transformers"}
 BOTH = {
     "t5": ["encoder", "decoder"],
     "umt5": ["encoder", "decoder"],

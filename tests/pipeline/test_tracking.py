@@ -60,6 +60,13 @@ def track(cfg) -> None:
         tracker.log_scores([SCORE])
 
 
+def kill_the_tracker() -> None:
+    for process in psutil.Process().children(recursive=True):
+        if "wandb" in process.name():
+            process.kill()
+            process.wait()
+
+
 def offline_runs(root: Path) -> list[Path]:
     return sorted(root.glob("wandb/offline-run-*"))
 
@@ -221,10 +228,7 @@ def test_a_file_in_the_way_moves_the_runs_elsewhere(cfg, tmp_path, monkeypatch, 
 def test_a_tracker_that_dies_takes_nobody_along(cfg, tmp_path, capsys):
     with tracked_cell(cfg, Cell.of(cfg)) as tracker:
         tracker.log_scores([SCORE])
-        for process in psutil.Process().children(recursive=True):
-            if "wandb" in process.name():
-                process.kill()
-                process.wait()
+        kill_the_tracker()
         tracker.log_scores([SCORE])
     assert "W&B failed" in capsys.readouterr().out
     cfg.evaluation.name = "again"

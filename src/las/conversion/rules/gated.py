@@ -22,6 +22,16 @@ from las.conversion.rules.stand_in import answer, same, stand_in
 from las.errors import UnsupportedModelError
 from las.fitting.functions import FUNCTIONS
 
+_BY_CONVENTION = (
+    ("gate_proj", "up_proj", "down_proj"),
+    ("wi_0", "wi_1", "wo"),
+    ("w1", "w3", "w2"),
+    ("linear_fc1_gate", "linear_fc1_up", "linear_fc2"),
+    ("gate_up_proj", "down_proj"),
+    ("Wi", "Wo"),
+)
+"""Names that say which layer is W_g, W_u and W_d. What computes otherwise is refused by name."""
+
 _HIDDEN, _BETWEEN = 4, 6
 """Sizes of the layers with which a network is tried out."""
 
@@ -42,7 +52,8 @@ class GatedNetwork:
 def gated_network_of(module: nn.Module) -> GatedNetwork | None:
     """Which gated network a module is, or None if it is none.
 
-    The answer follows from what its forward makes of small layers in the place of its own.
+    The answer follows from what its forward makes of small layers in the place of its own, or from
+    the names of its layers where they say it; then the comparison with the original judges.
     """
     layers = [name for name, child in module.named_children() if _is_layer(child)]
     parts = [
@@ -57,6 +68,9 @@ def gated_network_of(module: nn.Module) -> GatedNetwork | None:
     }
     generator = torch.Generator("cpu").manual_seed(0)
     x = torch.randn(2, 3, _HIDDEN, generator=generator, dtype=torch.float32, device="cpu")
+    named = next((names for names in _BY_CONVENTION if set(names) == set(layers)), None)
+    if named is not None and parts:
+        return GatedNetwork(named, parts[0])
     for names in permutations(layers):
         tried = {
             name: _small_layer(*sizes, generator)
