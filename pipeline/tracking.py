@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import os
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psutil
 from omegaconf import DictConfig, OmegaConf
 
 from pipeline.paths import Cell
@@ -262,7 +264,7 @@ def _end(run: wandb.Run | None, exit_code: int) -> bool:
     if run is None:
         return True
     try:
-        run.finish(exit_code)
+        _finish(run, exit_code)
     except FAILURES as error:
         if run.settings.mode == "offline":
             _say(f"W&B failed ({_described(error)}).")
@@ -271,6 +273,30 @@ def _end(run: wandb.Run | None, exit_code: int) -> bool:
             _lose(error, Path(run.settings.root_dir))
             return False
     return True
+
+
+def _finish(run: wandb.Run, exit_code: int) -> None:
+    """Finish a run, in a thread that is given up in the end: the tracker may wait for ever."""
+    failures: list[BaseException] = []
+
+    def finish() -> None:
+        try:
+            run.finish(exit_code)
+        except FAILURES as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=finish, daemon=True)
+    thread.start()
+    thread.join(2 * PATIENCE)
+    if thread.is_alive():
+        for process in psutil.Process().children(recursive=True):
+            with suppress(psutil.Error):
+                if "wandb" in process.name():
+                    process.kill()
+        thread.join(PATIENCE)
+        raise TimeoutError("it does not finish")
+    if failures:
+        raise failures[0]
 
 
 def _lose(error: BaseException, folder: Path) -> None:

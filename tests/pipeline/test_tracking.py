@@ -176,7 +176,7 @@ def test_out_of_reach_runs_go_on_offline_after_one_short_wait(
 def test_lost_in_the_middle_of_a_run_nothing_is_lost(cfg, tmp_path, monkeypatch, capfd, way):
     """All that was logged is written offline in the end, and later runs begin so."""
     server = WandbServer()
-    monkeypatch.setattr(tracking, "PATIENCE", 5.0)  # for the run after it, too
+    monkeypatch.setattr(tracking, "PATIENCE", 4.0)  # for the run after it, too
     monkeypatch.setenv("WANDB_API_KEY", KEY)
     monkeypatch.setenv("WANDB_BASE_URL", server.url)
     with tracked_cell(cfg, Cell.of(cfg)) as tracker:
@@ -188,7 +188,7 @@ def test_lost_in_the_middle_of_a_run_nothing_is_lost(cfg, tmp_path, monkeypatch,
         tracker.log_numbers({"energy_ratio": 0.5})
         assert list((tmp_path / "root" / "wandb").glob("run-*"))  # so far it was online
         begun = time.monotonic()
-    assert time.monotonic() - begun < 20
+    assert time.monotonic() - begun < 30
     (run,) = offline_runs(tmp_path / "root")
     assert logged(run) == SCORE
     assert b"energy_ratio" in next(run.glob("*.wandb")).read_bytes()
