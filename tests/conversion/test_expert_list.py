@@ -156,6 +156,24 @@ def test_both_paths_agree_spike_for_spike(converted) -> None:
     assert sum(inside) == tokens * K * WIDTH * INNER
 
 
+def test_experts_hear_no_padding(converted) -> None:
+    """A padded batch counts what its texts count, each by itself."""
+    spiking = copy.deepcopy(converted).double()
+    ids = batches(6)[0]["input_ids"][:2, :9]
+    keep = torch.ones_like(ids)
+    keep[1, 4:] = 0
+    counts = []
+    for given in ([(ids, keep)], [(ids[:1], keep[:1]), (ids[1:, :4], keep[1:, :4])]):
+        with torch.no_grad(), las.count_spikes(spiking) as spikes:
+            for text, mask in given:
+                spiking(input_ids=text, attention_mask=mask)
+        counts.append(spikes)
+    assert counts[0] == counts[1]
+    with torch.no_grad(), las.simulate(spiking), las.count_spikes(spiking) as simulated:
+        spiking(input_ids=ids, attention_mask=keep)
+    assert simulated.sites == counts[0].sites
+
+
 def test_an_expert_that_nobody_chose_gets_the_largest_thresholds(tmp_path) -> None:
     original = model()
     original.model.layers[1].mlp.gate = against_the_last()

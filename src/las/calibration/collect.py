@@ -103,7 +103,7 @@ class Recorder:
         kind = site.function if isinstance(site, HGSite) else "oat"
         scale_free = isinstance(site, OATSite) and site.scale_free
         entry = self.statistics.sites.setdefault(site.name, SiteStatistics(kind, scale_free))
-        softens = isinstance(site, HGSite) and site.function == "exp" and site.token_dim == 2
+        softens = isinstance(site, HGSite) and site.function == "exp" and site.token_dim != 1
         weighs = isinstance(site, OATSite) and site.weighs_keys
         if (softens or weighs) and not self._parts.sees_images(site):
             entry.keys = max(entry.keys, x.shape[-1])

@@ -22,7 +22,7 @@ from torch.utils._pytree import tree_map_only
 from las.components.call import Call
 from las.components.component import SpikingModule
 from las.components.norm import SpikingNorm
-from las.components.operations import SpikingProduct
+from las.components.product import SpikingProduct
 
 CHILD = "spiking_cosine"
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from las.components.component import SpikingComponent, Work
+from las.components.routing import tokens_of
 from las.components.saa import multiply_steps
 from las.components.site import OATSite, accumulate
 
@@ -57,13 +58,14 @@ class SpikingExpertList(SpikingComponent):
         """
         answers = self._ask(x, experts)
         weights = weights[..., None].to(x.dtype)
-        if self.run.simulating:
-            trains = self.output_site.steps(answers), self.weight_site.steps(weights)
-            return accumulate(multiply_steps(*trains, torch.mul)).sum(-2)
-        y, s = self.output_site(answers), self.weight_site(weights)
-        if self.run.counting:
-            hidden = x.shape[-1]
-            self.count(self.work(experts.numel(), hidden), y.spikes + s.spikes * hidden)
+        with self.output_site.gathered(x, tokens_of(experts)):
+            if self.run.simulating:
+                trains = self.output_site.steps(answers), self.weight_site.steps(weights)
+                return accumulate(multiply_steps(*trains, torch.mul)).sum(-2)
+            y, s = self.output_site(answers), self.weight_site(weights)
+            if self.run.counting:
+                chosen, hidden = self.output_site.shape_of(answers)
+                self.count(self.work(chosen, hidden), y.spikes + s.spikes * hidden)
         return (y.value * s.value).sum(-2)
 
     def _ask(self, x: Tensor, experts: Tensor) -> Tensor:
@@ -74,7 +76,8 @@ class SpikingExpertList(SpikingComponent):
         answers = x.new_zeros(*experts.shape, x.shape[-1])
         for expert in experts.unique().tolist():
             token, place = torch.where(experts == expert)
-            answers[token, place] = self.get_submodule(str(expert))(x[token]).to(x.dtype)
+            with self.output_site.gathered(x, token[None]):
+                answers[token, place] = self.get_submodule(str(expert))(x[token]).to(x.dtype)
         return answers
 
 

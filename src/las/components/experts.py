@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from las.components.activation import SpikingActivation
 from las.components.component import SpikingComponent, Work
 from las.components.linear import SpikingProjection
+from las.components.routing import tokens_of
 from las.components.saa import multiply_steps
 from las.components.site import OATSite, accumulate
 from las.components.softmax import SpikingSoftmax
@@ -157,14 +158,15 @@ class SpikingExperts(SpikingComponent):
             return self._simulate(x, experts, weights)
         spiked = self.input_site(x, importance=self._seen_of_inputs)
         gate, up = self._split(self._read(spiked.value, experts, inner=True))
-        g, u = self.act_fn.site(gate), self.up_site(up)
-        product = self.down_site(g.value * u.value)
-        answers = self._read(product.value, experts, inner=False)
-        y, s = self.output_site(answers), self.weight_site(weights[..., None].to(x.dtype))
+        with self.input_site.gathered(x, tokens_of(experts)):
+            g, u = self.act_fn.site(gate), self.up_site(up)
+            product = self.down_site(g.value * u.value)
+            answers = self._read(product.value, experts, inner=False)
+            y, s = self.output_site(answers), self.weight_site(weights[..., None].to(x.dtype))
         if self.run.counting:
-            k, hidden = experts.shape[-1], x.shape[-1]
+            k, (tokens, hidden) = experts.shape[-1], self.input_site.shape_of(x)
             self.count(
-                self.work(experts.numel(), hidden, up.shape[-1]),
+                self.work(tokens * k, hidden, up.shape[-1]),
                 spiked.spikes * k * 2 * up.shape[-1] + product.spikes * hidden,
                 g.spikes + u.spikes,
                 y.spikes + s.spikes * hidden,
@@ -179,15 +181,16 @@ class SpikingExperts(SpikingComponent):
             for t, spikes in enumerate(self.input_site.steps(x, count=owner))
         )
         gate, up = self._split(current)
-        steps = multiply_steps(self.act_fn.site.steps(gate), self.up_site.steps(up), torch.mul)
-        product = accumulate(steps)
-        answers = accumulate(
-            self._read(spikes, experts, inner=False, bias=t == 0)
-            for t, spikes in enumerate(self.down_site.steps(product))
-        )
-        weighing = self.weight_site.steps(weights[..., None].to(x.dtype))
-        weighed = multiply_steps(self.output_site.steps(answers), weighing, torch.mul)
-        return accumulate(weighed).sum(-2)
+        with self.input_site.gathered(x, tokens_of(experts)):
+            steps = multiply_steps(self.act_fn.site.steps(gate), self.up_site.steps(up), torch.mul)
+            product = accumulate(steps)
+            answers = accumulate(
+                self._read(spikes, experts, inner=False, bias=t == 0)
+                for t, spikes in enumerate(self.down_site.steps(product))
+            )
+            weighing = self.weight_site.steps(weights[..., None].to(x.dtype))
+            weighed = multiply_steps(self.output_site.steps(answers), weighing, torch.mul)
+            return accumulate(weighed).sum(-2)
 
     def _read(self, x: Tensor, experts: Tensor, inner: bool, bias: bool = True) -> Tensor:
         """What the weights of each expert make of the tokens that chose it.

@@ -9,8 +9,8 @@ by `SpikingSoftmax`, and its fused attention by `SpikingAttention`; everything e
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from math import prod
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -20,15 +20,18 @@ from torch.overrides import TorchFunctionMode
 
 from las.components.attention import SpikingAttention
 from las.components.call import Call
-from las.components.component import SpikingComponent, SpikingModule, Work
-from las.components.saa import multiply_steps
-from las.components.site import OATSite, accumulate
+from las.components.component import SpikingComponent, SpikingModule
+from las.components.product import Multiplied, SpikingProduct
+from las.components.site import accumulate
 from las.components.softmax import SpikingSoftmax
 
 CHILD = "spiking_operations"
 
 _FUSED = "fused"
 """The name of the part that answers for PyTorch's fused attention."""
+
+FAR = -5000.0
+"""Scores this far below the largest one of their query are hidden: their exponential is nothing."""
 
 _PRODUCTS = {torch.matmul, Tensor.matmul, Tensor.__matmul__, torch.bmm, Tensor.bmm}
 _SUMMED_PRODUCTS = {torch.baddbmm, Tensor.baddbmm}
@@ -37,53 +40,38 @@ _SOFTMAX = {F.softmax, torch.softmax, Tensor.softmax}
 _CHANGED = _PRODUCTS | _SUMMED_PRODUCTS | _SOFTMAX | _CASTS | {F.scaled_dot_product_attention}
 
 
-class SpikingProduct(SpikingComponent):
-    """phi(A) phi(B) of two tensors that the model computes (Eqs. 11-12)."""
+class SpikingScores(SpikingSoftmax):
+    """The softmax of scores whose hidden entries the model has set to a very low number.
 
-    equations = "Eqs. 11-12"
+    Where somebody counts, it hands over to itself which pairs of a query and a key do.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self.left = OATSite(token_dim=-2)
-        self.right = OATSite(token_dim=-2)
-
-    def work(self, left: Sequence[int], columns: int) -> tuple[Work, ...]:
-        """Each element of the left operand is multiplied with each column of the right one."""
-        return (Work("matmul", macs=prod(left) * columns),)
-
-    def forward(self, left: Tensor, right: Tensor) -> Tensor:
-        """(..., n, k) and (..., k, m) -> (..., n, m)."""
-        turned = right.stride(-1) != 1  # K^T: its tokens are columns
-        stored = right.mT if turned else right
-        if self.run.simulating:
-            trains = self.right.steps(stored)
-            return accumulate(
-                multiply_steps(
-                    self.left.steps(left),
-                    (spikes.mT if turned else spikes for spikes in trains),
-                    torch.matmul,
-                )
-            )
-        a, b = self.left(left), self.right(stored)
-        product = a.value @ (b.value.mT if turned else b.value)
-        if self.run.counting:
-            read = a.spikes * right.shape[-1] + b.spikes * left.shape[-2]
-            self.count(self.work(self.left.shape_of(left), right.shape[-1]), read)
-        return product
-
-
-class SpikingScores(SpikingSoftmax):
-    """The softmax of scores whose hidden entries the model has set to the lowest number."""
+        self.exp.token_dim = self.reciprocal.token_dim = -2
 
     def forward(self, z: Tensor, padded: Tensor | None = None) -> Tensor:
         """(..., keys) -> (..., keys)."""
         if not z.numel():
             return z
-        hidden = z <= torch.finfo(z.dtype).min / 2
+        hidden = _hidden(z)
         silent = z.masked_fill(hidden, -torch.inf)
+        unheard, _ = self.silent(silent, padded)
+        if unheard is not None:
+            self.run.hand_over(self, ~unheard)
         if self.run.simulating:
             return accumulate(self.simulate(iter([silent]), ~hidden, padded))
         return super().forward(silent, padded)
+
+
+def _hidden(z: Tensor) -> Tensor:
+    """Which scores a mask hides: (..., keys) -> the same.
+
+    Models add the lowest number of a dtype, or one like -1e4, which no score is that far below the
+    largest one of its query by itself.
+    """
+    lowest = torch.finfo(z.dtype).min / 2
+    return (z <= lowest) | (z - z.amax(-1, keepdim=True) <= FAR)
 
 
 class SpikingOperations(SpikingComponent):
@@ -139,6 +127,8 @@ class _Answering(TorchFunctionMode):
         self._call = call
         self._products = 0
         self._softened = False
+        self._seen: Tensor | None = None
+        self._multiplied: list[Multiplied] = []
 
     def __torch_function__(
         self,
@@ -168,8 +158,13 @@ class _Answering(TorchFunctionMode):
         index, self._products = self._products, self._products + 1
         product = self._operations.product(index)
         product.left.weighs_keys = self._softened  # what comes after a softmax are probabilities
-        self._softened = False
-        result: Tensor = product(left, right)
+        seen, self._softened, self._seen = self._seen, False, None
+        counted: Callable[[Multiplied], None]
+        if seen is not None and _fits(seen.shape, left.shape):
+            counted = partial(Multiplied.count, seen=seen.reshape(left.shape), keys="rows")
+        else:
+            counted = self._multiplied.append
+        result: Tensor = product(left, right, counted)
         return result
 
     def _summed(
@@ -188,9 +183,29 @@ class _Answering(TorchFunctionMode):
         self, z: Tensor, dim: int = -1, _stacklevel: int = 3, dtype: torch.dtype | None = None
     ) -> Tensor:
         z = z if dtype is None else z.to(torch.promote_types(z.dtype, dtype))  # never narrower
+        z = z.movedim(dim, -1)
         self._softened = True
-        probabilities: Tensor = self._operations.softmax(z.movedim(dim, -1))
+        probabilities: Tensor = self._operations.softmax(z)
+        if self._operations.run.counting:
+            self._seen = self._operations.run.take(self._operations.softmax)
+            self.count(self._seen)
         return probabilities.movedim(-1, dim)
+
+    def count(self, seen: Tensor | None = None) -> None:
+        """Count the products that have been waiting for a mask.
+
+        Arguments:
+            seen: which pairs of a query and a key count, (..., L, S): those of the first product
+                of that shape. In others, such as those of positions, all pairs do, but for queries
+                that are padding.
+        """
+        waiting, self._multiplied = self._multiplied, []
+        for multiplied in waiting:
+            if seen is not None and _fits(seen.shape, multiplied.shape):
+                multiplied.count(seen.reshape(multiplied.shape))
+                seen = None
+            else:
+                multiplied.count()
 
     def _attend(
         self,
@@ -211,6 +226,11 @@ class _Answering(TorchFunctionMode):
         return result
 
 
+def _fits(pairs: torch.Size, shape: torch.Size) -> bool:
+    """Whether pairs are those of a tensor: heads may lie in the batch there."""
+    return pairs[-2:] == shape[-2:] and pairs.numel() == shape.numel()
+
+
 _ENTERED = threading.local()
 """The modes that calls of attention modules have entered, innermost last, in each thread."""
 
@@ -226,3 +246,4 @@ def end(module: Any, args: Any, output: Any) -> None:
     """The forward hook that belongs to `begin`; it runs even if the forward raised."""
     *_ENTERED.stack, mode = _ENTERED.stack
     mode.__exit__(None, None, None)
+    mode.count()

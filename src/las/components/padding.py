@@ -70,6 +70,8 @@ class TokenMasks:
         axis = _token_axis(site.token_dim % x.dim(), x, keep)
         if shape[0] == 1 and shape[axis] == keep.numel():  # all tokens in one row
             keep = keep.view(1, -1)
+        if site.token_dim < 0 and x.dim() == 3:  # heads may lie in the batch
+            keep = keep.repeat_interleave(max(1, shape[0] // len(keep)), dim=0)
         if keep.shape != (shape[0], shape[axis]):
             return None
         places = [1] * len(shape)

@@ -151,3 +151,8 @@ class SpikingScoredRouter(SpikingProjection):
         if self.shares is not None:
             weights = self.shares(weights)
         return z, weights * self.routing.scale, experts
+
+
+def tokens_of(experts: Tensor) -> Tensor:
+    """Which token each pair of a token and one of its experts is of: (tokens, k) -> the same."""
+    return torch.arange(len(experts), device=experts.device)[:, None].expand(experts.shape)

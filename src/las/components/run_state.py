@@ -69,11 +69,15 @@ class _Blocks(Generic[Value]):
 
 @dataclass(frozen=True)
 class _Pass:
-    """A call of a module, by whom it was noticed, and which of its tokens are padding."""
+    """Which tokens are padding in a call of a module, and by whom it was noticed; or in a block."""
 
-    by: Any
-    call: Call
     masks: TokenMasks
+    by: Any = None
+    call: Call | None = None
+
+    def runs(self) -> bool:
+        """Whether it has not ended; blocks end by themselves."""
+        return self.call is None or self.call.runs()
 
 
 class RunState:
@@ -160,7 +164,7 @@ class RunState:
     def masks(self) -> TokenMasks | None:
         """Which tokens of the pass of this thread are padding; None where nobody has said it."""
         passes = getattr(self._thread, "passes", ())
-        while passes and not passes[-1].call.runs():  # an interrupt ended it
+        while passes and not passes[-1].runs():  # an interrupt ended it
             passes = passes[:-1]
             self._thread.passes = passes
         return passes[-1].masks if passes else None
@@ -168,7 +172,7 @@ class RunState:
     def begin_pass(self, by: Any, call: Call, masks: TokenMasks) -> None:
         """Hold masks in this thread while a call runs, until `by` says that it has ended."""
         passes = getattr(self._thread, "passes", ())
-        self._thread.passes = (*passes, _Pass(by, call, masks))
+        self._thread.passes = (*passes, _Pass(masks, by, call))
 
     def end_pass(self, by: Any) -> None:
         """Forget the masks of a pass; nothing happens where `by` has not begun one."""
@@ -178,6 +182,16 @@ class RunState:
                 del passes[number]
                 break
         self._thread.passes = tuple(passes)
+
+    @contextmanager
+    def within(self, masks: TokenMasks) -> Iterator[None]:
+        """Hold masks in this thread inside the block, for what reads tokens in another order."""
+        passes = getattr(self._thread, "passes", ())
+        self._thread.passes = (*passes, _Pass(masks))
+        try:
+            yield
+        finally:
+            self._thread.passes = passes
 
     def add_spikes(
         self,

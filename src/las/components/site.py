@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from itertools import islice
 
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from las.components.component import SpikingModule
 from las.components.one_operation import in_one, without_gradient
+from las.components.padding import TokenMasks
 from las.errors import CalibrationError
 from las.fitting.functions import FUNCTIONS
 from las.neurons import hg, oat
@@ -75,6 +77,18 @@ class Site(SpikingModule):
         masks = self.run.masks
         return None if masks is None else masks.padding_of(self, x)
 
+    def gathered(self, x: Tensor, token: Tensor) -> AbstractContextManager[None]:
+        """A block for sites that read the tokens of x in another order, which know no padding.
+
+        Arguments:
+            x: (tokens, channels).
+            token: which token each vector is that they read, (a, b).
+        """
+        if not self.run.counting:
+            return nullcontext()
+        padding = self.padding(x)
+        return self.run.within(TokenMasks(keep=None if padding is None else ~padding[token]))
+
     def shape_of(self, x: Tensor) -> tuple[int, int]:
         """How many vectors of x are no padding, and their width: what costs anything."""
         vectors = x.shape[:-1].numel()
@@ -94,10 +108,18 @@ class Site(SpikingModule):
             silent = padding if silent is None else silent | padding
         return silent
 
-    def _told(self, x: Tensor, coded: SpikeEncoding, silent: Tensor | None) -> SpikeEncoding:
-        """Count one call: the spikes of x without those of entries that are no activations."""
+    def told(self, x: Tensor, coded: SpikeEncoding, silent: Tensor | None) -> SpikeEncoding:
+        """Count one call: the spikes of x without those of entries that are no activations.
+
+        Arguments:
+            x: input, any shape.
+            coded: its spikes.
+            silent: which entries are no activations, broadcastable to x; None for none.
+
+        Returns:
+            The spikes that count.
+        """
         activations = x.numel()
-        silent = self.no_activations(x, silent)
         if silent is not None and coded.counts is not None:
             silent = silent.expand_as(x)
             activations -= total(silent)
@@ -172,6 +194,7 @@ class OATSite(Site):
         x: Tensor,
         silent: Tensor | None = None,
         importance: Callable[[], Tensor] | None = None,
+        count: bool = True,
     ) -> SpikeEncoding:
         """The fused path.
 
@@ -179,6 +202,7 @@ class OATSite(Site):
             x: input, any shape.
             silent: which entries a mask hides, broadcastable to x; they are no activations.
             importance: see `Observer`.
+            count: whether these spikes count now; else they are `told` later.
         """
         if (observer := self.run.observer) is not None:
             observer.observe(self, x, importance)
@@ -188,8 +212,8 @@ class OATSite(Site):
         if shares and (known := self._recall(x, counts, stop)) is not None:
             return known
         coded = self._code(x)
-        if counts:
-            coded = self._told(x, coded, silent)
+        if counts and count:
+            coded = self.told(x, coded, self.no_activations(x, silent))
         if shares:
             shared = (weakref.ref(x), version_of(x), stop, coded, self.fan_out - 1)
             self.run.hand_over(self, shared)
@@ -279,7 +303,7 @@ class HGSite(Site):
             return SpikeEncoding(FUNCTIONS[self.function].evaluate(x))
         coded = self._code(x)
         if self.run.counting:
-            coded = self._told(x, coded, silent)
+            coded = self.told(x, coded, self.no_activations(x, silent))
         return coded
 
     def steps(self, x: Tensor, silent: Tensor | None = None) -> Iterator[Tensor]:

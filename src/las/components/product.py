@@ -1,0 +1,151 @@
+"""Spike-equivalent products of two tensors that a model computes (Eqs. 11-12)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from las.components.component import SpikingComponent, Work
+from las.components.saa import multiply_steps
+from las.components.site import OATSite, accumulate
+from las.neurons.encoding import SpikeEncoding, total
+
+Keys = Literal["columns", "rows"]
+
+
+class SpikingProduct(SpikingComponent):
+    """phi(A) phi(B) of two tensors that the model computes (Eqs. 11-12)."""
+
+    equations = "Eqs. 11-12"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.left = OATSite(token_dim=-2)
+        self.right = OATSite(token_dim=-2)
+
+    def work(self, pairs: int, width: int) -> tuple[Work, ...]:
+        """Pairs of a query and a key, each of which multiplies `width` numbers."""
+        return (Work("matmul", macs=pairs * width),)
+
+    def forward(
+        self, left: Tensor, right: Tensor, later: Callable[[Multiplied], None] | None = None
+    ) -> Tensor:
+        """Multiply.
+
+        Arguments:
+            left: (..., n, k).
+            right: (..., k, m).
+            later: takes what is to be counted as soon as it is known which of it counts; None
+                where all of it does.
+
+        Returns:
+            (..., n, m).
+        """
+        turned = right.stride(-1) != 1  # K^T: its tokens are columns
+        stored = right.mT if turned else right
+        a: SpikeEncoding
+        b: SpikeEncoding
+        if self.run.simulating:
+            product, a, b = self._simulate(left, stored, turned)
+        else:
+            a, b = self.left(left, count=False), self.right(stored, count=False)
+            product = a.value @ (b.value.mT if turned else b.value)
+        if self.run.counting:
+            multiplied = Multiplied(self, left, stored, turned, a, b)
+            if later is None:
+                multiplied.count()
+            else:
+                later(multiplied)
+        return product
+
+    def _simulate(
+        self, left: Tensor, stored: Tensor, turned: bool
+    ) -> tuple[Tensor, SpikeEncoding, SpikeEncoding]:
+        """The step simulator: the product, and what the neurons of both operands fired."""
+        a = list(self.left.steps(left, count=False))
+        b = list(self.right.steps(stored, count=False))
+        arriving = (spikes.mT if turned else spikes for spikes in b)
+        product = accumulate(multiply_steps(iter(a), arriving, torch.matmul))
+        return product, _listened(a), _listened(b)
+
+
+def _listened(train: list[Tensor]) -> SpikeEncoding:
+    """What T steps of neurons come to, and how often each of them fired."""
+    counts = torch.stack([spikes != 0 for spikes in train]).sum(0, dtype=torch.int8)
+    return SpikeEncoding(accumulate(iter(train)), counts)
+
+
+@dataclass(frozen=True)
+class Multiplied:
+    """A product of which nothing has been counted yet.
+
+    In attention the mask tells what counts: a query meets the keys that it sees and no others, and
+    an element that meets none is no activation. The mask comes to light where the softmax reads
+    the scores, which is after the first of the products.
+
+    Attributes:
+        product: what has multiplied.
+        left: its left operand, (..., n, k).
+        stored: its right operand, (..., k, m), or (..., m, k) if turned.
+        turned: see there.
+        a: the spikes of the left operand.
+        b: the spikes of the right operand.
+    """
+
+    product: SpikingProduct
+    left: Tensor
+    stored: Tensor
+    turned: bool
+    a: SpikeEncoding
+    b: SpikeEncoding
+
+    @property
+    def shape(self) -> torch.Size:
+        """Of the product, (..., n, m)."""
+        batch = torch.broadcast_shapes(self.left.shape[:-2], self.stored.shape[:-2])
+        columns = self.stored.shape[-2 if self.turned else -1]
+        return torch.Size((*batch, self.left.shape[-2], columns))
+
+    def count(self, seen: Tensor | None = None, keys: Keys = "columns") -> None:
+        """Count it.
+
+        Arguments:
+            seen: which pairs of a query and a key count; queries are rows of the left operand.
+                (..., n, m) if keys are columns of the right operand, (..., n, k) if they are its
+                rows. None for all queries but those that are known to be padding.
+            keys: what of the right operand keys are.
+        """
+        *batch, queries, columns = self.shape
+        inner = self.left.shape[-1]
+        if self.a.counts is None or self.b.counts is None:  # they came in before anybody counted
+            self.product.count(self.product.work(self.shape.numel(), inner), 0)
+            return
+        across, width = (columns, inner) if keys == "columns" else (inner, columns)
+        if seen is None:
+            seen = self._of_no_padding()
+        pairs = seen.expand(*batch, queries, across).to(torch.int64)
+        right = self.stored.mT if self.turned else self.stored
+        fired = self.b.counts.mT if self.turned else self.b.counts
+        answered = pairs.sum(-2).sum_to_size((*right.shape[:-2], across))
+        if keys == "columns":
+            read_left = pairs.sum(-1).sum_to_size(self.left.shape[:-1])[..., None]
+            read_right = answered[..., None, :]
+        else:
+            read_left = pairs.sum_to_size(self.left.shape) * columns
+            read_right = answered[..., None]
+        silent = read_right == 0
+        self.product.left.told(self.left, self.a, read_left == 0)
+        self.product.right.told(self.stored, self.b, silent.mT if self.turned else silent)
+        read = total(self.a.counts * read_left) + total(fired * read_right)
+        self.product.count(self.product.work(total(pairs), width), read)
+
+    def _of_no_padding(self) -> Tensor:
+        """All pairs of queries that are not known to be padding, broadcastable to (..., n, m)."""
+        padding = self.product.left.padding(self.left)
+        if padding is None:
+            return torch.ones(1, 1, dtype=torch.bool, device=self.left.device)
+        return ~padding[..., None]
