@@ -4,6 +4,7 @@
 # make docs    the documentation: site/index.html
 # make vlm     VLMEvalKit in an environment beside the first; part of repro
 # make quick   the quick tests alone
+# make gpu     on a machine with a GPU: its kernels against the CPU's, and the benchmarks of the GPU
 # make bench   time and memory as ratios to the original models, after make repro
 # make clean   remove all that these commands made
 
@@ -26,7 +27,7 @@ export MALLOC_TRIM_THRESHOLD_ := -1
 
 ARCHITECTURES := tests/conversion/test_any_architecture.py
 
-.PHONY: repro reproduced test quick docs bench vlm clean dvc
+.PHONY: repro reproduced test quick docs bench gpu vlm clean dvc
 
 repro: $(READY) $(VLM_READY) dvc
 	dvc repro
@@ -56,6 +57,10 @@ docs: $(READY)
 
 bench: $(READY)
 	python -m benchmarks
+
+gpu: $(READY)
+	-pytest -q tests/neurons/test_triton_kernels.py
+	python -m benchmarks --only gpu
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one with: make PYTHON=python3.11 ...")'

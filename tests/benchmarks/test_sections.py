@@ -114,6 +114,37 @@ def test_models_of_the_gpu_section_share_their_weights():
     assert torch.isfinite(snn(ids).logits).all()
 
 
+def test_the_gpu_section_measures_every_case(settings):
+    """On a CPU, all but the peaks of memory."""
+    config = plain.config(OPTConfig, num_hidden_layers=1)
+    cases = measure(
+        "gpu",
+        settings,
+        configs={"tiny": config},
+        shapes=((1, 8), (2, 12)),
+        written=2,
+        device="cpu",
+    )
+    assert [case.unmeasured for case in cases] == [None] * len(cases)
+    assert [case.name.removeprefix("tiny: ") for case in cases] == [
+        "conversion",
+        "1 x 8",
+        "2 x 12",
+        "1 x 2 tokens written",
+        "16 x 2 tokens written",
+        "calibration",
+    ]
+    assert "tiny, 1 x 8" in (settings.output / "gpu_profile.txt").read_text()
+
+
+def test_what_fails_on_a_gpu_is_said_and_the_rest_kept():
+    def fails():
+        raise RuntimeError("out of memory")
+
+    (case,) = gpu.kept("1 x 8", fails)
+    assert case.unmeasured == "failed: RuntimeError: out of memory"
+
+
 @pytest.mark.slow
 def test_memory_of_processes(trained):
     kept, left_alone = measure("memory", trained, cases=((16, True), (16, False)))

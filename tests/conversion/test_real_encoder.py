@@ -1,4 +1,7 @@
-"""The bounds that losslessness is held to, on a real encoder and texts unseen in calibration."""
+"""A real encoder, converted in one call, on texts unseen in calibration.
+
+What the published grid is held to stands in tests/pipeline/test_published_bounds.py.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,6 @@ from transformers import AutoModel, AutoTokenizer
 
 import las
 from las.data.calibration import calibration_texts
-from las.data.lee import read_lee
-from las.data.word_pairs import read_word_pairs
-from las.evaluation.similarity import compare_encoders
 from tests.conversion.real import DUMP, SENTENCE, hold_together
 
 pytestmark = pytest.mark.slow
@@ -26,7 +26,7 @@ def test_minilm_is_lossless(fetched):
     directory = fetched("model", "minilm-l6")
     tokenizer = AutoTokenizer.from_pretrained(directory)
     ann, snn = (AutoModel.from_pretrained(directory).eval() for _ in range(2))
-    las.convert(snn, calibration_texts(dump, tokenizer, count=256, length=256, batch_size=16))
+    las.convert(snn, calibration_texts(dump, tokenizer, count=128, length=256, batch_size=16))
     assert las.audit(snn).clean
     batch = tokenizer([SENTENCE, "tiger"], return_tensors="pt", padding=True)
     keep = batch["attention_mask"].bool()
@@ -34,12 +34,4 @@ def test_minilm_is_lossless(fetched):
         original = ann(**batch).last_hidden_state[keep]
         spiking = snn(**batch).last_hidden_state[keep]
     assert float((spiking - original).norm() / original.norm()) <= 1e-3
-    data = fetched("dataset", "word-similarity")
-    for name, pairs in {
-        "wordsim353": read_word_pairs(data / "wordsim353.tsv"),
-        "simlex999": read_word_pairs(data / "simlex999.txt"),
-        "lee": read_lee(data),
-    }.items():
-        spearman, _ = compare_encoders(ann, snn, tokenizer, pairs, task=name)
-        assert abs(spearman.snn - spearman.ann) <= 0.05, name
     hold_together(snn.double(), batch)

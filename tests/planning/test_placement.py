@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from las.planning import Devices, parse_gpus
+from las.planning import CARDS, Devices, parse_card, parse_gpus
 from las.planning.meta_model import meta_model
 from las.planning.placement import place
 from tests import tiny_models
@@ -21,7 +21,16 @@ def test_gpus_are_a_number_and_a_size() -> None:
     assert parse_gpus("1x141.5") == (141.5e9,)
 
 
-@pytest.mark.parametrize("text", ["8", "8x", "x24", "0x24", "2x0", "8x24GB", "8*24"])
+@pytest.mark.parametrize("name", CARDS)
+def test_gpus_have_names(name: str) -> None:
+    assert parse_gpus(f"4x{name}") == (CARDS[name].memory,) * 4
+    assert parse_card(f"4x{name}") == CARDS[name]
+    assert parse_card("4x24") is None
+
+
+@pytest.mark.parametrize(
+    "text", ["8", "8x", "0xH100", "2xB17", "H100", "x24", "0x24", "2x0", "8x24GB", "8*24"]
+)
 def test_anything_else_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"e\.g\. 8x24"):
         parse_gpus(text)

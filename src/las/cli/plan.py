@@ -24,7 +24,11 @@ def add_to(commands: Any) -> None:
     plan.add_argument("--dtype", choices=DTYPES, default="float32")
     plan.add_argument("--time-steps", metavar="T", type=int, default=defaults.time_steps)
     plan.add_argument("--levels", metavar="H", type=int, default=defaults.levels)
-    plan.add_argument("--gpus", metavar="NxGB", help="e.g. 8x24: eight GPUs of 24 GB (1e9 bytes)")
+    plan.add_argument(
+        "--gpus",
+        metavar="NxGB",
+        help="e.g. 8x24: eight GPUs of 24 GB (1e9 bytes); or by name, e.g. 2xH100",
+    )
     plan.add_argument(
         "--cpu-memory",
         metavar="GB",
@@ -48,13 +52,14 @@ def run(options: argparse.Namespace) -> None:
     """Print the plan."""
     import psutil
 
-    from las.planning import GB, Devices, parse_gpus, plan
+    from las.planning import GB, Devices, parse_card, parse_gpus, plan
 
     memory = options.cpu_memory
     devices = Devices(
         parse_gpus(options.gpus) if options.gpus else (),
         psutil.virtual_memory().available if memory is None else memory * GB,
         None if options.disk is None else options.disk * GB,
+        parse_card(options.gpus) if options.gpus else None,
     )
     made = plan(
         options.model,

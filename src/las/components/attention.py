@@ -20,7 +20,7 @@ from las.components.softmax import SpikingSoftmax
 from las.components.visibility import Visibility
 from las.errors import UnsupportedModelError
 from las.neurons.encoding import SpikeEncoding, total
-from las.neurons.fused import has_kernels
+from las.neurons.fused import has_kernels, has_triton
 
 NAME = "las"
 CHILD = "spiking_attention"
@@ -106,7 +106,8 @@ class SpikingAttention(SpikingComponent):
         if k.steps:
             return self._simulate(query, k, v, allowed, bias, scale)
         q = self.query(query)
-        if self.soft_cap is None and self.run.observer is None and has_kernels(query):
+        kernels = has_kernels(query) or has_triton(query)
+        if self.soft_cap is None and self.run.observer is None and kernels:
             operands = (x.to(query.dtype) for x in (q.value, k.value, v.value))
             context, told = in_one(self, *operands, allowed, bias, numbers=(scale,))
             spikes = told or 0
@@ -169,13 +170,16 @@ class SpikingAttention(SpikingComponent):
         bias: Tensor | None,
         scale: float,
     ) -> tuple[Tensor, int]:
-        """Block after block of queries, so that the scores of a block stay in the CPU's cache.
+        """Attention in kernels: on a GPU in one, on a CPU in blocks.
 
-        A block reads no keys beyond the last one that any of its queries is allowed to see.
+        A block of queries is as large that its scores stay in the CPU's cache. It reads no keys
+        beyond the last one that any of its queries is allowed to see.
 
         Returns:
             (B, H, L, D_v), and the number of spikes of the probabilities, 0 where nobody counts.
         """
+        if has_triton(query):
+            return self._on_gpu(query, key, value, allowed, bias, scale)
         batch, heads, queries, width = query.shape
         key_heads, keys = key.shape[1:3]
         out = value.shape[-1]
@@ -196,6 +200,36 @@ class SpikingAttention(SpikingComponent):
             weighed = scores.view(*shape[:2], -1, end) @ value[part, :, :end]
             context[part, block] = weighed.view(shape[0], heads, -1, out).transpose(1, 2)
         return context.transpose(1, 2), spikes
+
+    def _on_gpu(
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        allowed: Tensor | None,
+        bias: Tensor | None,
+        scale: float,
+    ) -> tuple[Tensor, int]:
+        """See `fused`."""
+        from las.neurons.triton_kernels import attend
+
+        softmax = self.softmax
+        neurons = softmax.exp.fitted(), softmax.reciprocal.fitted(), self.probability.calibrated()
+        counting = self.run.counting
+        context, counted = attend(
+            *(query, key, value, allowed, bias, scale),
+            neurons,
+            self._padded(query),
+            counting,
+            self.run.stop,
+        )
+        if not counting:
+            return context, 0
+        numbers = [total(number) for number in counted]
+        exponentials, inverse, coded = numbers[:2], numbers[2:4], numbers[4:6]
+        products, pairs, queries = numbers[6:]
+        softmax.told(self.probability, pairs, queries, products, exponentials, inverse, coded)
+        return context, coded[0]
 
     def _composed(
         self,

@@ -18,7 +18,8 @@ from las.components.component import SpikingComponent, Work
 from las.components.one_operation import in_one
 from las.components.saa import multiply_steps
 from las.components.site import OATSite, accumulate
-from las.neurons.fused import has_kernels, memory, totals
+from las.neurons.encoding import total
+from las.neurons.fused import has_kernels, has_triton, memory, totals
 
 
 class SpikingGate(SpikingComponent):
@@ -60,7 +61,7 @@ class SpikingGate(SpikingComponent):
         if self.run.simulating:
             steps = multiply_steps(self.act_fn.site.steps(gate), self.up_site.steps(up), torch.mul)
             return self._down(accumulate(steps))
-        if self.run.observer is None and has_kernels(gate):
+        if self.run.observer is None and (has_kernels(gate) or has_triton(gate)):
             product, told = in_one(self, gate, up)
             spikes = told or 0
         else:
@@ -86,15 +87,35 @@ class SpikingGate(SpikingComponent):
     def fused(self, gate: Tensor, up: Tensor) -> tuple[Tensor, int]:
         """The product and the spikes behind it, in one kernel."""
         gate, up = gate.detach().contiguous(), up.detach().contiguous()
-        product, counted = self._multiply(gate, up)
-        activations = gate.numel()
-        if self.run.counting and (padding := self.up_site.padding(up)) is not None:
-            counted -= self._multiply(gate[padding], up[padding])[1]
-            activations -= gate[padding].numel()
-        functions, functions_out, neurons, neurons_out = counted.tolist()
+        product, figures = (self._on_gpu if has_triton(gate) else self._on_cpu)(gate, up)
+        if not self.run.counting:
+            return product, 0
+        functions, functions_out, neurons, neurons_out = figures
+        activations = prod(self.up_site.shape_of(up))
         self.act_fn.site.count(activations, functions, functions_out)
         self.up_site.count(activations, neurons, neurons_out)
         return product, functions + neurons
+
+    def _on_cpu(self, gate: Tensor, up: Tensor) -> tuple[Tensor, list[int]]:
+        """The product, and spikes and out-of-range inputs of the functions and of the others."""
+        product, counted = self._multiply(gate, up)
+        if self.run.counting and (padding := self.up_site.padding(up)) is not None:
+            counted -= self._multiply(gate[padding], up[padding])[1]
+        return product, counted.tolist()
+
+    def _on_gpu(self, gate: Tensor, up: Tensor) -> tuple[Tensor, list[int]]:
+        """See `_on_cpu`."""
+        from las.neurons import triton_kernels
+
+        counting = self.run.counting
+        product, counted = triton_kernels.gate(
+            *(gate, up),
+            (self.act_fn.site.fitted(), self.up_site.calibrated()),
+            self.up_site.padding(up) if counting else None,
+            counting,
+            self.run.stop,
+        )
+        return product, [total(number) for number in counted] if counting else []
 
     def _multiply(self, gate: Tensor, up: Tensor) -> tuple[Tensor, Any]:
         """The product, and spikes and out-of-range inputs of the functions and of the others."""

@@ -13,8 +13,12 @@ from las.components.component import SpikingComponent, Work
 from las.components.one_operation import in_one
 from las.components.saa import multiply_steps
 from las.components.site import HGSite, OATSite, Site, accumulate
-from las.neurons.fused import has_kernels, memory, totals
+from las.neurons.encoding import total
+from las.neurons.fused import has_kernels, has_triton, memory, totals
 from las.neurons.mt import wide
+
+WIDEST = 2**14
+"""Channels of a token that one kernel on a GPU normalises at most."""
 
 _HALF = (torch.float16, torch.bfloat16)
 
@@ -71,8 +75,11 @@ class SpikingNorm(SpikingComponent):
         dtype = (
             x.dtype if self.weight is None or self.weight.dtype not in _HALF else self.weight.dtype
         )
+        spikes_at_once = not self.run.simulating and self.run.observer is None
+        if spikes_at_once and has_triton(x) and x.shape[-1] <= WIDEST:
+            return self._in_one(x.contiguous()).to(dtype)
         x = wide(x).contiguous()
-        if not self.run.simulating and self.run.observer is None and has_kernels(x):
+        if spikes_at_once and has_kernels(x):
             return self._in_one(x).to(dtype)
         if self.centred:
             x = x - x.mean(-1, keepdim=True)
@@ -93,10 +100,11 @@ class SpikingNorm(SpikingComponent):
 
     def exact(self, x: Tensor, gamma: Tensor | None, beta: Tensor | None) -> Tensor:
         """The norm with exact neurons; arguments as for `fused`."""
-        z = x - x.mean(-1, keepdim=True) if self.centred else x
+        z = wide(x)
+        z = z - z.mean(-1, keepdim=True) if self.centred else z
         y = z * (z.square().mean(-1, keepdim=True) + self.eps).rsqrt()
         y = y if gamma is None else y * gamma.to(y.dtype)
-        return y if beta is None else y + beta.to(y.dtype)
+        return (y if beta is None else y + beta.to(y.dtype)).to(x.dtype)
 
     def like(self, x: Tensor, gamma: Tensor | None, beta: Tensor | None) -> Tensor:
         """An empty tensor like the norm."""
@@ -111,21 +119,46 @@ class SpikingNorm(SpikingComponent):
             beta: (n,) or None.
         """
         x = x.detach()
+        y, figures = (self._on_gpu if has_triton(x) else self._on_cpu)(x, gamma, beta)
+        if self.run.counting:
+            tokens, width = self.input.shape_of(x)
+            sites: list[Site] = [self.square, self.inverse_sqrt, self.input, self.output]
+            for site, spikes, outside in zip(sites, figures[::2], figures[1::2], strict=True):
+                site.count(tokens * (1 if site is self.inverse_sqrt else width), spikes, outside)
+            self._count(x, *figures[::2])
+        return y, None
+
+    def _on_cpu(
+        self, x: Tensor, gamma: Tensor | None, beta: Tensor | None
+    ) -> tuple[Tensor, list[int]]:
+        """The norm, and spikes and out-of-range inputs of its four populations."""
         affine = [
             (x.new_empty(0) if part is None else part.detach().to(x.dtype)).numpy()
             for part in (gamma, beta)
         ]
         y, counted = self._normalise(x, affine)
-        if self.run.counting:
-            if (padding := self.input.padding(x)) is not None:
-                counted -= self._normalise(x[padding], affine)[1]
-            tokens, width = self.input.shape_of(x)
-            sites: list[Site] = [self.square, self.inverse_sqrt, self.input, self.output]
-            figures = counted.reshape(4, 2).tolist()
-            for site, (spikes, outside) in zip(sites, figures, strict=True):
-                site.count(tokens * (1 if site is self.inverse_sqrt else width), spikes, outside)
-            self._count(x, *(spikes for spikes, _ in figures))
-        return y, None
+        if self.run.counting and (padding := self.input.padding(x)) is not None:
+            counted -= self._normalise(x[padding], affine)[1]
+        return y, counted.tolist()
+
+    def _on_gpu(
+        self, x: Tensor, gamma: Tensor | None, beta: Tensor | None
+    ) -> tuple[Tensor, list[int]]:
+        """See `_on_cpu`."""
+        from las.neurons.triton_kernels import normalise
+
+        functions = self.square.fitted(), self.inverse_sqrt.fitted()
+        coders = self.input.calibrated(), self.output.calibrated()
+        counting = self.run.counting
+        padding = self.input.padding(x) if counting else None
+        y, counted = normalise(
+            *(x, gamma, beta, self.eps, self.centred),
+            (*functions, *coders),
+            padding,
+            counting,
+            self.run.stop,
+        )
+        return y, [total(number) for number in counted] if counting else []
 
     def _normalise(self, x: Tensor, affine: list[Any]) -> tuple[Tensor, Any]:
         """The norm, and spikes and out-of-range inputs of its four populations, (8,)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -89,12 +89,35 @@ class SpikingSoftmax(SpikingComponent):
             batch, heads, asking, _ = scores.shape
             queries = sees.asked(batch, heads, slice(first, first + asking))
             exponentials, inverse, coded, (products, kept) = counted.sum(0).reshape(4, 2).tolist()
-            self.exp.count(kept, *exponentials)
-            self.reciprocal.count(queries, *inverse)
-            reader.count(kept, *coded)
-            self.count(self.work(kept, queries), 2 * exponentials[0] + products)
-            return coded[0]
+            self.told(reader, kept, queries, products, exponentials, inverse, coded)
+            return int(coded[0])
         return 0
+
+    def told(
+        self,
+        reader: OATSite,
+        pairs: int,
+        queries: int,
+        products: int,
+        exponentials: Sequence[int],
+        inverse: Sequence[int],
+        coded: Sequence[int],
+    ) -> None:
+        """Count what a kernel has counted.
+
+        Arguments:
+            reader: the neurons that code the probabilities.
+            pairs: of a query and a key that it sees.
+            queries: that see any.
+            products: exponentials that the spikes of the reciprocals read.
+            exponentials: their spikes, and how many were out of range.
+            inverse: the same of the reciprocals.
+            coded: the same of the probabilities.
+        """
+        self.exp.count(pairs, *exponentials)
+        self.reciprocal.count(queries, *inverse)
+        reader.count(pairs, *coded)
+        self.count(self.work(pairs, queries), 2 * exponentials[0] + products)
 
     def simulate(
         self, z: Iterable[Tensor], allowed: Tensor | None, padded: Tensor | None = None

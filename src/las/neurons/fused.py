@@ -1,7 +1,8 @@
 """The fused path: what T time steps accumulate to, computed directly.
 
 It agrees with the step simulator spike for spike. On the CPU, float32 and float64 tensors go
-through compiled kernels; anything else goes through the same arithmetic in PyTorch operations.
+through compiled kernels, on a GPU all but float64 through those in Triton, where that is installed;
+anything else goes through the same arithmetic in PyTorch operations.
 """
 
 from __future__ import annotations
@@ -22,9 +23,17 @@ from las.neurons.tables import hg_table, oat_table
 _INTEGERS = {torch.float32: torch.int32, torch.float64: torch.int64}
 
 
+_ON_GPUS = (torch.float32, torch.bfloat16, torch.float16)
+
+
 def has_kernels(x: Tensor) -> bool:
-    """Whether compiled kernels work on a tensor."""
+    """Whether compiled kernels for CPUs work on a tensor."""
     return x.device.type == "cpu" and x.dtype in _INTEGERS
+
+
+def has_triton(x: Tensor) -> bool:
+    """Whether kernels for GPUs work on a tensor."""
+    return x.device.type == "cuda" and x.dtype in _ON_GPUS and tensors.triton_is_there()
 
 
 def code_oat(x: Tensor, neuron: OAT, count: bool = False, stop: int | None = None) -> SpikeEncoding:
@@ -36,6 +45,10 @@ def code_oat(x: Tensor, neuron: OAT, count: bool = False, stop: int | None = Non
         count: whether spikes and out-of-range inputs are counted.
         stop: of the T time steps, those that it fires in; all of them if not given.
     """
+    if has_triton(x):
+        from las.neurons import triton_kernels
+
+        return triton_kernels.code_oat(x, neuron, count, stop)
     if not has_kernels(x):
         return tensors.code_oat(x, neuron, count, stop)
     from las.neurons import kernels
@@ -48,6 +61,10 @@ def code_hg(x: Tensor, neuron: HG, count: bool = False, stop: int | None = None)
 
     Arguments: see `code_oat`.
     """
+    if has_triton(x):
+        from las.neurons import triton_kernels
+
+        return triton_kernels.code_hg(x, neuron, count, stop)
     if not has_kernels(x):
         return tensors.code_hg(x, neuron, count, stop)
     from las.neurons import kernels

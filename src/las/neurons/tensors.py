@@ -1,14 +1,17 @@
 """The fused path in PyTorch operations, for devices and dtypes that the CPU kernels do not serve.
 
-The same tables and the same arithmetic as in `kernels`. On a GPU the operations of a neuron are
-compiled into one, which reads and writes each tensor once; thresholds are arguments of it, so that
-all sites and all lengths share one build. Elsewhere they run one by one.
+The same tables and the same arithmetic as in `kernels`. On a GPU, where they serve float64, the
+operations of a neuron are compiled into one, which reads and writes each tensor once; thresholds
+are arguments of it, so that all sites and all lengths share one build. Elsewhere, and without the
+compiler, they run one by one.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from functools import cache, lru_cache
+from importlib.util import find_spec
 from types import FunctionType
 from typing import Any
 
@@ -64,8 +67,28 @@ def _run(function: Function, device: torch.device, *tensors: Tensor) -> Any:
     Not where somebody watches each operation, as the audit does: the compiler would note that it
     cannot compile the function, and leave it alone for the rest of the process.
     """
-    compiles = device.type in _COMPILED_ON and not any_torch_dispatch_mode_on_stack()
-    return (_compiled(function) if compiles else function)(*tensors)
+    if device.type not in _COMPILED_ON or any_torch_dispatch_mode_on_stack():
+        return function(*tensors)
+    if not triton_is_there():
+        _say_that_nothing_is_compiled()
+        return function(*tensors)
+    return _compiled(function)(*tensors)
+
+
+@cache
+def triton_is_there() -> bool:
+    """Whether Triton is installed, which comes with PyTorch's builds for CUDA and ROCm."""
+    return find_spec("triton") is not None
+
+
+@cache
+def _say_that_nothing_is_compiled() -> None:
+    """Once in a process."""
+    warnings.warn(
+        "spiking neurons run one operation after the other, tens of times slower than compiled, "
+        "because Triton is not installed: pip install triton",
+        stacklevel=2,
+    )
 
 
 @cache

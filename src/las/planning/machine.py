@@ -14,6 +14,7 @@ from las.fitting.functions import FUNCTIONS
 from las.neurons.fused import code_hg, code_oat
 from las.neurons.mt import MT
 from las.neurons.oat import OAT
+from las.planning.cards import Card
 
 LINK = 32e9
 """Bytes per second from the CPU's memory to a GPU: 16 lanes of PCIe 4.0, nominally."""
@@ -48,6 +49,7 @@ def speed(
     device: torch.device | None,
     flops: float | None = None,
     neurons: float | None = None,
+    card: Card | None = None,
 ) -> Speed:
     """Speed of the machine that is planned for.
 
@@ -58,11 +60,16 @@ def speed(
             for another machine.
         flops: per second.
         neurons: values coded per second.
+        card: the GPUs that are planned for: their nominal speed is taken where none is given and
+            none of them is here.
     """
     given = [name for name, value in (("flops", flops), ("neurons", neurons)) if value]
     parts = [f"{' and '.join(given)} as given"] if given else []
+    if flops is None and device is None and card is not None:
+        flops = card.flops(str(dtype).removeprefix("torch."))
+        parts.append(f"nominal flops of an {card.name} ({card.source})")
     oat = hg = 1 / neurons if neurons else None
-    if device is not None and len(given) < 2:
+    if device is not None and (flops is None or neurons is None):
         name = torch.cuda.get_device_name() if device.type == "cuda" else "this processor"
         threads = "" if device.type == "cuda" else f", {torch.get_num_threads()} threads"
         parts.append(f"measured on {name}{threads}")

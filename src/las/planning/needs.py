@@ -121,9 +121,11 @@ def _lines(plan: Plan) -> Iterator[str]:
             yield _row(f"from the {device} each pass", _bytes(moved))
     yield ""
     yield f"time of 1,000 tokens{f' ({plan.speed.source})' if plan.speed.source else ''}"
+    known = plan.seconds_ann is not None
+    of_neurons = "how fast neurons are there is unmeasured: give --neurons"
     for name, seconds, lacks in (
         ("ANN", plan.seconds_ann, "no such GPU is here to be measured: give --flops"),
-        ("SNN", plan.seconds_snn, "likewise: give --flops and --neurons"),
+        ("SNN", plan.seconds_snn, of_neurons if known else "likewise: give --flops and --neurons"),
     ):
         yield _row(name, "–", lacks) if seconds is None else _row(name, _seconds(seconds))
     if plan.seconds_moving:

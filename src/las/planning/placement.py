@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from torch import nn
 
+from las.planning.cards import CARDS, Card
+
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
@@ -25,11 +27,13 @@ class Devices:
         gpus: of each GPU.
         cpu: of the processor.
         disk: free on the disk; None if it does not matter.
+        card: the kind of the GPUs, whose nominal speed is taken; None if it is not known.
     """
 
     gpus: tuple[float, ...]
     cpu: float
     disk: float | None = None
+    card: Card | None = None
 
 
 @dataclass(frozen=True)
@@ -52,15 +56,27 @@ class Placement:
 
 
 def parse_gpus(text: str) -> tuple[float, ...]:
-    """Read "8x24" as eight GPUs of 24 GB (1e9 bytes) each.
+    """Read "8x24" as eight GPUs of 24 GB (1e9 bytes) each, and "2xH100" as two of that name.
 
     Raises:
         ValueError: anything else.
     """
+    card = parse_card(text)
+    if card is not None:
+        return (card.memory,) * int(text.partition("x")[0])
     found = re.fullmatch(r"(\d+)x(\d+(?:\.\d+)?)", text)
     if found is None or int(found[1]) == 0 or float(found[2]) == 0:
-        raise ValueError(f"GPUs are given as NUMBERxGB, e.g. 8x24, not {text!r}")
+        raise ValueError(
+            f"GPUs are given as NUMBERxGB, e.g. 8x24, or by name, e.g. 2xH100 "
+            f"({', '.join(CARDS)}), not {text!r}"
+        )
     return (float(found[2]) * GB,) * int(found[1])
+
+
+def parse_card(text: str) -> Card | None:
+    """The kind of GPU that "2xH100" names; None where memory is given."""
+    found = re.fullmatch(rf"[1-9]\d*x({'|'.join(CARDS)})", text)
+    return None if found is None else CARDS[found[1]]
 
 
 def place(model: PreTrainedModel, devices: Devices, reserved: float) -> Placement:

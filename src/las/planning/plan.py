@@ -92,7 +92,7 @@ def plan(
     spread = cache - cache // max(1, len(devices.gpus))  # each GPU keeps that of its own layers
     reserved = max(passed.peak_ann, passed.peak_observed) - spread
     placement = place(model, devices, reserved)
-    speed = machine.speed(config, DTYPES[dtype], _here(devices), flops, neurons)
+    speed = machine.speed(config, DTYPES[dtype], _here(devices), flops, neurons, devices.card)
     moving = placement.moved / machine.LINK + placement.read / machine.DISK
     coded = Counter[bool]()
     for one in passed.populations.values():

@@ -1,0 +1,151 @@
+"""Builds of the kernels for GPUs, which need no GPU: what registers and shared memory they take.
+
+python -m benchmarks.builds                      # all kernels, for sm_90 and sm_86
+python -m benchmarks.builds --kernels code_oat   # these alone
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import triton
+from triton.backends.compiler import GPUTarget
+from triton.compiler import ASTSource
+
+from las.neurons import triton_kernels
+
+CAPABILITIES = {90: "H100, H200", 86: "RTX 3090"}
+DTYPES = {"bfloat16": "*bf16", "float32": "*fp32"}
+KERNELS = ("code_oat", "code_hg", "attend")
+
+_FLOATS, _INTEGERS = "*fp32", "*i32"
+_HG = dict(lowest=_INTEGERS, octaves=_INTEGERS, emits=_INTEGERS)
+_OF_INPUTS = ("x", "y", "query", "key", "value", "context", "bias")
+_TYPES: dict[str, str] = {
+    **dict.fromkeys(("steps", "bands", "scalars", "sub_neurons"), _FLOATS),
+    **_HG,
+    **dict.fromkeys(("allowed", "counted"), "*u8"),
+    **dict(counts="*i8", totals="*i64", scale="fp32"),
+}
+"""Of arguments; sizes and strides are int32."""
+_CONSTANTS: dict[str, Any] = {
+    **dict(T=16, BANDS=2, BLOCK=triton_kernels.ELEMENTS),
+    **dict.fromkeys(("OCTAVES", "EXP_OCTAVES", "INV_OCTAVES"), 12),
+    **dict(MASKED=True, BIASED=False, PADDED=False, PRECISION=triton_kernels.PRECISION),
+    **dict(WIDTH=128, OUT=128),
+}
+"""T = 16, two bands, heads of 128."""
+_USED = re.compile(r"REG:(\d+) STACK:(\d+)")
+
+
+@dataclass(frozen=True)
+class Build:
+    """One kernel for one card.
+
+    Attributes:
+        kernel: its name.
+        capability: of the card, 90 for sm_90.
+        dtype: of its inputs.
+        counting: whether it counts.
+        registers: of a thread.
+        stack: bytes of a thread that did not fit into registers.
+        shared: bytes of shared memory of a program.
+        fused: how many multiplications are fused with an addition, outside of products of blocks.
+    """
+
+    kernel: str
+    capability: int
+    dtype: str
+    counting: bool
+    registers: int
+    stack: int
+    shared: int
+    fused: int
+
+
+def build(kernel: str, capability: int, dtype: str, counting: bool) -> Build:
+    """Build a kernel as it is launched on a GPU."""
+    function = getattr(triton_kernels, f"_{kernel}")
+    rows, columns = triton_kernels.blocks(512, _CONSTANTS["WIDTH"])
+    constants = _CONSTANTS | dict(COUNT=counting, BLOCK_L=rows, BLOCK_S=columns)
+    signature = {name: _type(name, constants, dtype) for name in function.arg_names}
+    given = {
+        (place,): constants[name]
+        for place, name in enumerate(function.arg_names)
+        if name in constants
+    }
+    made = triton.compile(
+        ASTSource(fn=function, signature=signature, constexprs=given),
+        target=GPUTarget("cuda", capability, 32),
+        options=triton_kernels.UNFUSED | (triton_kernels.ATTENDING if kernel == "attend" else {}),
+    )
+    registers, stack = _resources(made.asm["cubin"])
+    fused = len(re.findall(r"\bfma\.rn\.f32", made.asm["ptx"]))
+    shared = made.metadata.shared
+    return Build(kernel, capability, dtype, counting, registers, stack, shared, fused)
+
+
+def builds(kernels: Sequence[str], capabilities: Sequence[int]) -> Iterator[Build]:
+    """All of them."""
+    for capability in capabilities:
+        for kernel in kernels:
+            for dtype in DTYPES:
+                for counting in (False, True):
+                    yield build(kernel, capability, dtype, counting)
+
+
+def _type(name: str, constants: Mapping[str, Any], dtype: str) -> str:
+    if name in constants:
+        return "constexpr"
+    if name in _OF_INPUTS:
+        return DTYPES[dtype]
+    plain = re.sub("^(exp|inv)_", "", name)
+    return _TYPES.get("sub_neurons" if plain == "neurons" else plain, "i32")
+
+
+def _resources(cubin: bytes) -> tuple[int, int]:
+    """Registers and bytes of stack of a thread."""
+    tool = Path(triton.__file__).parent / "backends" / "nvidia" / "bin" / "cuobjdump"
+    with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
+        file.write(cubin)
+        file.flush()
+        told = subprocess.run(
+            [tool, "--dump-resource-usage", file.name], capture_output=True, text=True, check=True
+        ).stdout
+    found = _USED.search(told)
+    if found is None:
+        raise RuntimeError(f"{tool} tells no registers: {told}")
+    return int(found[1]), int(found[2])
+
+
+def main() -> None:
+    """Print a table."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.builds", description=__doc__)
+    parser.add_argument("--kernels", nargs="+", choices=KERNELS, default=KERNELS)
+    parser.add_argument(
+        "--capabilities", nargs="+", type=int, choices=CAPABILITIES, default=list(CAPABILITIES)
+    )
+    options = parser.parse_args()
+    print(
+        "| kernel | card | inputs | counting | registers | stack, B | shared memory, KiB | fused |"
+    )
+    print("|---|---|---|---|---|---|---|---|")
+    for one in builds(options.kernels, options.capabilities):
+        card = f"sm_{one.capability} ({CAPABILITIES[one.capability]})"
+        counting = "yes" if one.counting else "no"
+        print(
+            f"| {one.kernel} | {card} | {one.dtype} | {counting} | {one.registers} | {one.stack} "
+            f"| {one.shared / 1024:.0f} | {one.fused} |",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,304 @@
+"""Kernels for GPUs against those for CPUs: on a card, or under Triton's interpreter without one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+from transformers import BertModel
+
+import las
+from las.components import attention, feed_forward, norm
+from las.components.activation import SpikingActivation
+from las.components.attention import SpikingAttention
+from las.components.component import SpikingModule
+from las.components.feed_forward import SpikingGate
+from las.components.norm import SpikingNorm
+from las.components.site import HGSite, OATSite
+from las.fitting import FUNCTIONS, fit
+from las.neurons import OAT, fused
+from las.neurons.encoding import SpikeEncoding
+from las.neurons.tally import SpikeTally
+from tests.tiny_models import plain
+
+kernels: Any = pytest.importorskip("las.neurons.triton_kernels", exc_type=ImportError)
+
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+EXAMPLES = settings(max_examples=25, deadline=None)
+RANGES = {
+    "exp": (-60.0, 0.0),
+    "reciprocal": (1.0, 64.0),
+    "gelu": (-30.0, 200.0),
+    "silu": (-30.0, 200.0),
+    "square": (-3e2, 3e2),
+    "inverse_sqrt": (1e-6, 1e5),
+}
+FITTED = {name: fit(FUNCTIONS[name], *ends, 16).neuron for name, ends in RANGES.items()}
+NEURONS = [
+    OAT((2.5, 40.0, 300.0), (3.0, 45.0), 16, 5),
+    OAT((1.0,), (), 16, 1),
+    OAT((8.0, 64.0), (9.0,), 7, 16, "floor"),
+    OAT((3.0,), (), 10, 3, "half_step"),
+]
+SHARE = 0.02
+"""Of the spikes, those that may differ where sums are taken in another order: last bits."""
+SPECIAL = [0.0, -0.0, float("nan"), float("inf"), -float("inf"), 1e-38, 3e38]
+
+
+def inputs(seed: int, spread: float, size: int = 700) -> Tensor:
+    """Magnitudes of all sizes, and special ones."""
+    generator = torch.Generator().manual_seed(seed)
+    magnitudes = torch.logspace(-spread, 3, size)[torch.randperm(size, generator=generator)]
+    return torch.cat([torch.randn(size, generator=generator) * magnitudes, torch.tensor(SPECIAL)])
+
+
+def same(ours: SpikeEncoding, theirs: SpikeEncoding) -> None:
+    """To the bit, and spike for spike."""
+    assert ours.counts is not None and theirs.counts is not None
+    assert ours.value.dtype == theirs.value.dtype
+    assert torch.equal(ours.value.cpu().isnan(), theirs.value.isnan())
+    assert torch.equal(ours.value.cpu().nan_to_num(), theirs.value.nan_to_num())
+    assert torch.equal(ours.counts.cpu(), theirs.counts)
+    assert (int(ours.spikes), int(ours.out_of_range)) == (theirs.spikes, theirs.out_of_range)
+
+
+@EXAMPLES
+@given(
+    st.integers(0, 2**32 - 1),
+    st.floats(0, 9),
+    st.sampled_from(NEURONS),
+    st.sampled_from([None, 1, 4]),
+)
+def test_oat_neurons_fire_as_on_the_cpu(
+    seed: int, spread: float, neuron: OAT, stop: int | None
+) -> None:
+    x = inputs(seed, spread)
+    same(kernels.code_oat(x.to(DEVICE), neuron, True, stop), fused.code_oat(x, neuron, True, stop))
+
+
+@EXAMPLES
+@given(
+    st.integers(0, 2**32 - 1),
+    st.floats(0, 9),
+    st.sampled_from(sorted(FITTED)),
+    st.sampled_from([None, 1, 4]),
+)
+def test_hg_neurons_fire_as_on_the_cpu(
+    seed: int, spread: float, function: str, stop: int | None
+) -> None:
+    x, neuron = inputs(seed, spread), FITTED[function]
+    same(kernels.code_hg(x.to(DEVICE), neuron, True, stop), fused.code_hg(x, neuron, True, stop))
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_narrow_dtypes_are_coded_in_float32(dtype: torch.dtype) -> None:
+    x = inputs(1, 4).to(dtype)
+    for code, on_cpu, neuron in (
+        (kernels.code_oat, fused.code_oat, NEURONS[0]),
+        (kernels.code_hg, fused.code_hg, FITTED["gelu"]),
+    ):
+        ours, theirs = code(x.to(DEVICE), neuron, True, None), on_cpu(x, neuron, True, None)
+        if dtype == torch.bfloat16 and DEVICE == "cpu":  # the interpreter cuts bits off
+            assert torch.equal(ours.counts, theirs.counts)
+            assert torch.allclose(ours.value, theirs.value, rtol=2**-7, atol=0, equal_nan=True)
+        else:
+            same(ours, theirs)
+
+
+def test_shapes_strides_and_no_counting() -> None:
+    x = torch.randn(3, 5, 7).transpose(0, 2)
+    coded = kernels.code_oat(x.to(DEVICE), NEURONS[0], False, None)
+    assert coded.counts is None
+    assert (coded.spikes, coded.out_of_range) == (0, 0)
+    assert torch.equal(coded.value.cpu(), fused.code_oat(x, NEURONS[0]).value)
+    empty = kernels.code_hg(torch.zeros(0, 4, device=DEVICE), FITTED["exp"], True, None)
+    assert empty.value.shape == (0, 4)
+    assert int(empty.spikes) == 0
+
+
+Component = TypeVar("Component", bound=SpikingModule)
+
+
+def set_up(component: Component) -> Component:
+    """Gives every neuron its name and parameters."""
+    for path, part in component.named_modules():
+        if isinstance(part, SpikingModule):
+            part.name = f"top.{path}" if path else "top"
+        if isinstance(part, OATSite):
+            part.neuron = OAT((5.0, 320.0), (8.0,))
+        elif isinstance(part, HGSite):
+            part.neuron = FITTED[part.function]
+    return component
+
+
+def spiking_attention() -> SpikingAttention:
+    component = set_up(SpikingAttention())
+    component.probability.neuron = OAT((0.03, 1.0), (0.04,))
+    return component
+
+
+Result = tuple[Tensor, SpikeTally]
+Both = Callable[..., tuple[Result, Result]]
+USERS = (fused, attention, feed_forward, norm)
+"""Modules that ask whether there are kernels for GPUs."""
+
+
+@pytest.fixture
+def both(monkeypatch: pytest.MonkeyPatch) -> Both:
+    """Runs a component on the kernels for GPUs, and on those for CPUs."""
+
+    def on(device: str, component: Any, tensors: Any) -> Result:
+        tally = SpikeTally()
+        moved = [x.to(device) if isinstance(x, Tensor) else x for x in tensors]
+        with torch.no_grad(), component.run.counted(tally):
+            return component.to(device)(*moved).cpu(), tally
+
+    def run(component: Any, *tensors: Any) -> tuple[Result, Result]:
+        with monkeypatch.context() as patch:
+            for module in USERS:
+                patch.setattr(module, "has_triton", lambda x: True)
+            ours = on(DEVICE, component, tensors)
+        return ours, on("cpu", component, tensors)
+
+    return run
+
+
+def operands(
+    heads: int, key_heads: int, queries: int, keys: int, width: int, out: int
+) -> list[Tensor]:
+    """Queries, keys and values; scores are sums of few bits, which no order rounds."""
+    generator = torch.Generator().manual_seed(5)
+
+    def few_bits(*shape: int) -> Tensor:
+        return torch.randint(-8, 9, shape, generator=generator) / 4
+
+    return [
+        few_bits(2, heads, queries, width),
+        few_bits(2, key_heads, keys, width),
+        few_bits(2, key_heads, keys, out),
+    ]
+
+
+def close(ours: Result, theirs: Result, share: float) -> None:
+    """Values alike, and numbers of spikes but for a share of them."""
+    (value, tally), (expected, reference) = ours, theirs
+    assert (value - expected).norm() <= 2e-5 * expected.norm()
+    assert tally.sites.keys() == reference.sites.keys()
+    for name, site in reference.sites.items():
+        assert tally.sites[name].activations == site.activations
+        assert tally.sites[name].out_of_range == site.out_of_range
+        few = 4 if share else 0
+        assert abs(tally.sites[name].spikes - site.spikes) <= share * site.spikes + few
+    for name, operation in reference.operations.items():
+        assert tally.operations[name].macs == operation.macs
+        assert tally.operations[name].nonlinear == operation.nonlinear
+        assert abs(tally.operations[name].sops - operation.sops) <= share * operation.sops
+
+
+def test_attention_fires_spike_for_spike_where_no_order_of_sums_matters(both) -> None:
+    """Each query sees two keys, so that its exponentials have one sum, and one query none."""
+    tensors = operands(heads=2, key_heads=1, queries=21, keys=40, width=16, out=16)
+    seen = torch.zeros(2, 1, 21, 40, dtype=torch.bool)
+    for row in range(20):
+        seen[:, :, row, [row, 39 - row // 2]] = True
+    ours, theirs = both(spiking_attention(), *tensors, seen, 0.25)
+    close(ours, theirs, share=0)
+    assert (ours[0][:, :, 20] == 0).all()
+    assert ours[1].spikes > 1000
+
+
+SEEN = {
+    "all": None,
+    "the past": torch.ones(1, 1, 33, 33, dtype=torch.bool).tril(),
+    "a window": torch.ones(1, 1, 33, 33, dtype=torch.bool).tril().triu(-5),
+    "padding on the left": torch.ones(2, 1, 33, 33, dtype=torch.bool)
+    .tril()
+    .logical_and((torch.arange(33) >= torch.tensor([[0], [13]])).view(2, 1, 1, 33)),
+}
+
+
+@pytest.mark.parametrize("seen", SEEN)
+def test_attention_of_shared_heads_and_odd_widths(both, seen: str) -> None:
+    tensors = operands(heads=4, key_heads=2, queries=33, keys=33, width=24, out=20)
+    close(*both(spiking_attention(), *tensors, SEEN[seen], 24**-0.5), share=SHARE)
+
+
+def test_attention_with_a_bias_of_positions(both) -> None:
+    tensors = operands(heads=2, key_heads=2, queries=17, keys=50, width=16, out=16)
+    bias = torch.randn(1, 2, 17, 50, generator=torch.Generator().manual_seed(6))
+    close(*both(spiking_attention(), *tensors, None, 0.3, bias), share=SHARE)
+
+
+def test_one_query_after_many_keys(both) -> None:
+    tensors = operands(heads=4, key_heads=2, queries=1, keys=130, width=64, out=64)
+    close(*both(spiking_attention(), *tensors, None, 0.125), share=SHARE)
+
+
+class Gate(SpikingGate):
+    """Its two currents are the halves of its input."""
+
+    def currents(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        gate, up = x.chunk(2, dim=-1)
+        return gate, up
+
+    def _down(self, product: Tensor) -> Tensor:
+        return product
+
+
+def test_a_gated_product_spike_for_spike(both) -> None:
+    x = inputs(3, 5, size=1200)[:1200].view(3, 4, 100)
+    ours, theirs = both(set_up(Gate({}, SpikingActivation("silu"))), x)
+    close(ours, theirs, share=0)
+    assert torch.equal(ours[0], theirs[0])
+
+
+@pytest.mark.parametrize("centred", [True, False])
+@pytest.mark.parametrize("affine", [True, False])
+@pytest.mark.parametrize("width", [48, 129])
+def test_a_norm(both, centred: bool, affine: bool, width: int) -> None:
+    generator = torch.Generator().manual_seed(width)
+    x = torch.randn(2, 5, width, generator=generator) * 10
+    x[0, 0, 3] = 250.0
+    gamma, beta = (torch.randn(width, generator=generator) for _ in range(2))
+    weights = (nn.Parameter(gamma), nn.Parameter(beta)) if affine else (None, None)
+    component = set_up(SpikingNorm(*weights, eps=1e-5, centred=centred))
+    ours, theirs = both(component, x)
+    close(ours, theirs, share=SHARE)
+    if not centred:  # these see x itself, and no sum
+        for site in ("top.square", "top.input"):
+            assert ours[1].sites[site] == theirs[1].sites[site]
+
+
+@pytest.fixture
+def everywhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Models run on the kernels for GPUs inside the test."""
+    for module in USERS:
+        monkeypatch.setattr(module, "has_triton", lambda x: x.dtype != torch.float64)
+    return
+
+
+@pytest.mark.parametrize("make", [plain.llama, lambda: plain.make(BertModel)])
+def test_a_model_gives_what_it_gives_on_the_cpu(make: Any, request: Any) -> None:
+    """Padding is counted nowhere there, either."""
+    model = las.convert(make(), plain.batches())
+    batch = {"input_ids": plain.batches()[0]["input_ids"][:2, :8]}
+    batch["attention_mask"] = torch.ones_like(batch["input_ids"])
+    batch["attention_mask"][0, -3:] = 0
+    with torch.no_grad(), las.count_spikes(model) as reference:
+        expected = model(**batch)[0]
+    request.getfixturevalue("everywhere")
+    model = model.to(DEVICE)
+    moved = {name: x.to(DEVICE) for name, x in batch.items()}
+    with torch.no_grad(), las.count_spikes(model) as tally:
+        value = model(**moved)[0].cpu()
+    keep = batch["attention_mask"].bool()
+    assert (value - expected)[keep].norm() < 1e-4 * expected[keep].norm()
+    assert tally.tokens == reference.tokens
+    assert abs(tally.spikes - reference.spikes) < 5e-3 * reference.spikes
+    for name, site in reference.sites.items():
+        assert tally.sites[name].activations == site.activations
