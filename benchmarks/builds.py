@@ -23,25 +23,45 @@ from las.neurons import triton_kernels
 
 CAPABILITIES = {90: "H100, H200", 86: "RTX 3090"}
 DTYPES = {"bfloat16": "*bf16", "float32": "*fp32"}
-KERNELS = ("code_oat", "code_hg", "attend")
+KERNELS = ("code_oat", "code_hg", "gate", "normalise", "attend")
 
 _FLOATS, _INTEGERS = "*fp32", "*i32"
 _HG = dict(lowest=_INTEGERS, octaves=_INTEGERS, emits=_INTEGERS)
-_OF_INPUTS = ("x", "y", "query", "key", "value", "context", "bias")
+_OF_INPUTS = (
+    "x",
+    "y",
+    "gate",
+    "up",
+    "product",
+    "gamma",
+    "beta",
+    "query",
+    "key",
+    "value",
+    "context",
+    "bias",
+)
 _TYPES: dict[str, str] = {
     **dict.fromkeys(("steps", "bands", "scalars", "sub_neurons"), _FLOATS),
     **_HG,
-    **dict.fromkeys(("allowed", "counted"), "*u8"),
-    **dict(counts="*i8", totals="*i64", scale="fp32"),
+    **dict.fromkeys(("allowed", "counted", "heard"), "*u8"),
+    **dict(counts="*i8", totals="*i64", scale="fp32", eps="fp32"),
 }
 """Of arguments; sizes and strides are int32."""
 _CONSTANTS: dict[str, Any] = {
-    **dict(T=16, BANDS=2, BLOCK=triton_kernels.ELEMENTS),
-    **dict.fromkeys(("OCTAVES", "EXP_OCTAVES", "INV_OCTAVES"), 12),
+    **dict.fromkeys(("T", "IN_T", "OUT_T"), 16),
+    **dict.fromkeys(("BANDS", "IN_BANDS", "OUT_BANDS"), 2),
+    **dict.fromkeys(
+        ("OCTAVES", "EXP_OCTAVES", "INV_OCTAVES", "SQUARE_OCTAVES", "ROOT_OCTAVES"), 12
+    ),
+    **dict(CENTRED=True, SCALED=True, SHIFTED=True),
     **dict(MASKED=True, BIASED=False, PADDED=False, PRECISION=triton_kernels.PRECISION),
     **dict(WIDTH=128, OUT=128),
 }
 """T = 16, two bands, heads of 128."""
+_BLOCK = {"normalise": 4096}
+"""Elements that a program works on; `ELEMENTS` where nothing is said."""
+_OPTIONS = {"attend": triton_kernels.ATTENDING, "normalise": {"num_warps": 8}}
 _USED = re.compile(r"REG:(\d+) STACK:(\d+)")
 
 
@@ -74,7 +94,8 @@ def build(kernel: str, capability: int, dtype: str, counting: bool) -> Build:
     """Build a kernel as it is launched on a GPU."""
     function = getattr(triton_kernels, f"_{kernel}")
     rows, columns = triton_kernels.blocks(512, _CONSTANTS["WIDTH"])
-    constants = _CONSTANTS | dict(COUNT=counting, BLOCK_L=rows, BLOCK_S=columns)
+    block = _BLOCK.get(kernel, triton_kernels.ELEMENTS)
+    constants = _CONSTANTS | dict(COUNT=counting, BLOCK=block, BLOCK_L=rows, BLOCK_S=columns)
     signature = {name: _type(name, constants, dtype) for name in function.arg_names}
     given = {
         (place,): constants[name]
@@ -84,7 +105,7 @@ def build(kernel: str, capability: int, dtype: str, counting: bool) -> Build:
     made = triton.compile(
         ASTSource(fn=function, signature=signature, constexprs=given),
         target=GPUTarget("cuda", capability, 32),
-        options=triton_kernels.UNFUSED | (triton_kernels.ATTENDING if kernel == "attend" else {}),
+        options=triton_kernels.UNFUSED | _OPTIONS.get(kernel, {}),
     )
     registers, stack = _resources(made.asm["cubin"])
     fused = len(re.findall(r"\bfma\.rn\.f32", made.asm["ptx"]))
@@ -92,11 +113,13 @@ def build(kernel: str, capability: int, dtype: str, counting: bool) -> Build:
     return Build(kernel, capability, dtype, counting, registers, stack, shared, fused)
 
 
-def builds(kernels: Sequence[str], capabilities: Sequence[int]) -> Iterator[Build]:
-    """All of them."""
+def builds(
+    kernels: Sequence[str], capabilities: Sequence[int], dtypes: Sequence[str]
+) -> Iterator[Build]:
+    """All of them, with and without counting."""
     for capability in capabilities:
         for kernel in kernels:
-            for dtype in DTYPES:
+            for dtype in dtypes:
                 for counting in (False, True):
                     yield build(kernel, capability, dtype, counting)
 
@@ -106,7 +129,7 @@ def _type(name: str, constants: Mapping[str, Any], dtype: str) -> str:
         return "constexpr"
     if name in _OF_INPUTS:
         return DTYPES[dtype]
-    plain = re.sub("^(exp|inv)_", "", name)
+    plain = re.sub("^(exp|inv|square|root|hg|in|out)_", "", name)
     return _TYPES.get("sub_neurons" if plain == "neurons" else plain, "i32")
 
 
@@ -132,12 +155,13 @@ def main() -> None:
     parser.add_argument(
         "--capabilities", nargs="+", type=int, choices=CAPABILITIES, default=list(CAPABILITIES)
     )
+    parser.add_argument("--dtypes", nargs="+", choices=DTYPES, default=list(DTYPES))
     options = parser.parse_args()
     print(
         "| kernel | card | inputs | counting | registers | stack, B | shared memory, KiB | fused |"
     )
     print("|---|---|---|---|---|---|---|---|")
-    for one in builds(options.kernels, options.capabilities):
+    for one in builds(options.kernels, options.capabilities, options.dtypes):
         card = f"sm_{one.capability} ({CAPABILITIES[one.capability]})"
         counting = "yes" if one.counting else "no"
         print(

@@ -34,6 +34,15 @@ PRECISION = "tf32x3"
 """Of products of float32 blocks: as good as float32 but for the last bit, on tensor cores."""
 
 
+_CHANGING = [
+    *("queries", "keys"),
+    *("allowed_b", "allowed_h", "allowed_l", "allowed_s"),
+    *("bias_b", "bias_h", "bias_l", "bias_s"),
+    *("counted_b", "counted_h", "counted_l"),
+]
+"""Numbers that change from token to token: no build of their own for those that 16 divides."""
+
+
 class OATTensors(NamedTuple):
     """An OAT neuron on a device.
 
@@ -253,7 +262,8 @@ def _elementwise(launch: Callable[..., None], x: Tensor, count: bool) -> SpikeEn
     counts = torch.empty(x.shape if count else (0,), dtype=torch.int8, device=x.device)
     totals = torch.zeros(2, dtype=torch.int64, device=x.device)
     if x.numel():
-        launch((triton.cdiv(x.numel(), ELEMENTS),), x, value, counts, totals)
+        with torch.cuda.device_of(x):
+            launch((triton.cdiv(x.numel(), ELEMENTS),), x, value, counts, totals)
     if not count:
         return SpikeEncoding(value)
     return SpikeEncoding(value, counts, total(totals[0]), total(totals[1]))
@@ -378,14 +388,15 @@ def gate(
         hg_tensors(neurons[0], stop, gate.device),
         oat_tensors(neurons[1], stop, gate.device),
     )
-    heard = totals if padding is None else _bytes(~padding)
+    heard = totals if padding is None else _bytes((~padding).contiguous())
     if gate.numel():
-        _gate[(triton.cdiv(gate.numel(), ELEMENTS),)](
-            gate, up, product, heard, totals, *function, *coder,
-            gate.numel(), gate.shape[-1], function.sub_neurons.shape[1],
-            len(function.octaves) // 2, len(coder.steps), len(coder.bands),
-            padding is not None, count, ELEMENTS, **UNFUSED,
-        )  # fmt: skip
+        with torch.cuda.device_of(gate):
+            _gate[(triton.cdiv(gate.numel(), ELEMENTS),)](
+                gate, up, product, heard, totals, *function, *coder,
+                gate.numel(), gate.shape[-1], function.sub_neurons.shape[1],
+                len(function.octaves) // 2, len(coder.steps), len(coder.bands),
+                padding is not None, count, ELEMENTS, **UNFUSED,
+            )  # fmt: skip
     return product, totals
 
 
@@ -421,22 +432,23 @@ def normalise(
     totals = torch.zeros(8, dtype=torch.int64, device=x.device)
     square, root = (hg_tensors(one, stop, x.device) for one in neurons[:2])
     before, after = (oat_tensors(one, stop, x.device) for one in neurons[2:])
-    heard = totals if padding is None else _bytes(~padding)
+    heard = totals if padding is None else _bytes((~padding).contiguous())
     if x.numel():
-        _normalise[(x.numel() // width,)](
-            x, y, x if gamma is None else gamma, x if beta is None else beta, heard, totals,
-            *square, *root, *before, *after,
-            eps, width, square.sub_neurons.shape[1], root.sub_neurons.shape[1],
-            len(square.octaves) // 2, len(root.octaves) // 2,
-            len(before.steps), len(before.bands), len(after.steps), len(after.bands),
-            centred, gamma is not None, beta is not None,
-            padding is not None, count, triton.next_power_of_2(width),
-            num_warps=4 if width <= 1024 else 8, **UNFUSED,
-        )  # fmt: skip
+        with torch.cuda.device_of(x):
+            _normalise[(x.numel() // width,)](
+                x, y, x if gamma is None else gamma, x if beta is None else beta, heard, totals,
+                *square, *root, *before, *after,
+                eps, width, square.sub_neurons.shape[1], root.sub_neurons.shape[1],
+                len(square.octaves) // 2, len(root.octaves) // 2,
+                len(before.steps), len(before.bands), len(after.steps), len(after.bands),
+                centred, gamma is not None, beta is not None,
+                padding is not None, count, triton.next_power_of_2(width),
+                num_warps=4 if width <= 1024 else 8, **UNFUSED,
+            )  # fmt: skip
     return y, totals
 
 
-@triton.jit
+@triton.jit(do_not_specialize=_CHANGING)
 def _attend(
     query, key, value, context, allowed, bias, counted, totals,
     exp_lowest, exp_octaves, exp_neurons, exp_emits, exp_scalars,
@@ -694,7 +706,7 @@ def attend(
     """Attention from coded queries, keys and values; no (L, S) tensor is made.
 
     Arguments:
-        query: (B, H, L, D), the last dimension contiguous, as in the others.
+        query: (B, H, L, D).
         key: (B, H_kv, S, D).
         value: (B, H_kv, S, D_v).
         allowed: which keys a query sees, broadcastable to (B, H, L, S); None for all.
@@ -705,6 +717,7 @@ def attend(
         count: whether somebody counts.
         stop: of the T time steps, those that neurons fire in; None for all.
     """
+    query, key, value = (x if x.stride(-1) == 1 else x.contiguous() for x in (query, key, value))
     batch, heads, queries, width = query.shape
     key_heads, keys = key.shape[1:3]
     out = value.shape[-1]
@@ -717,20 +730,21 @@ def attend(
     exp, inverse = (hg_tensors(one, stop, query.device) for one in neurons[:2])
     probability = oat_tensors(neurons[2], stop, query.device)
     rows, columns = blocks(queries, max(width, out))
-    _attend[(triton.cdiv(queries, rows), batch * heads)](
-        query, key, value, context, mask, current, heard, totals,
-        *exp, *inverse, *probability,
-        scale, heads, heads // key_heads, queries, keys, width, out,
-        *query.stride()[:3], *key.stride()[:3], *value.stride()[:3], *context.stride()[:3],
-        *_strides(mask, 4), *_strides(current, 4), *_strides(heard, 3),
-        exp.sub_neurons.shape[1], inverse.sub_neurons.shape[1],
-        len(exp.octaves) // 2, len(inverse.octaves) // 2,
-        len(probability.steps), len(probability.bands),
-        allowed is not None, bias is not None, padded is not None, count,
-        PRECISION,
-        rows, columns, _padded_to(width), _padded_to(out),
-        **ATTENDING, **UNFUSED,
-    )  # fmt: skip
+    with torch.cuda.device_of(query):
+        _attend[(triton.cdiv(queries, rows), batch * heads)](
+            query, key, value, context, mask, current, heard, totals,
+            *exp, *inverse, *probability,
+            scale, heads, heads // key_heads, queries, keys, width, out,
+            *query.stride()[:3], *key.stride()[:3], *value.stride()[:3], *context.stride()[:3],
+            *_strides(mask, 4), *_strides(current, 4), *_strides(heard, 3),
+            exp.sub_neurons.shape[1], inverse.sub_neurons.shape[1],
+            len(exp.octaves) // 2, len(inverse.octaves) // 2,
+            len(probability.steps), len(probability.bands),
+            allowed is not None, bias is not None, padded is not None, count,
+            PRECISION,
+            rows, columns, _padded_to(width), _padded_to(out),
+            **ATTENDING, **UNFUSED,
+        )  # fmt: skip
     return Attended(context, totals)
 
 
