@@ -127,7 +127,7 @@ def test_a_sweep_of_t_and_h_stays_compiled(counting: Counting) -> None:
     x = values(torch.float32)
 
     def sweep() -> None:
-        for time_steps in range(4, 17):
+        for time_steps in (4, 9, 12, 16):
             for levels in (1, 5, 16):
                 for length in (7, 300):
                     neuron = OAT((2.0, 40.0), (1.5,), time_steps, levels)

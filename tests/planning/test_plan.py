@@ -70,17 +70,17 @@ def test_opt_66b_on_eight_gpus(opt_66b: Path) -> None:
     assert "OPTForCausalLM: 65.72 G parameters" in str(made)
 
 
-def test_gpus_by_name_have_the_speed_of_their_data_sheet(opt_66b: Path, monkeypatch) -> None:
+def test_gpus_by_name_have_the_speed_of_their_data_sheet(llama: Path, monkeypatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     devices = Devices(parse_gpus("2xH100"), 256 * GB, card=parse_card("2xH100"))
-    made = plan(opt_66b, dtype="bfloat16", devices=devices)
+    made = plan(llama, length=16, dtype="bfloat16", devices=devices)
     assert made.seconds_ann is not None
     computing = 2 * sum(made.macs.values()) * 1000 / 989e12
     assert made.seconds_ann == pytest.approx(computing + made.seconds_moving)
     assert made.seconds_snn is None
     assert "nominal flops of an H100" in str(made)
     assert "is unmeasured: give --neurons" in str(made)
-    given = plan(opt_66b, dtype="bfloat16", devices=devices, flops=1e14, neurons=1e11)
+    given = plan(llama, length=16, dtype="bfloat16", devices=devices, flops=1e14, neurons=1e11)
     assert given.speed.source == "flops and neurons as given"
     assert given.seconds_snn is not None and given.seconds_ann is not None
     assert given.seconds_snn > given.seconds_ann > made.seconds_ann
