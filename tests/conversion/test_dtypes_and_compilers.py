@@ -68,7 +68,6 @@ def test_gradients_under_autocast(pair, make_batches, dtype) -> None:
     ("family", "backend"),
     [
         ("bert", "eager"),
-        pytest.param("bert", "aot_eager", marks=pytest.mark.slow),
         pytest.param("bert", "inductor", marks=pytest.mark.slow),
     ],
 )

@@ -1,4 +1,8 @@
-"""The bounds that losslessness is held to, of the grid as `make repro` last computed it here."""
+"""The bounds that the published figures are held to: those in metrics/, which `make repro` writes.
+
+They say nothing of code that has changed since. Live conversions of real models are in
+tests/conversion/test_real_language_model.py and test_real_encoder.py.
+"""
 
 from __future__ import annotations
 

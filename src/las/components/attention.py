@@ -106,11 +106,11 @@ class SpikingAttention(SpikingComponent):
         if k.steps:
             return self._simulate(query, k, v, allowed, bias, scale)
         q = self.query(query)
-        kernels = has_kernels(query) or has_triton(query)
+        kernels = has_kernels(query) or _fits_a_gpu(query, value)
         if self.soft_cap is None and self.run.observer is None and kernels:
             operands = (x.to(query.dtype) for x in (q.value, k.value, v.value))
             context, told = in_one(self, *operands, allowed, bias, numbers=(scale,))
-            spikes = told or 0
+            spikes = 0 if told is None else told
         else:
             context, spikes = self._composed(q.value, k.value, v.value, allowed, bias, scale)
         if q.counts is not None:
@@ -352,6 +352,15 @@ class SpikingAttention(SpikingComponent):
         scores = total(asked.sum(-1, dtype=torch.int64) * keys_of_query)
         out = value.value.shape[-1]
         self.count(self.work(pairs, width, out), scores + read(key), spikes * out + read(value))
+
+
+def _fits_a_gpu(query: Tensor, value: Tensor) -> bool:
+    """Whether the kernel for GPUs works on these heads."""
+    if not has_triton(query):
+        return False
+    from las.neurons.triton_kernels import fits
+
+    return fits(query, value)
 
 
 def _allowed(mask: Tensor | None, keys: int) -> Tensor | None:

@@ -63,7 +63,7 @@ class SpikingGate(SpikingComponent):
             return self._down(accumulate(steps))
         if self.run.observer is None and (has_kernels(gate) or has_triton(gate)):
             product, told = in_one(self, gate, up)
-            spikes = told or 0
+            spikes = 0 if told is None else told
         else:
             g, u = self.act_fn.site(gate), self.up_site(up)
             product, spikes = g.value * u.value, g.spikes + u.spikes
@@ -88,7 +88,7 @@ class SpikingGate(SpikingComponent):
         """The product and the spikes behind it, in one kernel."""
         gate, up = gate.detach().contiguous(), up.detach().contiguous()
         product, figures = (self._on_gpu if has_triton(gate) else self._on_cpu)(gate, up)
-        if not self.run.counting:
+        if not figures:  # nobody counts
             return product, 0
         functions, functions_out, neurons, neurons_out = figures
         activations = prod(self.up_site.shape_of(up))
@@ -98,10 +98,11 @@ class SpikingGate(SpikingComponent):
 
     def _on_cpu(self, gate: Tensor, up: Tensor) -> tuple[Tensor, list[int]]:
         """The product, and spikes and out-of-range inputs of the functions and of the others."""
-        product, counted = self._multiply(gate, up)
-        if self.run.counting and (padding := self.up_site.padding(up)) is not None:
-            counted -= self._multiply(gate[padding], up[padding])[1]
-        return product, counted.tolist()
+        counting = self.run.counting
+        product, counted = self._multiply(gate, up, counting)
+        if counting and (padding := self.up_site.padding(up)) is not None:
+            counted -= self._multiply(gate[padding], up[padding], counting)[1]
+        return product, counted.tolist() if counting else []
 
     def _on_gpu(self, gate: Tensor, up: Tensor) -> tuple[Tensor, list[int]]:
         """See `_on_cpu`."""
@@ -117,7 +118,7 @@ class SpikingGate(SpikingComponent):
         )
         return product, [total(number) for number in counted] if counting else []
 
-    def _multiply(self, gate: Tensor, up: Tensor) -> tuple[Tensor, Any]:
+    def _multiply(self, gate: Tensor, up: Tensor, counting: bool) -> tuple[Tensor, Any]:
         """The product, and spikes and out-of-range inputs of the functions and of the others."""
         from las.neurons import kernels
 
@@ -130,7 +131,7 @@ class SpikingGate(SpikingComponent):
             counted,
             self.act_fn.site.table(gate.dtype),
             self.up_site.table(),
-            self.run.counting,
+            counting,
         )
         return product, counted.sum(0)
 

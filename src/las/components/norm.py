@@ -120,7 +120,7 @@ class SpikingNorm(SpikingComponent):
         """
         x = x.detach()
         y, figures = (self._on_gpu if has_triton(x) else self._on_cpu)(x, gamma, beta)
-        if self.run.counting:
+        if figures:  # somebody counts
             tokens, width = self.input.shape_of(x)
             sites: list[Site] = [self.square, self.inverse_sqrt, self.input, self.output]
             for site, spikes, outside in zip(sites, figures[::2], figures[1::2], strict=True):
@@ -136,10 +136,11 @@ class SpikingNorm(SpikingComponent):
             (x.new_empty(0) if part is None else part.detach().to(x.dtype)).numpy()
             for part in (gamma, beta)
         ]
-        y, counted = self._normalise(x, affine)
-        if self.run.counting and (padding := self.input.padding(x)) is not None:
-            counted -= self._normalise(x[padding], affine)[1]
-        return y, counted.tolist()
+        counting = self.run.counting
+        y, counted = self._normalise(x, affine, counting)
+        if counting and (padding := self.input.padding(x)) is not None:
+            counted -= self._normalise(x[padding], affine, counting)[1]
+        return y, counted.tolist() if counting else []
 
     def _on_gpu(
         self, x: Tensor, gamma: Tensor | None, beta: Tensor | None
@@ -160,7 +161,7 @@ class SpikingNorm(SpikingComponent):
         )
         return y, [total(number) for number in counted] if counting else []
 
-    def _normalise(self, x: Tensor, affine: list[Any]) -> tuple[Tensor, Any]:
+    def _normalise(self, x: Tensor, affine: list[Any], counting: bool) -> tuple[Tensor, Any]:
         """The norm, and spikes and out-of-range inputs of its four populations, (8,)."""
         from las.neurons import kernels
 
@@ -179,7 +180,7 @@ class SpikingNorm(SpikingComponent):
             self.inverse_sqrt.table(x.dtype),
             self.input.table(),
             self.output.table(),
-            self.run.counting,
+            counting,
         )
         return y, counted.sum(0)
 

@@ -30,7 +30,7 @@ CHILD = "spiking_operations"
 _FUSED = "fused"
 """The name of the part that answers for PyTorch's fused attention."""
 
-FAR = -5000.0
+FAR = -9000.0
 """Scores this far below the largest one of their query are hidden: their exponential is nothing."""
 
 _PRODUCTS = {torch.matmul, Tensor.matmul, Tensor.__matmul__, torch.bmm, Tensor.bmm}
@@ -67,8 +67,8 @@ class SpikingScores(SpikingSoftmax):
 def _hidden(z: Tensor) -> Tensor:
     """Which scores a mask hides: (..., keys) -> the same.
 
-    Models add the lowest number of a dtype, or one like -1e4, which no score is that far below the
-    largest one of its query by itself.
+    Models add the lowest number of a dtype, or one like -1e4. What is that far below the largest
+    score of its query weighs nothing, whether a mask has put it there or a steep ALiBi.
     """
     lowest = torch.finfo(z.dtype).min / 2
     return (z <= lowest) | (z - z.amax(-1, keepdim=True) <= FAR)

@@ -70,6 +70,8 @@ class SpikingProduct(SpikingComponent):
         b = list(self.right.steps(stored, count=False))
         arriving = (spikes.mT if turned else spikes for spikes in b)
         product = accumulate(multiply_steps(iter(a), arriving, torch.matmul))
+        if not self.run.counting:
+            return product, SpikeEncoding(left), SpikeEncoding(stored)
         return product, _listened(a), _listened(b)
 
 
@@ -115,8 +117,9 @@ class Multiplied:
 
         Arguments:
             seen: which pairs of a query and a key count; queries are rows of the left operand.
-                (..., n, m) if keys are columns of the right operand, (..., n, k) if they are its
-                rows. None for all queries but those that are known to be padding.
+                (..., n, m) if keys are columns of the right operand, and the left operand's shape
+                if they are its rows. None, where keys are columns, for those of all queries but
+                padding that is known.
             keys: what of the right operand keys are.
         """
         *batch, queries, columns = self.shape
@@ -127,21 +130,24 @@ class Multiplied:
         across, width = (columns, inner) if keys == "columns" else (inner, columns)
         if seen is None:
             seen = self._of_no_padding()
-        pairs = seen.expand(*batch, queries, across).to(torch.int64)
-        right = self.stored.mT if self.turned else self.stored
+        pairs = seen.expand(*batch, queries, across)
         fired = self.b.counts.mT if self.turned else self.b.counts
-        answered = pairs.sum(-2).sum_to_size((*right.shape[:-2], across))
+        answered = pairs.sum(-2).sum_to_size((*fired.shape[:-2], across))
         if keys == "columns":
-            read_left = pairs.sum(-1).sum_to_size(self.left.shape[:-1])[..., None]
-            read_right = answered[..., None, :]
+            asked = pairs.sum(-1).sum_to_size(self.left.shape[:-1])
+            unread_left, unread_right = asked[..., None] == 0, answered[..., None, :] == 0
+            of_left = total(self.a.counts.sum(-1, dtype=torch.int64) * asked)
+            of_right = total(fired.sum(-2, dtype=torch.int64) * answered)
         else:
-            read_left = pairs.sum_to_size(self.left.shape) * columns
-            read_right = answered[..., None]
-        silent = read_right == 0
-        self.product.left.told(self.left, self.a, read_left == 0)
-        self.product.right.told(self.stored, self.b, silent.mT if self.turned else silent)
-        read = total(self.a.counts * read_left) + total(fired * read_right)
-        self.product.count(self.product.work(total(pairs), width), read)
+            times = self.shape[:-2].numel() // self.left.shape[:-2].numel()
+            unread_left, unread_right = ~seen, answered[..., None] == 0
+            of_left = total(self.a.counts.masked_fill(unread_left, 0)) * times * columns
+            of_right = total(fired.sum(-1, dtype=torch.int64) * answered)
+        self.product.left.told(self.left, self.a, unread_left)
+        self.product.right.told(
+            self.stored, self.b, unread_right.mT if self.turned else unread_right
+        )
+        self.product.count(self.product.work(total(pairs), width), of_left + of_right)
 
     def _of_no_padding(self) -> Tensor:
         """All pairs of queries that are not known to be padding, broadcastable to (..., n, m)."""

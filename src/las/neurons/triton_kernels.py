@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 import triton
 import triton.language as tl
@@ -30,8 +31,11 @@ UNFUSED = {"enable_fp_fusion": False}
 ATTENDING = {"num_stages": 1, "num_warps": 8}
 """Attention's loops hold gathers, which are not to be pipelined, and much in registers."""
 
-PRECISION = "tf32x3"
+PRECISION = "tf32x3" if torch.version.hip is None else "ieee"
 """Of products of float32 blocks: as good as float32 but for the last bit, on tensor cores."""
+
+WIDEST = 512
+"""Bytes of a head's vector, filled up to a power of two, that `attend` has shared memory for."""
 
 
 _CHANGING = [
@@ -102,9 +106,8 @@ def hg_tensors(neuron: HG, stop: int | None, device: torch.device) -> HGTensors:
 
 def _largest(value: float) -> float:
     """The largest float32 that is not beyond a value."""
-    rounded = torch.tensor(value, dtype=torch.float32)
-    below = torch.nextafter(rounded, torch.zeros(()))
-    return float(below if float(rounded) > value else rounded)
+    rounded = np.float32(value)
+    return float(np.nextafter(rounded, np.float32(0)) if float(rounded) > value else rounded)
 
 
 @triton.jit
@@ -471,9 +474,9 @@ def _attend(
     probabilities times the values. Keys beyond the last one that any of the queries sees are
     looked at in the first pass alone.
     """
-    b = (tl.program_id(1) // heads).to(tl.int64)
-    h = (tl.program_id(1) % heads).to(tl.int64)
-    rows = tl.program_id(0) * BLOCK_L + tl.arange(0, BLOCK_L)
+    b = (tl.program_id(0) // heads).to(tl.int64)
+    h = (tl.program_id(0) % heads).to(tl.int64)
+    rows = (tl.program_id(1) * BLOCK_L + tl.arange(0, BLOCK_L)).to(tl.int64)
     asked = rows < queries
     at = tl.arange(0, WIDTH)
     of_query = query + b * query_b + h * query_h + rows[:, None] * query_l + at[None, :]
@@ -615,7 +618,7 @@ def _attend(
             told = seen & heard[:, None]
             spikes += tl.sum(tl.where(told, fired, 0), 1)
             outside += tl.sum((told & (p > tl.load(scalars + 3))).to(tl.int32), 1)
-        columns = first + tl.arange(0, BLOCK_S)
+        columns = (first + tl.arange(0, BLOCK_S)).to(tl.int64)
         v = tl.load(
             values_of + columns[:, None] * value_s + to[None, :],
             mask=(columns[:, None] < keys) & (to[None, :] < out),
@@ -633,7 +636,7 @@ def _attend(
 @triton.jit
 def _seen(allowed, stride, asked, first, keys, MASKED: tl.constexpr, BLOCK_S: tl.constexpr):
     """Which of some keys each query sees, (queries, BLOCK_S)."""
-    columns = first + tl.arange(0, BLOCK_S)
+    columns = (first + tl.arange(0, BLOCK_S)).to(tl.int64)
     seen = asked[:, None] & (columns[None, :] < keys)
     if MASKED:
         seen = seen & (tl.load(allowed + columns[None, :] * stride, mask=seen, other=0) != 0)
@@ -658,7 +661,7 @@ def _scores(
     WIDTH: tl.constexpr,
 ):
     """The scores of some keys, (queries, BLOCK_S); -inf where they are hidden."""
-    columns = first + tl.arange(0, BLOCK_S)
+    columns = (first + tl.arange(0, BLOCK_S)).to(tl.int64)
     at = tl.arange(0, WIDTH)
     k = tl.load(
         keys_of + columns[None, :] * key_s + at[:, None],
@@ -731,7 +734,7 @@ def attend(
     probability = oat_tensors(neurons[2], stop, query.device)
     rows, columns = blocks(queries, max(width, out))
     with torch.cuda.device_of(query):
-        _attend[(triton.cdiv(queries, rows), batch * heads)](
+        _attend[(batch * heads, triton.cdiv(queries, rows))](
             query, key, value, context, mask, current, heard, totals,
             *exp, *inverse, *probability,
             scale, heads, heads // key_heads, queries, keys, width, out,
@@ -756,6 +759,12 @@ def _bytes(x: Tensor) -> Tensor:
 def _strides(x: Tensor, dimensions: int) -> tuple[int, ...]:
     """Strides of a tensor that is read in so many dimensions; zeros where it is not read."""
     return tuple(x.stride()) if x.dim() == dimensions else (0,) * dimensions
+
+
+def fits(query: Tensor, value: Tensor) -> bool:
+    """Whether `attend` has room for heads of this width."""
+    width = max(query.shape[-1], value.shape[-1])
+    return _padded_to(width) * query.element_size() <= WIDEST
 
 
 def _padded_to(width: int) -> int:

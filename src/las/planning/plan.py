@@ -140,10 +140,12 @@ def plan(
 
 
 def _here(devices: Devices) -> torch.device | None:
-    """The device of this machine that is planned for; None where it has no GPU of that size."""
+    """The device of this machine that is planned for; None where it has no such GPU."""
     if not devices.gpus:
         return torch.device("cpu")
     if not torch.cuda.is_available() or torch.cuda.device_count() < len(devices.gpus):
+        return None
+    if devices.card is not None and devices.card.name not in torch.cuda.get_device_name(0):
         return None
     size = torch.cuda.get_device_properties(0).total_memory
     return torch.device("cuda") if abs(size / devices.gpus[0] - 1) < 0.15 else None
