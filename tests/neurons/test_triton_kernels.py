@@ -239,6 +239,15 @@ def test_one_query_after_many_keys(both) -> None:
     close(*both(spiking_attention(), *tensors, None, 0.125), share=SHARE)
 
 
+@pytest.mark.parametrize(
+    ("dtype", "width", "room"),
+    [(torch.float32, 128, True), (torch.float32, 129, False), (torch.bfloat16, 256, True)],
+)
+def test_heads_that_a_card_has_no_room_for_are_composed(dtype, width: int, room: bool) -> None:
+    x = torch.zeros(1, 1, 2, width, dtype=dtype)
+    assert kernels.fits(x, x[..., :16]) == kernels.fits(x[..., :16], x) == room
+
+
 class Gate(SpikingGate):
     """Its two currents are the halves of its input."""
 

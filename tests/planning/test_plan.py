@@ -15,6 +15,7 @@ from las.hosts.loading import read_config
 from las.planning import GB, Devices, parse_card, parse_gpus, plan
 from las.planning.meta_model import meta_model
 from las.planning.placement import place
+from las.planning.plan import _here as here
 from las.planning.rates import measured, shipped
 from tests import tiny_models
 
@@ -84,6 +85,23 @@ def test_gpus_by_name_have_the_speed_of_their_data_sheet(llama: Path, monkeypatc
     assert given.speed.source == "flops and neurons as given"
     assert given.seconds_snn is not None and given.seconds_ann is not None
     assert given.seconds_snn > given.seconds_ann > made.seconds_ann
+
+
+def test_another_gpu_of_that_size_is_not_measured_in_its_place(monkeypatch) -> None:
+    class Properties:
+        total_memory = 80e9
+
+    for name, told in {
+        "is_available": True,
+        "device_count": 2,
+        "get_device_properties": Properties,
+        "get_device_name": "NVIDIA A100-SXM4-80GB",
+    }.items():
+        monkeypatch.setattr(torch.cuda, name, lambda *_, told=told: told)
+    gpus = parse_gpus("2xH100")
+    assert here(Devices(gpus, 1.0, card=parse_card("2xH100"))) is None
+    for devices in (Devices(gpus, 1.0, card=parse_card("2xA100")), Devices(gpus, 1.0)):
+        assert here(devices) == torch.device("cuda")
 
 
 @pytest.mark.parametrize(("gpus", "cpu"), [("1x141", 64), ("1x24", 64), ("1x24", 256)])
