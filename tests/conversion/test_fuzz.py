@@ -35,7 +35,7 @@ FAMILIES: dict[str, Callable[[], Any]] = {
 }
 LONG = settings.get_current_profile_name() == "fuzz"
 FUZZ = settings(
-    max_examples=200 if LONG else 10,
+    max_examples=200 if LONG else 6,
     deadline=None,
     derandomize=not LONG,
     phases=[Phase.explicit, Phase.generate],
