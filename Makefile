@@ -59,7 +59,7 @@ bench: $(READY)
 	python -m benchmarks
 
 gpu: $(READY)
-	-pytest -q tests/neurons/test_triton_kernels.py
+	-pytest -q tests/neurons/test_gpu.py
 	python -m benchmarks --only gpu
 
 $(READY): pyproject.toml constraints.txt

@@ -19,11 +19,18 @@ import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
-from las.neurons import triton_kernels
+from las.neurons.gpu import attention, coding, norm
+from las.neurons.gpu.gate import _gate
 
 CAPABILITIES = {90: "H100, H200", 86: "RTX 3090"}
 DTYPES = {"bfloat16": "*bf16", "float32": "*fp32"}
-KERNELS = ("code_oat", "code_hg", "gate", "normalise", "attend")
+KERNELS: dict[str, Any] = {
+    "code_oat": coding._code_oat,
+    "code_hg": coding._code_hg,
+    "gate": _gate,
+    "normalise": norm._normalise,
+    "attend": attention._attend,
+}
 
 _FLOATS, _INTEGERS = "*fp32", "*i32"
 _HG = dict(lowest=_INTEGERS, octaves=_INTEGERS, emits=_INTEGERS)
@@ -55,13 +62,13 @@ _CONSTANTS: dict[str, Any] = {
         ("OCTAVES", "EXP_OCTAVES", "INV_OCTAVES", "SQUARE_OCTAVES", "ROOT_OCTAVES"), 12
     ),
     **dict(CENTRED=True, SCALED=True, SHIFTED=True),
-    **dict(MASKED=True, BIASED=False, PADDED=False, PRECISION=triton_kernels.PRECISION),
+    **dict(MASKED=True, BIASED=False, PADDED=False, PRECISION=attention.PRECISION),
     **dict(WIDTH=128, OUT=128),
 }
 """T = 16, two bands, heads of 128."""
 _BLOCK = {"normalise": 4096}
 """Elements that a program works on; `ELEMENTS` where nothing is said."""
-_OPTIONS = {"attend": triton_kernels.ATTENDING, "normalise": {"num_warps": 8}}
+_OPTIONS = {"attend": attention.ATTENDING, "normalise": {"num_warps": 8}}
 _USED = re.compile(r"REG:(\d+) STACK:(\d+)")
 
 
@@ -92,9 +99,9 @@ class Build:
 
 def build(kernel: str, capability: int, dtype: str, counting: bool) -> Build:
     """Build a kernel as it is launched on a GPU."""
-    function = getattr(triton_kernels, f"_{kernel}")
-    rows, columns = triton_kernels.blocks(512, _CONSTANTS["WIDTH"])
-    block = _BLOCK.get(kernel, triton_kernels.ELEMENTS)
+    function = KERNELS[kernel]
+    rows, columns = attention.blocks(512, _CONSTANTS["WIDTH"])
+    block = _BLOCK.get(kernel, coding.ELEMENTS)
     constants = _CONSTANTS | dict(COUNT=counting, BLOCK=block, BLOCK_L=rows, BLOCK_S=columns)
     signature = {name: _type(name, constants, dtype) for name in function.arg_names}
     given = {
@@ -105,7 +112,7 @@ def build(kernel: str, capability: int, dtype: str, counting: bool) -> Build:
     made = triton.compile(
         ASTSource(fn=function, signature=signature, constexprs=given),
         target=GPUTarget("cuda", capability, 32),
-        options=triton_kernels.UNFUSED | _OPTIONS.get(kernel, {}),
+        options=coding.UNFUSED | _OPTIONS.get(kernel, {}),
     )
     registers, stack = _resources(made.asm["cubin"])
     fused = len(re.findall(r"\bfma\.rn\.f32", made.asm["ptx"]))
@@ -151,7 +158,7 @@ def _resources(cubin: bytes) -> tuple[int, int]:
 def main() -> None:
     """Print a table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.builds", description=__doc__)
-    parser.add_argument("--kernels", nargs="+", choices=KERNELS, default=KERNELS)
+    parser.add_argument("--kernels", nargs="+", choices=KERNELS, default=list(KERNELS))
     parser.add_argument(
         "--capabilities", nargs="+", type=int, choices=CAPABILITIES, default=list(CAPABILITIES)
     )

@@ -211,7 +211,7 @@ class SpikingAttention(SpikingComponent):
         scale: float,
     ) -> tuple[Tensor, int]:
         """See `fused`."""
-        from las.neurons.triton_kernels import attend
+        from las.neurons.gpu import attend
 
         softmax = self.softmax
         neurons = softmax.exp.fitted(), softmax.reciprocal.fitted(), self.probability.calibrated()
@@ -358,7 +358,7 @@ def _fits_a_gpu(query: Tensor, value: Tensor) -> bool:
     """Whether the kernel for GPUs works on these heads."""
     if not has_triton(query):
         return False
-    from las.neurons.triton_kernels import fits
+    from las.neurons.gpu import fits
 
     return fits(query, value)
 

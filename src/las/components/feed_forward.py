@@ -106,10 +106,10 @@ class SpikingGate(SpikingComponent):
 
     def _on_gpu(self, gate: Tensor, up: Tensor) -> tuple[Tensor, list[int]]:
         """See `_on_cpu`."""
-        from las.neurons import triton_kernels
+        from las.neurons import gpu
 
         counting = self.run.counting
-        product, counted = triton_kernels.gate(
+        product, counted = gpu.gate(
             *(gate, up),
             (self.act_fn.site.fitted(), self.up_site.calibrated()),
             self.up_site.padding(up) if counting else None,

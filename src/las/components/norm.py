@@ -146,7 +146,7 @@ class SpikingNorm(SpikingComponent):
         self, x: Tensor, gamma: Tensor | None, beta: Tensor | None
     ) -> tuple[Tensor, list[int]]:
         """See `_on_cpu`."""
-        from las.neurons.triton_kernels import normalise
+        from las.neurons.gpu import normalise
 
         functions = self.square.fitted(), self.inverse_sqrt.fitted()
         coders = self.input.calibrated(), self.output.calibrated()

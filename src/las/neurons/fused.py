@@ -46,9 +46,9 @@ def code_oat(x: Tensor, neuron: OAT, count: bool = False, stop: int | None = Non
         stop: of the T time steps, those that it fires in; all of them if not given.
     """
     if has_triton(x):
-        from las.neurons import triton_kernels
+        from las.neurons import gpu
 
-        return triton_kernels.code_oat(x, neuron, count, stop)
+        return gpu.code_oat(x, neuron, count, stop)
     if not has_kernels(x):
         return tensors.code_oat(x, neuron, count, stop)
     from las.neurons import kernels
@@ -62,9 +62,9 @@ def code_hg(x: Tensor, neuron: HG, count: bool = False, stop: int | None = None)
     Arguments: see `code_oat`.
     """
     if has_triton(x):
-        from las.neurons import triton_kernels
+        from las.neurons import gpu
 
-        return triton_kernels.code_hg(x, neuron, count, stop)
+        return gpu.code_hg(x, neuron, count, stop)
     if not has_kernels(x):
         return tensors.code_hg(x, neuron, count, stop)
     from las.neurons import kernels

@@ -26,7 +26,7 @@ from las.neurons.encoding import SpikeEncoding
 from las.neurons.tally import SpikeTally
 from tests.tiny_models import plain
 
-kernels: Any = pytest.importorskip("las.neurons.triton_kernels", exc_type=ImportError)
+kernels: Any = pytest.importorskip("las.neurons.gpu", exc_type=ImportError)
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 EXAMPLES = settings(max_examples=25, deadline=None)

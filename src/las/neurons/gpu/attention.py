@@ -1,0 +1,295 @@
+"""Attention on a GPU, in one kernel (Eqs. 11-12 and 15-17)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import triton
+import triton.language as tl
+from torch import Tensor
+
+from las.neurons.gpu.coding import UNFUSED, add, beyond, code_by_hg, code_by_oat
+from las.neurons.gpu.tables import hg_tensors, oat_tensors
+from las.neurons.hg import HG
+from las.neurons.oat import OAT
+
+ATTENDING = {"num_stages": 1, "num_warps": 8}
+"""Attention's loops hold gathers, which are not to be pipelined, and much in registers."""
+
+PRECISION = "tf32x3" if torch.version.hip is None else "ieee"
+"""Of products of float32 blocks: as good as float32 but for the last bit, on tensor cores."""
+
+WIDEST = 512
+"""Bytes of a head's vector, filled up to a power of two, that `attend` has shared memory for."""
+
+_CHANGING = [
+    *("queries", "keys"),
+    *("allowed_b", "allowed_h", "allowed_l", "allowed_s"),
+    *("bias_b", "bias_h", "bias_l", "bias_s"),
+    *("counted_b", "counted_h", "counted_l"),
+]
+"""Numbers that change from token to token: no build of their own for those that 16 divides."""
+
+
+@triton.jit(do_not_specialize=_CHANGING)
+def _attend(
+    query, key, value, context, allowed, bias, counted, totals,
+    exp_lowest, exp_octaves, exp_neurons, exp_emits, exp_scalars,
+    inv_lowest, inv_octaves, inv_neurons, inv_emits, inv_scalars,
+    steps, bands, scalars,
+    scale, heads, groups, queries, keys, width, out,
+    query_b, query_h, query_l, key_b, key_h, key_s, value_b, value_h, value_s,
+    context_b, context_h, context_l,
+    allowed_b, allowed_h, allowed_l, allowed_s, bias_b, bias_h, bias_l, bias_s,
+    counted_b, counted_h, counted_l,
+    EXP_N, INV_N,
+    EXP_OCTAVES: tl.constexpr, INV_OCTAVES: tl.constexpr, T: tl.constexpr, BANDS: tl.constexpr,
+    MASKED: tl.constexpr, BIASED: tl.constexpr, PADDED: tl.constexpr, COUNT: tl.constexpr,
+    PRECISION: tl.constexpr,
+    BLOCK_L: tl.constexpr, BLOCK_S: tl.constexpr, WIDTH: tl.constexpr, OUT: tl.constexpr,
+):  # fmt: skip
+    """phi(softmax(scale * Q K^T + b)) V for some queries of one head (Eqs. 11-12 and 15-17).
+
+    Three passes over the keys: the largest score; the sum of the coded exponentials; the coded
+    probabilities times the values. Keys beyond the last one that any of the queries sees are
+    looked at in the first pass alone.
+    """
+    b = (tl.program_id(0) // heads).to(tl.int64)
+    h = (tl.program_id(0) % heads).to(tl.int64)
+    rows = (tl.program_id(1) * BLOCK_L + tl.arange(0, BLOCK_L)).to(tl.int64)
+    asked = rows < queries
+    at = tl.arange(0, WIDTH)
+    of_query = query + b * query_b + h * query_h + rows[:, None] * query_l + at[None, :]
+    q = tl.load(of_query, mask=asked[:, None] & (at[None, :] < width), other=0.0)
+    keys_of = key + b * key_b + (h // groups) * key_h
+    values_of = value + b * value_b + (h // groups) * value_h
+    allowed_of = allowed + b * allowed_b + h * allowed_h + rows[:, None] * allowed_l
+    bias_of = bias + b * bias_b + h * bias_h + rows[:, None] * bias_l
+    heard = asked
+    if PADDED:
+        row = counted + b * counted_b + h * counted_h + rows * counted_l
+        heard = asked & (tl.load(row, mask=asked, other=0) != 0)
+
+    peak = tl.full((BLOCK_L,), -float("inf"), tl.float32)
+    end = 0
+    for first in range(0, keys, BLOCK_S):
+        seen = _seen(allowed_of, allowed_s, asked, first, keys, MASKED, BLOCK_S)
+        if tl.max(tl.max(seen.to(tl.int32), 1), 0) > 0:
+            scores = _scores(
+                q, keys_of, key_s, bias_of, bias_s, seen, first, keys, width, scale, BIASED,
+                PRECISION, BLOCK_S, WIDTH,
+            )  # fmt: skip
+            peak = tl.maximum(peak, tl.max(scores, 1))
+            end = first + BLOCK_S
+    peak = tl.where(peak == -float("inf"), 0.0, peak)
+
+    weight = tl.zeros((BLOCK_L,), tl.float32)
+    spikes = tl.zeros((BLOCK_L,), tl.int32)
+    outside = tl.zeros((BLOCK_L,), tl.int32)
+    pairs = tl.zeros((BLOCK_L,), tl.int32)
+    for first in range(0, end, BLOCK_S):
+        seen = _seen(allowed_of, allowed_s, asked, first, keys, MASKED, BLOCK_S)
+        scores = _scores(
+            q, keys_of, key_s, bias_of, bias_s, seen, first, keys, width, scale, BIASED,
+            PRECISION, BLOCK_S, WIDTH,
+        )  # fmt: skip
+        z = scores - peak[:, None]
+        e, fired = code_by_hg(
+            z, exp_lowest, exp_octaves, exp_neurons, exp_emits, exp_scalars, EXP_OCTAVES,
+            EXP_N, COUNT,
+        )  # fmt: skip
+        weight += tl.sum(tl.where(seen, e, 0.0), 1)
+        if COUNT:
+            told = seen & heard[:, None]
+            spikes += tl.sum(tl.where(told, fired, 0), 1)
+            outside += tl.sum((told & beyond(z, exp_scalars)).to(tl.int32), 1)
+            pairs += tl.sum(told.to(tl.int32), 1)
+    alone = weight == 0
+    summed = tl.where(alone, 1.0, weight)
+    inverse, answered = code_by_hg(
+        summed, inv_lowest, inv_octaves, inv_neurons, inv_emits, inv_scalars, INV_OCTAVES,
+        INV_N, COUNT,
+    )  # fmt: skip
+    inverse = tl.where(alone, 0.0, inverse)
+    if COUNT:
+        sees = pairs > 0
+        add(totals, spikes)
+        add(totals + 1, outside)
+        add(totals + 2, tl.where(sees, answered, 0))
+        add(totals + 3, (sees & beyond(summed, inv_scalars)).to(tl.int32))
+        add(totals + 6, tl.where(sees, answered, 0) * pairs)
+        add(totals + 7, pairs)
+        add(totals + 8, sees.to(tl.int32))
+        spikes = tl.zeros((BLOCK_L,), tl.int32)
+        outside = tl.zeros((BLOCK_L,), tl.int32)
+
+    to = tl.arange(0, OUT)
+    answer = tl.zeros((BLOCK_L, OUT), tl.float32)
+    for first in range(0, end, BLOCK_S):
+        seen = _seen(allowed_of, allowed_s, asked, first, keys, MASKED, BLOCK_S)
+        scores = _scores(
+            q, keys_of, key_s, bias_of, bias_s, seen, first, keys, width, scale, BIASED,
+            PRECISION, BLOCK_S, WIDTH,
+        )  # fmt: skip
+        e, fired = code_by_hg(
+            scores - peak[:, None], exp_lowest, exp_octaves, exp_neurons, exp_emits,
+            exp_scalars, EXP_OCTAVES, EXP_N, False,
+        )  # fmt: skip
+        p = tl.where(seen, e, 0.0) * inverse[:, None]
+        coded, fired = code_by_oat(p, steps, bands, scalars, T, BANDS, COUNT)
+        if COUNT:
+            told = seen & heard[:, None]
+            spikes += tl.sum(tl.where(told, fired, 0), 1)
+            outside += tl.sum((told & (p > tl.load(scalars + 3))).to(tl.int32), 1)
+        columns = (first + tl.arange(0, BLOCK_S)).to(tl.int64)
+        v = tl.load(
+            values_of + columns[:, None] * value_s + to[None, :],
+            mask=(columns[:, None] < keys) & (to[None, :] < out),
+            other=0.0,
+        )
+        answer += tl.dot(coded.to(v.dtype), v, input_precision=PRECISION)
+    if COUNT:
+        add(totals + 4, spikes)
+        add(totals + 5, outside)
+    place = context + b * context_b + h * context_h + rows[:, None] * context_l + to[None, :]
+    inside = asked[:, None] & (to[None, :] < out)
+    tl.store(place, answer.to(context.dtype.element_ty), mask=inside)
+
+
+@triton.jit
+def _seen(allowed, stride, asked, first, keys, MASKED: tl.constexpr, BLOCK_S: tl.constexpr):
+    """Which of some keys each query sees, (queries, BLOCK_S)."""
+    columns = (first + tl.arange(0, BLOCK_S)).to(tl.int64)
+    seen = asked[:, None] & (columns[None, :] < keys)
+    if MASKED:
+        seen = seen & (tl.load(allowed + columns[None, :] * stride, mask=seen, other=0) != 0)
+    return seen
+
+
+@triton.jit
+def _scores(
+    q,
+    keys_of,
+    key_s,
+    bias_of,
+    bias_s,
+    seen,
+    first,
+    keys,
+    width,
+    scale,
+    BIASED: tl.constexpr,
+    PRECISION: tl.constexpr,
+    BLOCK_S: tl.constexpr,
+    WIDTH: tl.constexpr,
+):
+    """The scores of some keys, (queries, BLOCK_S); -inf where they are hidden."""
+    columns = (first + tl.arange(0, BLOCK_S)).to(tl.int64)
+    at = tl.arange(0, WIDTH)
+    k = tl.load(
+        keys_of + columns[None, :] * key_s + at[:, None],
+        mask=(columns[None, :] < keys) & (at[:, None] < width),
+        other=0.0,
+    )
+    scores = tl.dot(q, k, input_precision=PRECISION) * scale
+    if BIASED:
+        scores += tl.load(bias_of + columns[None, :] * bias_s, mask=seen, other=0.0).to(tl.float32)
+    return tl.where(seen, scores, -float("inf"))
+
+
+class Attended(NamedTuple):
+    """What `attend` has done.
+
+    Attributes:
+        context: (B, H, L, D_v).
+        totals: spikes and inputs out of range of the exponentials, of the reciprocals and of the
+            probabilities; how many exponentials the spikes of reciprocals read; pairs of a query
+            and a key that it sees; queries that see any, int64 (9,). Zeros where nobody counts.
+    """
+
+    context: Tensor
+    totals: Tensor
+
+
+def attend(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    allowed: Tensor | None,
+    bias: Tensor | None,
+    scale: float,
+    neurons: tuple[HG, HG, OAT],
+    padded: Tensor | None,
+    count: bool,
+    stop: int | None,
+) -> Attended:
+    """Attention from coded queries, keys and values; no (L, S) tensor is made.
+
+    Arguments:
+        query: (B, H, L, D).
+        key: (B, H_kv, S, D).
+        value: (B, H_kv, S, D_v).
+        allowed: which keys a query sees, broadcastable to (B, H, L, S); None for all.
+        bias: of positions, likewise; None for none.
+        scale: of the scores.
+        neurons: for the exponential, the reciprocal and the probabilities.
+        padded: which queries are padding, (B, 1, L, 1); None for none.
+        count: whether somebody counts.
+        stop: of the T time steps, those that neurons fire in; None for all.
+    """
+    query, key, value = (x if x.stride(-1) == 1 else x.contiguous() for x in (query, key, value))
+    batch, heads, queries, width = query.shape
+    key_heads, keys = key.shape[1:3]
+    out = value.shape[-1]
+    context = query.new_empty(batch, queries, heads, out).transpose(1, 2)
+    totals = torch.zeros(9, dtype=torch.int64, device=query.device)
+    full = (batch, heads, queries, keys)
+    mask = _bytes(totals if allowed is None else allowed.expand(full))
+    current = query if bias is None else bias.expand(full)
+    heard = _bytes(totals if padded is None else (~padded[..., 0]).expand(full[:3]))
+    exp, inverse = (hg_tensors(one, stop, query.device) for one in neurons[:2])
+    probability = oat_tensors(neurons[2], stop, query.device)
+    rows, columns = blocks(queries, max(width, out))
+    with torch.cuda.device_of(query):
+        _attend[(batch * heads, triton.cdiv(queries, rows))](
+            query, key, value, context, mask, current, heard, totals,
+            *exp, *inverse, *probability,
+            scale, heads, heads // key_heads, queries, keys, width, out,
+            *query.stride()[:3], *key.stride()[:3], *value.stride()[:3], *context.stride()[:3],
+            *_strides(mask, 4), *_strides(current, 4), *_strides(heard, 3),
+            exp.sub_neurons.shape[1], inverse.sub_neurons.shape[1],
+            len(exp.octaves) // 2, len(inverse.octaves) // 2,
+            len(probability.steps), len(probability.bands),
+            allowed is not None, bias is not None, padded is not None, count,
+            PRECISION,
+            rows, columns, _padded_to(width), _padded_to(out),
+            **ATTENDING, **UNFUSED,
+        )  # fmt: skip
+    return Attended(context, totals)
+
+
+def _bytes(x: Tensor) -> Tensor:
+    """A boolean tensor as bytes."""
+    return x.view(torch.uint8) if x.dtype == torch.bool else x
+
+
+def _strides(x: Tensor, dimensions: int) -> tuple[int, ...]:
+    """Strides of a tensor that is read in so many dimensions; zeros where it is not read."""
+    return tuple(x.stride()) if x.dim() == dimensions else (0,) * dimensions
+
+
+def fits(query: Tensor, value: Tensor) -> bool:
+    """Whether `attend` has room for heads of this width."""
+    width = max(query.shape[-1], value.shape[-1])
+    return _padded_to(width) * query.element_size() <= WIDEST
+
+
+def _padded_to(width: int) -> int:
+    """The next power of two, 16 at least: what a product of blocks takes."""
+    return max(16, triton.next_power_of_2(width))
+
+
+def blocks(queries: int, width: int) -> tuple[int, int]:
+    """How many queries a program answers, and how many keys it reads at a time."""
+    return (16 if queries <= 16 else 64), (32 if width <= 128 else 16)
