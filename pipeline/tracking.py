@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 PATIENCE = 10.0
 """Seconds that a run may take to start, and again to send what is left at its end."""
 
+LOCAL_PATIENCE = 60.0
+"""Seconds that a run which is offline may take to write its file: no server holds it up."""
+
 FAILURES = (Exception, SystemExit)
 """What the tracker may raise: its own errors share no base class, and some end the process."""
 
@@ -191,7 +194,7 @@ def _begin(
                     x_disable_stats=True,
                     login_timeout=PATIENCE,
                     init_timeout=PATIENCE,
-                    finish_timeout=PATIENCE,
+                    finish_timeout=LOCAL_PATIENCE if mode == "offline" else PATIENCE,
                     finish_timeout_raises=True,
                 )
             )
@@ -287,7 +290,7 @@ def _finish(run: wandb.Run, exit_code: int) -> None:
 
     thread = threading.Thread(target=finish, daemon=True)
     thread.start()
-    thread.join(2 * PATIENCE)
+    thread.join(LOCAL_PATIENCE if run.settings.mode == "offline" else 2 * PATIENCE)
     if thread.is_alive():
         for process in psutil.Process().children(recursive=True):
             with suppress(psutil.Error):
