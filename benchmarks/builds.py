@@ -32,8 +32,6 @@ KERNELS: dict[str, Any] = {
     "attend": attention._attend,
 }
 
-_FLOATS, _INTEGERS = "*fp32", "*i32"
-_HG = dict(lowest=_INTEGERS, octaves=_INTEGERS, emits=_INTEGERS)
 _OF_INPUTS = (
     "x",
     "y",
@@ -49,8 +47,8 @@ _OF_INPUTS = (
     "bias",
 )
 _TYPES: dict[str, str] = {
-    **dict.fromkeys(("steps", "bands", "scalars", "sub_neurons"), _FLOATS),
-    **_HG,
+    **dict.fromkeys(("steps", "bands", "scalars", "sub_neurons"), "*fp32"),
+    **dict.fromkeys(("lowest", "octaves", "emits"), "*i32"),
     **dict.fromkeys(("allowed", "counted", "heard"), "*u8"),
     **dict(counts="*i8", totals="*i64", scale="fp32", eps="fp32"),
 }
@@ -68,7 +66,10 @@ _CONSTANTS: dict[str, Any] = {
 """T = 16, two bands, heads of 128."""
 _BLOCK = {"normalise": 4096}
 """Elements that a program works on; `ELEMENTS` where nothing is said."""
-_OPTIONS = {"attend": attention.ATTENDING, "normalise": {"num_warps": 8}}
+_OPTIONS = {
+    "attend": attention.ATTENDING,
+    "normalise": {"num_warps": norm.warps(_BLOCK["normalise"])},
+}
 _USED = re.compile(r"REG:(\d+) STACK:(\d+)")
 
 

@@ -9,7 +9,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from las.neurons.gpu.coding import UNFUSED, add, beyond, code_by_hg, code_by_oat
+from las.neurons.gpu.coding import UNFUSED, add, beyond, code_by_hg, code_by_oat, too_large
 from las.neurons.gpu.tables import hg_tensors, oat_tensors
 from las.neurons.hg import HG
 from las.neurons.oat import OAT
@@ -141,7 +141,7 @@ def _attend(
         if COUNT:
             told = seen & heard[:, None]
             spikes += tl.sum(tl.where(told, fired, 0), 1)
-            outside += tl.sum((told & (p > tl.load(scalars + 3))).to(tl.int32), 1)
+            outside += tl.sum((told & too_large(p, scalars)).to(tl.int32), 1)
         columns = (first + tl.arange(0, BLOCK_S)).to(tl.int64)
         v = tl.load(
             values_of + columns[:, None] * value_s + to[None, :],

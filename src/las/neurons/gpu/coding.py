@@ -84,6 +84,12 @@ def code_by_hg(
 
 
 @triton.jit
+def too_large(x, scalars):
+    """Which inputs of OAT neurons are out of range."""
+    return tl.abs(x) > tl.load(scalars + 3)
+
+
+@triton.jit
 def beyond(x, scalars):
     """Which inputs of HG neurons are out of range; -inf is a masked entry."""
     low, high = tl.load(scalars + 1), tl.load(scalars + 2)
@@ -119,10 +125,8 @@ def _code_oat(
     tl.store(y + places, value.to(y.dtype.element_ty), mask=inside)
     if COUNT:
         tl.store(counts + places, fired.to(tl.int8), mask=inside)
-        fired = tl.where(inside, fired, 0)
-        outside = inside & (tl.abs(inputs) > tl.load(scalars + 3))
-        tl.atomic_add(totals, tl.sum(fired, 0).to(tl.int64))
-        tl.atomic_add(totals + 1, tl.sum(outside.to(tl.int32), 0).to(tl.int64))
+        add(totals, tl.where(inside, fired, 0))
+        add(totals + 1, (inside & too_large(inputs, scalars)).to(tl.int32))
 
 
 @triton.jit
@@ -152,10 +156,8 @@ def _code_hg(
     tl.store(y + places, value.to(y.dtype.element_ty), mask=inside)
     if COUNT:
         tl.store(counts + places, fired.to(tl.int8), mask=inside)
-        fired = tl.where(inside, fired, 0)
-        outside = inside & beyond(inputs, scalars)
-        tl.atomic_add(totals, tl.sum(fired, 0).to(tl.int64))
-        tl.atomic_add(totals + 1, tl.sum(outside.to(tl.int32), 0).to(tl.int64))
+        add(totals, tl.where(inside, fired, 0))
+        add(totals + 1, (inside & beyond(inputs, scalars)).to(tl.int32))
 
 
 def code_oat(x: Tensor, neuron: OAT, count: bool, stop: int | None) -> SpikeEncoding:

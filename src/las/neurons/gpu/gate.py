@@ -7,7 +7,15 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from las.neurons.gpu.coding import ELEMENTS, UNFUSED, add, beyond, code_by_hg, code_by_oat
+from las.neurons.gpu.coding import (
+    ELEMENTS,
+    UNFUSED,
+    add,
+    beyond,
+    code_by_hg,
+    code_by_oat,
+    too_large,
+)
 from las.neurons.gpu.tables import hg_tensors, oat_tensors
 from las.neurons.hg import HG
 from las.neurons.oat import OAT
@@ -37,7 +45,7 @@ def _gate(
         add(totals, tl.where(told, fired, 0))
         add(totals + 1, (told & beyond(g, hg_scalars)).to(tl.int32))
         add(totals + 2, tl.where(told, also, 0))
-        add(totals + 3, (told & (tl.abs(u) > tl.load(scalars + 3))).to(tl.int32))
+        add(totals + 3, (told & too_large(u, scalars)).to(tl.int32))
 
 
 def gate(

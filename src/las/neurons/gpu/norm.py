@@ -7,7 +7,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from las.neurons.gpu.coding import UNFUSED, add, beyond, code_by_hg, code_by_oat
+from las.neurons.gpu.coding import UNFUSED, add, beyond, code_by_hg, code_by_oat, too_large
 from las.neurons.gpu.tables import hg_tensors, oat_tensors
 from las.neurons.hg import HG
 from las.neurons.oat import OAT
@@ -63,9 +63,9 @@ def _normalise(
         add(totals + 2, tl.where(alone, of_root, 0))
         add(totals + 3, (alone & beyond(mean, root_scalars)).to(tl.int32))
         add(totals + 4, tl.where(told, of_inputs, 0))
-        add(totals + 5, (told & (tl.abs(z) > tl.load(in_scalars + 3))).to(tl.int32))
+        add(totals + 5, (told & too_large(z, in_scalars)).to(tl.int32))
         add(totals + 6, tl.where(told, of_outputs, 0))
-        add(totals + 7, (told & (tl.abs(normed) > tl.load(out_scalars + 3))).to(tl.int32))
+        add(totals + 7, (told & too_large(normed, out_scalars)).to(tl.int32))
 
 
 def normalise(
@@ -111,6 +111,11 @@ def normalise(
                 len(before.steps), len(before.bands), len(after.steps), len(after.bands),
                 centred, gamma is not None, beta is not None,
                 padding is not None, count, triton.next_power_of_2(width),
-                num_warps=4 if width <= 1024 else 8, **UNFUSED,
+                num_warps=warps(width), **UNFUSED,
             )  # fmt: skip
     return y, totals
+
+
+def warps(width: int) -> int:
+    """How many warps hold a token of this width."""
+    return 4 if width <= 1024 else 8
