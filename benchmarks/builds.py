@@ -48,9 +48,9 @@ _OF_INPUTS = (
 )
 _TYPES: dict[str, str] = {
     **dict.fromkeys(("steps", "bands", "scalars", "sub_neurons"), "*fp32"),
-    **dict.fromkeys(("lowest", "octaves", "emits"), "*i32"),
+    **dict.fromkeys(("lowest", "octaves", "emits", "whole"), "*i32"),
     **dict.fromkeys(("allowed", "counted", "heard"), "*u8"),
-    **dict(counts="*i8", totals="*i64", scale="fp32", eps="fp32"),
+    **dict(packed="*i16", totals="*i64", scale="fp32", eps="fp32"),
 }
 """Of arguments; sizes and strides are int32."""
 _CONSTANTS: dict[str, Any] = {

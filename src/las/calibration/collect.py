@@ -94,12 +94,14 @@ class Recorder:
         self._readers.forget()
         self._masks = replace(self._parts, keep=tokens.keep, decoded=tokens.decoded)
 
-    def observe(self, site: Site, x: Tensor, importance: Callable[[], Tensor] | None) -> None:
+    def observe(self, site: Site, x: Tensor, importance: Callable[[], Tensor] | None) -> Tensor:
         """Add the inputs of one site."""
-        if importance is not None and self._joins(site, x, importance):
-            return
-        if self.grouping:
-            return
+        joins = importance is not None and self._joins(site, x, importance)
+        if not joins and not self.grouping:
+            self._take_note(site, x)
+        return x
+
+    def _take_note(self, site: Site, x: Tensor) -> None:
         kind = site.function if isinstance(site, HGSite) else "oat"
         scale_free = isinstance(site, OATSite) and site.scale_free
         entry = self.statistics.sites.setdefault(site.name, SiteStatistics(kind, scale_free))

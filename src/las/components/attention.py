@@ -19,7 +19,7 @@ from las.components.soft_cap import SpikingSoftCap
 from las.components.softmax import SpikingSoftmax
 from las.components.visibility import Visibility
 from las.errors import UnsupportedModelError
-from las.neurons.encoding import SpikeEncoding, total
+from las.neurons.encoding import NOTHING, Firing, SpikeEncoding, total
 from las.neurons.fused import has_kernels, has_triton
 
 NAME = "las"
@@ -43,6 +43,7 @@ class SpikingAttention(SpikingComponent):
     """
 
     equations = "Eqs. 11-12 and 15-17"
+    reads = {"scores": ("query", "key"), "context": ("probability", "value")}  # noqa: RUF012
 
     def __init__(self, cap: float | None = None) -> None:
         super().__init__()
@@ -110,11 +111,11 @@ class SpikingAttention(SpikingComponent):
         if self.soft_cap is None and self.run.observer is None and kernels:
             operands = (x.to(query.dtype) for x in (q.value, k.value, v.value))
             context, told = in_one(self, *operands, allowed, bias, numbers=(scale,))
-            spikes = 0 if told is None else told
+            coded = NOTHING if told is None else told
         else:
-            context, spikes = self._composed(q.value, k.value, v.value, allowed, bias, scale)
-        if q.counts is not None:
-            self._count(q.counts, k, v, spikes, allowed, self._padded(query))
+            context, coded = self._composed(q.value, k.value, v.value, allowed, bias, scale)
+        if self.run.counting:
+            self._count(q, k, v, coded, allowed, self._padded(query))
         return context
 
     def code(self, key: Tensor, value: Tensor) -> tuple[Operand, Operand]:
@@ -169,14 +170,14 @@ class SpikingAttention(SpikingComponent):
         allowed: Tensor | None,
         bias: Tensor | None,
         scale: float,
-    ) -> tuple[Tensor, int]:
+    ) -> tuple[Tensor, Firing]:
         """Attention in kernels: on a GPU in one, on a CPU in blocks.
 
         A block of queries is as large that its scores stay in the CPU's cache. It reads no keys
         beyond the last one that any of its queries is allowed to see.
 
         Returns:
-            (B, H, L, D_v), and the number of spikes of the probabilities, 0 where nobody counts.
+            (B, H, L, D_v), and what the probabilities have fired, nothing where nobody counts.
         """
         if has_triton(query):
             return self._on_gpu(query, key, value, allowed, bias, scale)
@@ -187,7 +188,7 @@ class SpikingAttention(SpikingComponent):
         weight = scale if bias is None else 1.0
         if bias is not None:
             bias = bias.expand(batch, heads, queries, keys)
-        context, spikes = query.new_empty(batch, queries, heads, out), 0
+        context, coded = query.new_empty(batch, queries, heads, out), NOTHING
         for part, block in _blocks(batch, heads, queries, keys):
             shape = (part.stop - part.start, key_heads, -1, width)
             seen = sees.of_batch(part.start, part.stop)
@@ -196,10 +197,10 @@ class SpikingAttention(SpikingComponent):
             scores = (q @ key[part, :, :end].mT).view(shape[0], heads, -1, end)
             if bias is not None:
                 scores.mul_(scale).add_(bias[part, :, block, :end])
-            spikes += self.softmax.code(scores, weight, seen, block.start, self.probability)
+            coded += self.softmax.code(scores, weight, seen, block.start, self.probability)
             weighed = scores.view(*shape[:2], -1, end) @ value[part, :, :end]
             context[part, block] = weighed.view(shape[0], heads, -1, out).transpose(1, 2)
-        return context.transpose(1, 2), spikes
+        return context.transpose(1, 2), coded
 
     def _on_gpu(
         self,
@@ -209,7 +210,7 @@ class SpikingAttention(SpikingComponent):
         allowed: Tensor | None,
         bias: Tensor | None,
         scale: float,
-    ) -> tuple[Tensor, int]:
+    ) -> tuple[Tensor, Firing]:
         """See `fused`."""
         from las.neurons.gpu import attend
 
@@ -224,12 +225,8 @@ class SpikingAttention(SpikingComponent):
             self.run.stop,
         )
         if not counting:
-            return context, 0
-        numbers = [total(number) for number in counted]
-        exponentials, inverse, coded = numbers[:2], numbers[2:4], numbers[4:6]
-        products, pairs, queries = numbers[6:]
-        softmax.told(self.probability, pairs, queries, products, exponentials, inverse, coded)
-        return context, coded[0]
+            return context, NOTHING
+        return context, softmax.told(self.probability, [total(number) for number in counted])
 
     def _composed(
         self,
@@ -239,7 +236,7 @@ class SpikingAttention(SpikingComponent):
         allowed: Tensor | None,
         bias: Tensor | None,
         scale: float,
-    ) -> tuple[Tensor, int]:
+    ) -> tuple[Tensor, Firing]:
         """Site by site: where no kernel runs, and where activations are observed."""
         groups = query.shape[1] // key.shape[1]
         scores = (query @ _expand(key, groups).mT).mul_(scale)
@@ -252,7 +249,7 @@ class SpikingAttention(SpikingComponent):
             scores.masked_fill_(~allowed, -torch.inf)
         hidden, _ = self.softmax.silent(scores, padded)
         p = self.probability(self.softmax(scores, padded), hidden)
-        return p.value @ _expand(value, groups), p.spikes
+        return p.value @ _expand(value, groups), p.firing
 
     def _simulate(
         self,
@@ -309,10 +306,10 @@ class SpikingAttention(SpikingComponent):
 
     def _count(
         self,
-        asked: Tensor,
+        asked: SpikeEncoding,
         key: Operand,
         value: Operand,
-        spikes: int,
+        coded: Firing,
         allowed: Tensor | None,
         padded: Tensor | None,
     ) -> None:
@@ -322,15 +319,16 @@ class SpikingAttention(SpikingComponent):
         probabilities read what they have left.
 
         Arguments:
-            asked: spikes of the queries, (B, H, L, D).
+            asked: the queries, (B, H, L, D).
             key: the keys.
             value: the values.
-            spikes: of the probabilities.
+            coded: what the probabilities have fired.
             allowed: which keys a query sees.
             padded: which queries are padding, (B, 1, L, 1).
         """
-        batch, heads, queries, width = asked.shape
-        seen = torch.ones(1, 1, queries, key.value.shape[-2], dtype=torch.bool, device=asked.device)
+        batch, heads, queries, width = asked.value.shape
+        keys, device = key.value.shape[-2], asked.value.device
+        seen = torch.ones(1, 1, queries, keys, dtype=torch.bool, device=device)
         if allowed is not None:
             seen = allowed
         if padded is not None:
@@ -340,18 +338,27 @@ class SpikingAttention(SpikingComponent):
         queries_of_key = seen.sum(-2)  # (B, 1 or H, S)
         pairs = total(seen) * heads // seen.shape[1]
 
-        def read(operand: Operand) -> int:
-            """How often its spikes are read, over all heads."""
-            if operand.coded.counts is None:  # they came in before anybody counted
-                return 0
-            rows = operand.coded.counts.sum(-1, dtype=torch.int64)
-            rows = rows.repeat_interleave(heads // rows.shape[1], dim=1)
-            new = slice(operand.start, operand.start + rows.shape[-1])
-            return total(rows * queries_of_key[..., new])
+        def read(operand: Operand) -> Firing:
+            """What its spikes cause, over all heads."""
+            if operand.coded.packed is None:  # they came in before anybody counted
+                return NOTHING
+            new = slice(operand.start, operand.start + operand.coded.packed.shape[-2])
 
-        scores = total(asked.sum(-1, dtype=torch.int64) * keys_of_query)
+            def by_queries(fired: Tensor) -> int:
+                rows = fired.sum(-1, dtype=torch.int64)
+                rows = rows.repeat_interleave(heads // rows.shape[1], dim=1)
+                return total(rows * queries_of_key[..., new])
+
+            return Firing.of(operand.coded.packed, by_queries)
+
+        def by_keys(fired: Tensor) -> int:
+            return total(fired.sum(-1, dtype=torch.int64) * keys_of_query)
+
+        scores = NOTHING if asked.packed is None else Firing.of(asked.packed, by_keys)
         out = value.value.shape[-1]
-        self.count(self.work(pairs, width, out), scores + read(key), spikes * out + read(value))
+        early = read(key), read(value)
+        work = self.work(pairs, width, out)
+        self.count(work, scores + early[0], coded * out + early[1], early=early)
 
 
 def _fits_a_gpu(query: Tensor, value: Tensor) -> bool:

@@ -11,6 +11,7 @@ from torch import nn
 
 from las.components.one_operation import known_to_compilers, outside_graphs
 from las.components.run_state import RunState
+from las.neurons.encoding import NOTHING, Firing
 
 
 class SpikingModule(nn.Module):
@@ -105,7 +106,7 @@ class SpikingComponent(SpikingModule):
                     return accumulate(spikes * self.weight for spikes in self.site.steps(x))
                 spiked = self.site(x)
                 if self.run.counting:
-                    self.count(self.work(x.shape), spiked.spikes)
+                    self.count(self.work(x.shape), spiked.firing)
                 return spiked.value * self.weight
 
     Where activations are observed, as in calibration, `site(x)` returns x itself, or the function
@@ -113,9 +114,11 @@ class SpikingComponent(SpikingModule):
 
     Attributes:
         equations: of the paper, e.g. "Eq. 10".
+        reads: by the part of a component that does several products, the sites that it reads.
     """
 
     equations: ClassVar[str] = ""
+    reads: ClassVar[Mapping[str, tuple[str, ...]]] = {}
 
     def work(self, *args: Any, **kwargs: Any) -> tuple[Work, ...]:
         """What a call costs the ANN, beside the work of components within.
@@ -124,13 +127,20 @@ class SpikingComponent(SpikingModule):
         """
         return ()
 
-    def count(self, works: tuple[Work, ...], *sops: int) -> None:
+    def count(
+        self, works: tuple[Work, ...], *sops: Firing | int, early: tuple[Firing, ...] = ()
+    ) -> None:
         """Add one call to what is being counted.
 
         Arguments:
             works: what it costs the ANN.
-            sops: synaptic operations for each of them.
+            sops: synaptic operations for each of them: what neurons have fired, times how often
+                it is read. A whole number stands for spikes of one level.
+            early: that part of each which is due to the operand of a product that arrives first.
         """
-        for work, spent in zip(works, sops, strict=True):
+        firsts = early or (NOTHING,) * len(works)
+        for work, spent, first in zip(works, sops, firsts, strict=True):
             name = f"{self.name}.{work.part}" if work.part else self.name
-            self.run.add_operations(name, self.name, work.kind, spent, work.macs, work.nonlinear)
+            self.run.add_operations(
+                name, self.name, work.kind, spent, work.macs, work.nonlinear, first
+            )

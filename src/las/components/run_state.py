@@ -13,6 +13,7 @@ from torch import Tensor
 
 from las.components.call import Call
 from las.components.padding import TokenMasks
+from las.neurons.encoding import NOTHING, Firing
 from las.neurons.tally import SpikeTally
 
 Value = TypeVar("Value")
@@ -21,7 +22,7 @@ Value = TypeVar("Value")
 class Observer(Protocol):
     """What looks on while neurons pass their inputs through unchanged."""
 
-    def observe(self, site: Any, x: Tensor, importance: Callable[[], Tensor] | None) -> None:
+    def observe(self, site: Any, x: Tensor, importance: Callable[[], Tensor] | None) -> Tensor:
         """Take note of the inputs of a neuron site.
 
         Arguments:
@@ -199,27 +200,31 @@ class RunState:
         kind: str,
         time_steps: int,
         activations: int,
-        spikes: int,
+        spikes: Firing | int,
         out_of_range: int,
+        levels: int = 1,
     ) -> None:
         """Add one call of a neuron site to every open tally."""
         for block in self._tallies.open:
             tally, prefix = block.value
-            tally.add_spikes(prefix + site, kind, time_steps, activations, spikes, out_of_range)
+            tally.add_spikes(
+                prefix + site, kind, time_steps, activations, spikes, out_of_range, levels
+            )
 
     def add_operations(
         self,
         name: str,
         layer: str,
         kind: str,
-        sops: int,
+        sops: Firing | int,
         macs: int,
         nonlinear: Mapping[str, int],
+        early: Firing = NOTHING,
     ) -> None:
         """Add one call of a component to every open tally."""
         for block in self._tallies.open:
             tally, prefix = block.value
-            tally.add_operations(prefix + name, prefix + layer, kind, sops, macs, nonlinear)
+            tally.add_operations(prefix + name, prefix + layer, kind, sops, macs, nonlinear, early)
 
     def hand_over(self, to: Any, what: Any) -> None:
         """Keep something for a module until it is taken, in this thread only."""

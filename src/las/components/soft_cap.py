@@ -47,7 +47,7 @@ class SpikingSoftCap(SpikingComponent):
         spiked = self.site(self._potentials(z, allowed), silent)
         if self.run.counting:
             pairs = spiked.value.numel() - (0 if silent is None else total(silent))
-            self.count(self.work(pairs), spiked.spikes)
+            self.count(self.work(pairs), spiked.firing)
         return self._placed(spiked.value, z, allowed)
 
     def simulate(

@@ -37,7 +37,7 @@ def _attend(
     query, key, value, context, allowed, bias, counted, totals,
     exp_lowest, exp_octaves, exp_neurons, exp_emits, exp_scalars,
     inv_lowest, inv_octaves, inv_neurons, inv_emits, inv_scalars,
-    steps, bands, scalars,
+    steps, bands, scalars, whole,
     scale, heads, groups, queries, keys, width, out,
     query_b, query_h, query_l, key_b, key_h, key_s, value_b, value_h, value_s,
     context_b, context_h, context_l,
@@ -102,7 +102,7 @@ def _attend(
         weight += tl.sum(tl.where(seen, e, 0.0), 1)
         if COUNT:
             told = seen & heard[:, None]
-            spikes += tl.sum(tl.where(told, fired, 0), 1)
+            spikes += tl.sum(tl.where(told, fired & 0xFF, 0), 1)
             outside += tl.sum((told & beyond(z, exp_scalars)).to(tl.int32), 1)
             pairs += tl.sum(told.to(tl.int32), 1)
     alone = weight == 0
@@ -114,14 +114,17 @@ def _attend(
     inverse = tl.where(alone, 0.0, inverse)
     if COUNT:
         sees = pairs > 0
+        answered = answered & 0xFF
         add(totals, spikes)
         add(totals + 1, outside)
         add(totals + 2, tl.where(sees, answered, 0))
         add(totals + 3, (sees & beyond(summed, inv_scalars)).to(tl.int32))
-        add(totals + 6, tl.where(sees, answered, 0) * pairs)
-        add(totals + 7, pairs)
-        add(totals + 8, sees.to(tl.int32))
+        add(totals + 8, tl.where(sees, answered, 0) * pairs)
+        add(totals + 9, pairs)
+        add(totals + 10, sees.to(tl.int32))
         spikes = tl.zeros((BLOCK_L,), tl.int32)
+        digits = tl.zeros((BLOCK_L,), tl.int32)
+        active = tl.zeros((BLOCK_L,), tl.int32)
         outside = tl.zeros((BLOCK_L,), tl.int32)
 
     to = tl.arange(0, OUT)
@@ -137,10 +140,13 @@ def _attend(
             exp_scalars, EXP_OCTAVES, EXP_N, False,
         )  # fmt: skip
         p = tl.where(seen, e, 0.0) * inverse[:, None]
-        coded, fired = code_by_oat(p, steps, bands, scalars, T, BANDS, COUNT)
+        coded, fired = code_by_oat(p, steps, bands, scalars, whole, T, BANDS, COUNT)
         if COUNT:
             told = seen & heard[:, None]
-            spikes += tl.sum(tl.where(told, fired, 0), 1)
+            fired = tl.where(told, fired, 0)
+            spikes += tl.sum(fired & 0xFF, 1)
+            digits += tl.sum(fired >> 8, 1)
+            active += tl.sum((fired != 0).to(tl.int32), 1)
             outside += tl.sum((told & too_large(p, scalars)).to(tl.int32), 1)
         columns = (first + tl.arange(0, BLOCK_S)).to(tl.int64)
         v = tl.load(
@@ -151,7 +157,9 @@ def _attend(
         answer += tl.dot(coded.to(v.dtype), v, input_precision=PRECISION)
     if COUNT:
         add(totals + 4, spikes)
-        add(totals + 5, outside)
+        add(totals + 5, digits)
+        add(totals + 6, active)
+        add(totals + 7, outside)
     place = context + b * context_b + h * context_h + rows[:, None] * context_l + to[None, :]
     inside = asked[:, None] & (to[None, :] < out)
     tl.store(place, answer.to(context.dtype.element_ty), mask=inside)
@@ -203,9 +211,10 @@ class Attended(NamedTuple):
 
     Attributes:
         context: (B, H, L, D_v).
-        totals: spikes and inputs out of range of the exponentials, of the reciprocals and of the
-            probabilities; how many exponentials the spikes of reciprocals read; pairs of a query
-            and a key that it sees; queries that see any, int64 (9,). Zeros where nobody counts.
+        totals: spikes and inputs out of range of the exponentials and of the reciprocals; spikes of
+            the probabilities, their digits, inputs that fire and inputs out of range; how many
+            exponentials the spikes of reciprocals read; pairs of a query and a key that it sees;
+            queries that see any, int64 (11,). Zeros where nobody counts.
     """
 
     context: Tensor
@@ -243,7 +252,7 @@ def attend(
     key_heads, keys = key.shape[1:3]
     out = value.shape[-1]
     context = query.new_empty(batch, queries, heads, out).transpose(1, 2)
-    totals = torch.zeros(9, dtype=torch.int64, device=query.device)
+    totals = torch.zeros(11, dtype=torch.int64, device=query.device)
     full = (batch, heads, queries, keys)
     mask = _bytes(totals if allowed is None else allowed.expand(full))
     current = query if bias is None else bias.expand(full)
