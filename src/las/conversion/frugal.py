@@ -78,7 +78,7 @@ class Kept(Iterator[Batch]):
 
 
 def rows_of(batch: Batch) -> list[Batch]:
-    """The sequences of a batch, each by itself, or all of it where its tensors count other things."""
+    """The sequences of a batch, one by one; all of it where its tensors count other things."""
     tensors = [value for value in batch.values() if isinstance(value, Tensor) and value.dim()]
     rows = {len(value) for value in tensors}
     if len(rows) != 1 or rows == {1}:
