@@ -39,14 +39,12 @@ class SpikingAttention(SpikingComponent):
 
     Attributes:
         soft_cap: the neurons that cap the scores, or None.
-        caches: whether keys and values have ever come from a cache.
     """
 
     equations = "Eqs. 11-12 and 15-17"
 
     def __init__(self, cap: float | None = None) -> None:
         super().__init__()
-        self.caches = False
         self.query = OATSite(token_dim=2)
         self.key = OATSite(token_dim=2)
         self.value = OATSite(token_dim=2)
@@ -92,7 +90,7 @@ class SpikingAttention(SpikingComponent):
         Returns:
             (B, H, L, D_v).
         """
-        entered = self._entered() if self.caches else None
+        entered: tuple[Operand, Operand] | None = self.run.take_in()
         if entered is not None and entered[0].value is key and entered[1].value is value:
             k, v = entered
         else:
@@ -120,21 +118,16 @@ class SpikingAttention(SpikingComponent):
     def code(self, key: Tensor, value: Tensor) -> tuple[Operand, Operand]:
         """Code new keys and values, (B, H_kv, N, D) and (B, H_kv, N, D_v)."""
         operands = []
+        places = torch.arange(key.shape[-2], device=key.device) if self.run.watched else None
         for site, x in ((self.key, key), (self.value, value)):
             if self.run.simulating:
                 steps = tuple(site.steps(x))
                 coded = SpikeEncoding(accumulate(iter(steps)))
-                operands.append(Operand(coded.value, coded, 0, steps))
+                operands.append(Operand(coded.value, coded, places, steps))
             else:
                 coded = site(x)
-                operands.append(Operand(coded.value, coded, 0))
+                operands.append(Operand(coded.value, coded, places))
         return operands[0], operands[1]
-
-    @torch.compiler.disable  # it looks into this thread's memory
-    def _entered(self) -> tuple[Operand, Operand] | None:
-        """What a `CodingCache` has just handed over."""
-        entered: tuple[Operand, Operand] | None = self.run.take(self)
-        return entered
 
     def exact(
         self,
@@ -346,8 +339,7 @@ class SpikingAttention(SpikingComponent):
                 return 0
             rows = operand.coded.counts.sum(-1, dtype=torch.int64)
             rows = rows.repeat_interleave(heads // rows.shape[1], dim=1)
-            new = slice(operand.start, operand.start + rows.shape[-1])
-            return total(rows * queries_of_key[..., new])
+            return total(rows * queries_of_key[..., operand.places])
 
         scores = total(asked.sum(-1, dtype=torch.int64) * keys_of_query)
         out = value.value.shape[-1]
@@ -408,7 +400,8 @@ def _with_sink(
 def _after_silence(operand: Operand) -> Operand:
     """An operand with one more token before the others, which never fires."""
     padded = nn.functional.pad(operand.value, (0, 0, 1, 0))
-    return replace(operand, value=padded, start=operand.start + 1)
+    places = None if operand.places is None else operand.places + 1
+    return replace(operand, value=padded, places=places)
 
 
 def _blocks(batch: int, heads: int, queries: int, keys: int) -> Iterator[tuple[slice, slice]]:
