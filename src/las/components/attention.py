@@ -105,7 +105,7 @@ class SpikingAttention(SpikingComponent):
             return self._simulate(query, k, v, allowed, bias, scale)
         q = self.query(query)
         kernels = has_kernels(query) or _fits_a_gpu(query, value)
-        if self.soft_cap is None and self.run.observer is None and kernels:
+        if self.run.observer is None and kernels:
             operands = (x.to(query.dtype) for x in (q.value, k.value, v.value))
             context, told = in_one(self, *operands, allowed, bias, numbers=(scale,))
             spikes = 0 if told is None else told
@@ -141,6 +141,8 @@ class SpikingAttention(SpikingComponent):
         """Attention with exact neurons; arguments as for `fused`."""
         groups = query.shape[1] // key.shape[1]
         scores = (query @ _expand(key, groups).mT) * scale
+        if self.soft_cap is not None:
+            scores = self.soft_cap.exact(scores)
         if bias is not None:
             scores = scores + bias
         if allowed is None:
@@ -177,7 +179,7 @@ class SpikingAttention(SpikingComponent):
         key_heads, keys = key.shape[1:3]
         out = value.shape[-1]
         sees = Visibility.of(allowed, queries, keys, self._padded(query))
-        weight = scale if bias is None else 1.0
+        plain = bias is None and self.soft_cap is None
         if bias is not None:
             bias = bias.expand(batch, heads, queries, keys)
         context, spikes = query.new_empty(batch, queries, heads, out), 0
@@ -187,8 +189,14 @@ class SpikingAttention(SpikingComponent):
             end = max(1, int(seen.ends[..., block].max()))
             q = query[part, :, block].reshape(shape)  # heads that share keys: one product
             scores = (q @ key[part, :, :end].mT).view(shape[0], heads, -1, end)
+            if not plain:
+                scores.mul_(scale)
+            if self.soft_cap is not None:
+                silent = seen.silent(block, end) if self.run.counting else None
+                scores = self.soft_cap.code(scores, silent)
             if bias is not None:
-                scores.mul_(scale).add_(bias[part, :, block, :end])
+                scores += bias[part, :, block, :end]
+            weight = scale if plain else 1.0
             spikes += self.softmax.code(scores, weight, seen, block.start, self.probability)
             weighed = scores.view(*shape[:2], -1, end) @ value[part, :, :end]
             context[part, block] = weighed.view(shape[0], heads, -1, out).transpose(1, 2)
@@ -208,10 +216,13 @@ class SpikingAttention(SpikingComponent):
 
         softmax = self.softmax
         neurons = softmax.exp.fitted(), softmax.reciprocal.fitted(), self.probability.calibrated()
+        capping = self.soft_cap
+        cap = None if capping is None else (capping.site.fitted(), capping.cap)
         counting = self.run.counting
         context, counted = attend(
             *(query, key, value, allowed, bias, scale),
             neurons,
+            cap,
             self._padded(query),
             counting,
             self.run.stop,
@@ -220,7 +231,9 @@ class SpikingAttention(SpikingComponent):
             return context, 0
         numbers = [total(number) for number in counted]
         exponentials, inverse, coded = numbers[:2], numbers[2:4], numbers[4:6]
-        products, pairs, queries = numbers[6:]
+        products, pairs, queries = numbers[6:9]
+        if capping is not None:
+            capping.told(pairs, *numbers[9:])
         softmax.told(self.probability, pairs, queries, products, exponentials, inverse, coded)
         return context, coded[0]
 
