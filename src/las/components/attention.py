@@ -39,7 +39,6 @@ class SpikingAttention(SpikingComponent):
 
     Attributes:
         soft_cap: the neurons that cap the scores, or None.
-        caches: whether keys and values have ever come from a cache.
     """
 
     equations = "Eqs. 11-12 and 15-17"
@@ -47,7 +46,6 @@ class SpikingAttention(SpikingComponent):
 
     def __init__(self, cap: float | None = None) -> None:
         super().__init__()
-        self.caches = False
         self.query = OATSite(token_dim=2)
         self.key = OATSite(token_dim=2)
         self.value = OATSite(token_dim=2)
@@ -93,7 +91,7 @@ class SpikingAttention(SpikingComponent):
         Returns:
             (B, H, L, D_v).
         """
-        entered = self._entered() if self.caches else None
+        entered: tuple[Operand, Operand] | None = self.run.take_in()
         if entered is not None and entered[0].value is key and entered[1].value is value:
             k, v = entered
         else:
@@ -108,7 +106,7 @@ class SpikingAttention(SpikingComponent):
             return self._simulate(query, k, v, allowed, bias, scale)
         q = self.query(query)
         kernels = has_kernels(query) or _fits_a_gpu(query, value)
-        if self.soft_cap is None and self.run.observer is None and kernels:
+        if self.run.observer is None and kernels:
             operands = (x.to(query.dtype) for x in (q.value, k.value, v.value))
             context, told = in_one(self, *operands, allowed, bias, numbers=(scale,))
             coded = NOTHING if told is None else told
@@ -121,21 +119,16 @@ class SpikingAttention(SpikingComponent):
     def code(self, key: Tensor, value: Tensor) -> tuple[Operand, Operand]:
         """Code new keys and values, (B, H_kv, N, D) and (B, H_kv, N, D_v)."""
         operands = []
+        places = torch.arange(key.shape[-2], device=key.device) if self.run.watched else None
         for site, x in ((self.key, key), (self.value, value)):
             if self.run.simulating:
                 steps = tuple(site.steps(x))
                 coded = SpikeEncoding(accumulate(iter(steps)))
-                operands.append(Operand(coded.value, coded, 0, steps))
+                operands.append(Operand(coded.value, coded, places, steps))
             else:
                 coded = site(x)
-                operands.append(Operand(coded.value, coded, 0))
+                operands.append(Operand(coded.value, coded, places))
         return operands[0], operands[1]
-
-    @torch.compiler.disable  # it looks into this thread's memory
-    def _entered(self) -> tuple[Operand, Operand] | None:
-        """What a `CodingCache` has just handed over."""
-        entered: tuple[Operand, Operand] | None = self.run.take(self)
-        return entered
 
     def exact(
         self,
@@ -149,6 +142,8 @@ class SpikingAttention(SpikingComponent):
         """Attention with exact neurons; arguments as for `fused`."""
         groups = query.shape[1] // key.shape[1]
         scores = (query @ _expand(key, groups).mT) * scale
+        if self.soft_cap is not None:
+            scores = self.soft_cap.exact(scores)
         if bias is not None:
             scores = scores + bias
         if allowed is None:
@@ -185,7 +180,7 @@ class SpikingAttention(SpikingComponent):
         key_heads, keys = key.shape[1:3]
         out = value.shape[-1]
         sees = Visibility.of(allowed, queries, keys, self._padded(query))
-        weight = scale if bias is None else 1.0
+        plain = bias is None and self.soft_cap is None
         if bias is not None:
             bias = bias.expand(batch, heads, queries, keys)
         context, coded = query.new_empty(batch, queries, heads, out), NOTHING
@@ -195,8 +190,14 @@ class SpikingAttention(SpikingComponent):
             end = max(1, int(seen.ends[..., block].max()))
             q = query[part, :, block].reshape(shape)  # heads that share keys: one product
             scores = (q @ key[part, :, :end].mT).view(shape[0], heads, -1, end)
+            if not plain:
+                scores.mul_(scale)
+            if self.soft_cap is not None:
+                silent = seen.silent(block, end) if self.run.counting else None
+                scores = self.soft_cap.code(scores, silent)
             if bias is not None:
-                scores.mul_(scale).add_(bias[part, :, block, :end])
+                scores += bias[part, :, block, :end]
+            weight = scale if plain else 1.0
             coded += self.softmax.code(scores, weight, seen, block.start, self.probability)
             weighed = scores.view(*shape[:2], -1, end) @ value[part, :, :end]
             context[part, block] = weighed.view(shape[0], heads, -1, out).transpose(1, 2)
@@ -216,17 +217,23 @@ class SpikingAttention(SpikingComponent):
 
         softmax = self.softmax
         neurons = softmax.exp.fitted(), softmax.reciprocal.fitted(), self.probability.calibrated()
+        capping = self.soft_cap
+        cap = None if capping is None else (capping.site.fitted(), capping.cap)
         counting = self.run.counting
         context, counted = attend(
             *(query, key, value, allowed, bias, scale),
             neurons,
+            cap,
             self._padded(query),
             counting,
             self.run.stop,
         )
         if not counting:
             return context, NOTHING
-        return context, softmax.told(self.probability, [total(number) for number in counted])
+        numbers = [total(number) for number in counted]
+        if capping is not None:
+            capping.told(numbers[9], *numbers[11:])
+        return context, softmax.told(self.probability, numbers[:11])
 
     def _composed(
         self,
@@ -342,12 +349,11 @@ class SpikingAttention(SpikingComponent):
             """What its spikes cause, over all heads."""
             if operand.coded.packed is None:  # they came in before anybody counted
                 return NOTHING
-            new = slice(operand.start, operand.start + operand.coded.packed.shape[-2])
 
             def by_queries(fired: Tensor) -> int:
                 rows = fired.sum(-1, dtype=torch.int64)
                 rows = rows.repeat_interleave(heads // rows.shape[1], dim=1)
-                return total(rows * queries_of_key[..., new])
+                return total(rows * queries_of_key[..., operand.places])
 
             return Firing.of(operand.coded.packed, by_queries)
 
@@ -415,7 +421,8 @@ def _with_sink(
 def _after_silence(operand: Operand) -> Operand:
     """An operand with one more token before the others, which never fires."""
     padded = nn.functional.pad(operand.value, (0, 0, 1, 0))
-    return replace(operand, value=padded, start=operand.start + 1)
+    places = None if operand.places is None else operand.places + 1
+    return replace(operand, value=padded, places=places)
 
 
 def _blocks(batch: int, heads: int, queries: int, keys: int) -> Iterator[tuple[slice, slice]]:

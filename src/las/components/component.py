@@ -35,9 +35,13 @@ class SpikingModule(nn.Module):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run it; what is trained, counted, simulated or observed is no matter for compilers."""
-        if torch.compiler.is_compiling() and (self.run.watched or torch.is_grad_enabled()):
+        if torch.compiler.is_compiling() and self.stays_outside_graphs():
             return outside_graphs(super().__call__, *args, **kwargs)
         return super().__call__(*args, **kwargs)
+
+    def stays_outside_graphs(self) -> bool:
+        """Whether compilers leave it out of their graphs."""
+        return self.run.watched or torch.is_grad_enabled()
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)

@@ -234,6 +234,19 @@ class RunState:
         """What was handed over to a module in this thread, or None; it is handed over no more."""
         return self._handed.pop(module, None)
 
+    def hand_in(self, operands: Any) -> None:
+        """Keep keys and values that have entered a cache, for the attention that comes next.
+
+        In this thread only, and where compilers can follow them, who know no weak references.
+        """
+        self._thread.entered = operands
+
+    def take_in(self) -> Any:
+        """What was handed in last in this thread, or None; it is there no more."""
+        entered = getattr(self._thread, "entered", None)
+        self._thread.entered = None
+        return entered
+
     @property
     def _handed(self) -> WeakKeyDictionary[Any, Any]:
         handed: WeakKeyDictionary[Any, Any] | None = getattr(self._thread, "handed", None)
