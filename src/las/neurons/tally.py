@@ -24,6 +24,10 @@ class SiteCount:
         activations: scalar inputs coded, those that a mask hides left out.
         spikes: spikes emitted, whatever their sign and level.
         out_of_range: inputs beyond the largest representable value or the calibrated range.
+        digits: sum over spikes of the nonzero signed binary digits of their level; 1 for each
+            spike of a neuron that has one level.
+        active: inputs that fire at all, whatever the number of their spikes.
+        levels: H of the neurons, the number of magnitudes that a spike can have.
     """
 
     kind: str
@@ -31,6 +35,9 @@ class SiteCount:
     activations: int = 0
     spikes: int = 0
     out_of_range: int = 0
+    digits: int = 0
+    active: int = 0
+    levels: int = 1
 
     @property
     def spikes_per_activation(self) -> float:
@@ -53,6 +60,16 @@ class OperationCount:
         sops: synaptic operations, i.e. accumulations caused by spikes.
         macs: multiply-accumulates of the ANN's operation.
         nonlinear: scalar evaluations of the ANN's non-linear functions, e.g. {"gelu": 4096}.
+        additions: like `sops`, each spike weighed with the nonzero signed binary digits of its
+            level: what a graded spike costs in plain accumulations.
+        fetches: synapses of inputs that fire at all: what is read of the other operand if it is
+            read once for each of them, and not once for each spike.
+        early_sops: that part of `sops` which the operand causes that arrives first, in products
+            of two spiking operands.
+        early_additions: the same of `additions`.
+        early_fetches: the same of `fetches`.
+        dense_macs: multiply-accumulates that the spiking model itself makes, where it reads
+            values that are no spikes, as the first layers of models that others made do.
     """
 
     layer: str
@@ -60,6 +77,12 @@ class OperationCount:
     sops: int = 0
     macs: int = 0
     nonlinear: dict[str, int] = field(default_factory=dict)
+    additions: int = 0
+    fetches: int = 0
+    early_sops: int = 0
+    early_additions: int = 0
+    early_fetches: int = 0
+    dense_macs: int = 0
 
 
 @dataclass
