@@ -65,7 +65,16 @@ _HOMES = {
     "spiking_sites": "las.spikes",
     "stop_after": "las.conversion",
 }
-_PACKAGES = ("calibration", "components", "conversion", "files", "fitting", "neurons", "planning")
+_PACKAGES = (
+    "calibration",
+    "components",
+    "conversion",
+    "files",
+    "fitting",
+    "neurons",
+    "planning",
+    "spikes",
+)
 
 
 def __getattr__(name: str) -> Any:

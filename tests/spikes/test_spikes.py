@@ -17,6 +17,7 @@ from las.components.site import HGSite, OATSite, Site
 from las.errors import CalibrationError, LasError
 from las.neurons import oat
 from las.spikes import SpikeEvents
+from tests.conversion.converted import converted
 from tests.spikes.conftest import tokens
 
 
@@ -61,6 +62,19 @@ def test_there_are_as_many_spikes_as_are_counted(
         site: count.spikes for site, count in counted.sites.items()
     }
     assert sum(int(one.counts().sum()) for one in events.values()) == counted.spikes
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["mixtral", "gpt-oss", "deberta-v2-mlm", "vit", "whisper"])
+def test_experts_images_and_encoder_decoders_spike_as_often_as_is_counted(name: str) -> None:
+    pair = converted(name)
+    model, batch = pair.spiking, pair.batch()
+    with torch.no_grad(), las.simulate(model), las.count_spikes(model) as counted:
+        model(**batch)
+    events = las.spike_events(model, batch, "*")
+    assert {site: len(one.times) for site, one in events.items()} == {
+        site: count.spikes for site, count in counted.sites.items()
+    }
 
 
 def test_levels_and_times_are_those_of_the_neuron(spiking: dict[str, Any]) -> None:
