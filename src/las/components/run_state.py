@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
@@ -30,6 +30,22 @@ class Observer(Protocol):
             x: its input, any shape.
             importance: computes how much a squared error of each channel costs the layer that
                 reads the spikes, (channels,); None where no layer with weights does.
+        """
+
+
+class Recorder(Protocol):
+    """What is told the spikes of neurons while they are simulated."""
+
+    def told(
+        self, site: Any, x: Tensor, train: Iterator[Tensor], silent: Tensor | None
+    ) -> Iterator[Tensor]:
+        """Take note of a spike train, and pass it on unchanged.
+
+        Arguments:
+            site: the neuron site.
+            x: its input, any shape.
+            train: its weighted spikes, one tensor like x for each time step.
+            silent: entries of x that a mask hides, broadcastable to x; None for none.
         """
 
 
@@ -94,6 +110,7 @@ class RunState:
         self._simulations = _Blocks[None]()
         self._stops = _Blocks[int]()
         self._observers = _Blocks[Observer]()
+        self._recorders = _Blocks[Recorder]()
         self._tallies = _Blocks[tuple[SpikeTally, str]]()
         self._thread = threading.local()
 
@@ -114,6 +131,11 @@ class RunState:
     def observer(self) -> Observer | None:
         """The observer in charge, or None where neurons spike."""
         return self._observers.innermost()
+
+    @property
+    def recorders(self) -> Sequence[Recorder]:
+        """Those who are told the spike trains of the step simulator."""
+        return [block.value for block in self._recorders.open]
 
     @property
     def counting(self) -> bool:
@@ -145,6 +167,12 @@ class RunState:
     def observed(self, by: Observer) -> Iterator[None]:
         """Pass activations through unchanged inside the block and show them to `by`."""
         with self._observers.entered(by):
+            yield
+
+    @contextmanager
+    def recorded(self, by: Recorder) -> Iterator[None]:
+        """Show the spike trains of the step simulator to `by` inside the block."""
+        with self._recorders.entered(by):
             yield
 
     @contextmanager

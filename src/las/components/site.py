@@ -145,6 +145,14 @@ class Site(SpikingModule):
         self.count(activations, coded.firing, coded.out_of_range)
         return coded
 
+    def _recorded(
+        self, x: Tensor, train: Iterator[Tensor], silent: Tensor | None
+    ) -> Iterator[Tensor]:
+        """Show a spike train of x to those who record."""
+        for recorder in self.run.recorders:
+            train = recorder.told(self, x, train, silent)
+        return train
+
     def _code(self, x: Tensor) -> SpikeEncoding:
         """The fused path, with a gradient where one is wanted."""
         value, coded = in_one(self, x)
@@ -254,7 +262,9 @@ class OATSite(Site):
             silent: see `forward`.
         """
         neuron = self.calibrated()
-        train = islice(oat.spike_train(x.detach(), neuron), self.run.stop)
+        train: Iterator[Tensor] = islice(oat.spike_train(x.detach(), neuron), self.run.stop)
+        if count or self.fan_out == 1:  # the spikes of a shared population are recorded once
+            train = self._recorded(x, train, silent)
         if count:
             return self._counted(x, train, silent)
         return (without_gradient(weighted, x) for weighted in train)
@@ -332,8 +342,8 @@ class HGSite(Site):
     def steps(self, x: Tensor, silent: Tensor | None = None) -> Iterator[Tensor]:
         """The step simulator: the weighted spikes d(t) s(t) of t = 1 .. T."""
         neuron = self.fitted()
-        train = islice(hg.spike_train(x.detach(), neuron), self.run.stop)
-        return self._counted(x, train, silent)
+        train: Iterator[Tensor] = islice(hg.spike_train(x.detach(), neuron), self.run.stop)
+        return self._counted(x, self._recorded(x, train, silent), silent)
 
     def fused(self, x: Tensor) -> tuple[Tensor, SpikeEncoding]:
         """See `Site`."""

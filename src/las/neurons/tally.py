@@ -71,6 +71,8 @@ class OperationCount:
             what they have left.
         early_additions: that part of additions.
         early_fetches: that part of fetches.
+        dense_macs: multiply-accumulates that the spiking model itself makes, where it reads
+            values that are no spikes, as the first layers of models that others made do.
     """
 
     layer: str
@@ -83,6 +85,7 @@ class OperationCount:
     early_sops: int = 0
     early_additions: int = 0
     early_fetches: int = 0
+    dense_macs: int = 0
 
     @property
     def multiplies(self) -> bool:
@@ -167,6 +170,8 @@ class SpikeTally:
             caused = Firing(op.sops, op.additions, op.fetches)
             early = Firing(op.early_sops, op.early_additions, op.early_fetches)
             self.add_operations(name, op.layer, op.kind, caused, op.macs, op.nonlinear, early)
+            with _ADDING:
+                self.operations[name].dense_macs += op.dense_macs
         self.add_tokens(other.tokens)
 
     def settle(self) -> None:
