@@ -10,6 +10,7 @@ import hydra
 from omegaconf import DictConfig, OmegaConf
 
 from pipeline import paths
+from pipeline.calibration import batches, described
 from pipeline.loading import model_and_reader
 from pipeline.neuron import spike_config
 from pipeline.paths import Cell
@@ -22,10 +23,15 @@ def run(cfg: DictConfig) -> None:
     statistics = cell.need(cell.statistics, "collect")
     sample = cell.need(cell.sample, "collect")
     base = cell.need(cell.base_model, paths.model_stage(cfg))
+    config: dict[str, object] = {"neuron": OmegaConf.to_container(cfg.neuron, resolve=True)}
+    inputs = [base, statistics, sample]
+    if cfg.neuron.budget is not None:  # which is spent by what errors cost on this data
+        config["calibration"] = described(cfg)
+        inputs.append(cell.need(paths.assets(cell.root) / cfg.calibration.dataset.name, "fetch"))
     record = Record.of(
         [cell.thresholds, cell.functions, cell.adapter],
-        config={"neuron": OmegaConf.to_container(cfg.neuron, resolve=True)},
-        inputs=[base, statistics, sample],
+        config=config,
+        inputs=inputs,
         code=code_of("convert"),
     )
     if record.holds():
@@ -43,22 +49,29 @@ def _convert(cfg: DictConfig, cell: Cell) -> None:
     from las.calibration.thresholds import choose_thresholds
     from las.conversion.adapter import write_adapter
     from las.conversion.convert import prove
+    from las.conversion.frugal import Kept, spike_within_budget
+    from las.conversion.prepare import prepare
     from las.conversion.state import assemble
     from las.files.atomic import atomic_directory, atomic_file
     from las.fitting.model_functions import fit_functions
     from las.hosts.twin import twin
 
     statistics = Statistics.load(cell.statistics)
-    thresholds = choose_thresholds(statistics, config)
-    with atomic_file(cell.thresholds) as file:
-        thresholds.save(file)
     functions = fit_functions(statistics, config)
     with atomic_file(cell.functions) as file:
         functions.save(file)
-    adapter = assemble(statistics, thresholds, functions, config)
-    model, _ = model_and_reader(cell.base_model, cfg)
+    model, reader = model_and_reader(cell.base_model, cfg)
+    if config.budget is None:
+        adapter = assemble(statistics, choose_thresholds(statistics, config), functions, config)
+    else:
+        kept = Kept(batches(cfg, reader))
+        spiking = prepare(twin(model), config.vision)
+        adapter = spike_within_budget(spiking, statistics, functions, kept, config)
+    with atomic_file(cell.thresholds) as file:
+        adapter.thresholds.save(file)
     adapter = prove(twin(model), adapter, load_sample(cell.sample))
-    print(f"{cell.spiking_model}\n{adapter.report}")
+    spent = "" if adapter.spent is None else f"\n{adapter.spent}"
+    print(f"{cell.spiking_model}\n{adapter.report}{spent}")
     with atomic_directory(cell.adapter) as folder:
         write_adapter(folder, adapter)
 

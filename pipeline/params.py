@@ -46,7 +46,9 @@ class Grid:
     def sweeps(self, stage: str, model: str) -> list[list[str]]:
         """The overrides of each multirun that a stage needs for a model."""
         if stage == "convert":
-            return [[f"model={model}", f"neuron={','.join(self.models[model]['neurons'])}"]]
+            entry = self.models[model]
+            neurons = ",".join(entry["neurons"])
+            return [[f"model={model}", f"calibration={entry['calibration']}", f"neuron={neurons}"]]
         return [
             [
                 f"model={model}",

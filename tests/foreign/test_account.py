@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from transformers import LlamaForCausalLM
 
 import las
-from las.errors import AccountError
+from las.foreign.error import AccountError
 from las.foreign import account
 from las.neurons.tally import SpikeTally
 from tests.foreign.networks import Deep, Fire

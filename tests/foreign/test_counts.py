@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from las.foreign import account
-from las.foreign.levels import digits, levels_of
+from las.foreign.levels import levels_of
+from las.neurons.encoding import digits_of
 from tests.foreign.networks import Attention, Deep, Given
 
 MAC, AC = 4.6, 0.9
@@ -229,7 +230,7 @@ def test_digits_are_the_fewest_powers_of_two_that_make_a_number(n: int) -> None:
     reached, fewest = {0}, 0
     while n not in reached:
         reached, fewest = {a + b for a in reached for b in powers}, fewest + 1
-    assert digits(torch.tensor([n, -n], dtype=torch.int8)).tolist() == [fewest, fewest]
+    assert digits_of(torch.tensor([n, -n], dtype=torch.int8)).tolist() == [fewest, fewest]
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from las.fitting.model_functions import FittedFunctions
 SENSED = 1024
 """Tokens of which the gradients are taken."""
 
-MEASURED = 2048
+MEASURED = 1024
 """Other tokens, on which the loss is measured."""
 
 _ATTEMPTS = 4
@@ -129,13 +129,14 @@ def spike_within_budget(
     assert config.budget is not None
     sensed, rest = kept.halves()
     options = choices(statistics, collect_sensitivity(model, sensed, statistics.shared), config)
+    exactly = Expected(model, rest)
     found: list[SpikingState] = []
     allowed = config.budget
     while len(found) < _ATTEMPTS:
         thresholds = allot(statistics, options, config, allowed)
         state = assemble(statistics, thresholds, functions, config)
         apply(model, state)
-        loss = measured_loss(model, rest)
+        loss = exactly.loss(model)
         found.append(replace(state, spent=Spent(config.budget, allowed, loss)))
         if _CLOSE * config.budget <= loss <= config.budget:
             break
@@ -153,12 +154,25 @@ def _distance(state: SpikingState) -> float:
     return 1 - share if share <= 1 else share
 
 
-def measured_loss(model: nn.Module, batches: Iterable[Batch]) -> float:
-    """The loss of a spiking model beside the same model with exact neurons (see `Loss`)."""
-    loss = Loss()
-    for name, batch, tokens in numbered(model, batches):
-        with running_on(model, name), torch.no_grad():
-            with observing(model, Exact()):
-                expected = model(**batch)
-            loss.add(model(**batch), expected, tokens)
-    return loss.mean
+class Expected:
+    """What a model makes of some batches with exact neurons.
+
+    Arguments:
+        model: a prepared model.
+        batches: forward keyword arguments.
+    """
+
+    def __init__(self, model: nn.Module, batches: Iterable[Batch]) -> None:
+        self._outputs = []
+        with observing(model, Exact()), torch.no_grad():
+            for name, batch, tokens in numbered(model, batches):
+                with running_on(model, name):
+                    self._outputs.append((name, batch, tokens, model(**batch)))
+
+    def loss(self, model: nn.Module) -> float:
+        """The loss of the same model with spikes (see `Loss`)."""
+        loss = Loss()
+        for name, batch, tokens, expected in self._outputs:
+            with running_on(model, name), torch.no_grad():
+                loss.add(model(**batch), expected, tokens)
+        return loss.mean

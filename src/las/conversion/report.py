@@ -25,6 +25,12 @@ class Spent:
         """As plain data for JSON."""
         return asdict(self)
 
+    def __str__(self) -> str:
+        return (
+            f"loss                      {self.measured:.1e}   of the {self.budget:.1e} allowed, "
+            f"predicted {self.predicted:.1e}"
+        )
+
 
 @dataclass(frozen=True)
 class ConversionReport:

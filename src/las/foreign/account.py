@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from las.components.component import SpikingModule
 from las.energy.cost_model import PAPER, CostModel
 from las.energy.estimate import estimate
-from las.errors import AccountError, LasError
+from las.errors import LasError
 from las.foreign.counts import Operated, Population
+from las.foreign.error import AccountError
 from las.foreign.names import checked_names, within
 from las.foreign.neurons import recognised, reset
 from las.foreign.report import SpikeAccount

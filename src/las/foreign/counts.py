@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from las.foreign.levels import digits
 from las.foreign.timing import Timing
 from las.foreign.watch import Call
+from las.neurons.encoding import digits_of
 from las.neurons.tally import OperationCount, SiteCount
 
 
@@ -99,7 +99,7 @@ class Population:
             self.count.time_steps = len(train)
             self.count.activations += train[0].numel()
             self.count.spikes += int(fired.sum())
-            self.count.digits += int(digits(train).sum())
+            self.count.digits += int(digits_of(train).sum())
             self.count.active += int(fired.any(0).sum())
             self._levels.update(train.abs().unique().tolist())
         self.count.levels = max(1, len(self._levels - {0}))
@@ -115,7 +115,7 @@ def _add_train(count: OperationCount, train: Tensor, reads: int | Tensor) -> Non
     """
     fired = train != 0
     count.sops += _sum(fired.sum(0, dtype=torch.int64) * reads)
-    count.additions += _sum(digits(train).sum(0, dtype=torch.int64) * reads)
+    count.additions += _sum(digits_of(train).sum(0, dtype=torch.int64) * reads)
     count.fetches += _sum(fired.any(0).to(torch.int64) * reads)
 
 

@@ -34,22 +34,6 @@ def levels_of(x: Tensor, time_steps: int = 1) -> Tensor | None:
     return found
 
 
-def digits(levels: Tensor) -> Tensor:
-    """The nonzero digits of each level in the non-adjacent form, 0 for silence.
-
-    Those are the ones of n XOR 3n: 7 = 8 - 1 has two of them, and 0, 1, 2, 4 ... have one at most.
-
-    Arguments:
-        levels: integers of either sign, any shape.
-
-    Returns:
-        int8, the shape of `levels`.
-    """
-    n = levels.to(torch.int16).abs()
-    changed = n ^ (3 * n)
-    return sum(((changed >> bit) & 1).to(torch.int8) for bit in range(7))  # type: ignore[return-value]
-
-
 def _of_one_step(x: Tensor) -> Tensor | None:
     """As `levels_of`, for one step that all spikes have in common."""
     if not x.numel():

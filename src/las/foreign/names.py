@@ -7,7 +7,7 @@ from difflib import get_close_matches
 
 from torch import nn
 
-from las.errors import AccountError
+from las.foreign.error import AccountError
 from las.options import shown
 
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from las.components.site import version_of
-from las.errors import AccountError
+from las.foreign.error import AccountError
 from las.foreign.levels import levels_of
 from las.foreign.operations import Operation, Reads, operation
 
