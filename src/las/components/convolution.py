@@ -52,9 +52,22 @@ class SpikingConvolution(SpikingComponent):
         self.groups = groups
         self.site = OATSite()
 
-    def work(self, y: Sequence[int]) -> tuple[Work, ...]:
-        """Each output reads one kernel's worth of inputs: y is their shape, (B, out, *space)."""
-        return (Work("linear", macs=prod(y) * self.weight[0].numel()),)
+    def work(self, x: Sequence[int], y: Sequence[int]) -> tuple[Work, ...]:
+        """Each output reads one kernel's worth of inputs.
+
+        Arguments:
+            x: shape of the input, (B, in, *space).
+            y: shape of the output, (B, out, *space).
+        """
+        return (
+            Work(
+                "linear",
+                macs=prod(y) * self.weight[0].numel(),
+                inputs=prod(x),
+                outputs=prod(y),
+                weights=self.weight.numel(),
+            ),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """x: (B, in, *space) -> (B, out, *space), of one to three dimensions."""
@@ -66,7 +79,7 @@ class SpikingConvolution(SpikingComponent):
         y = self._convolve(spiked.value.movedim(-1, 1), self.weight, self.bias)
         if self.run.counting:
             reads = 0 if spiked.counts is None else self._reads(spiked.counts.movedim(-1, 1))
-            self.count(self.work(y.shape), reads)
+            self.count(self.work(x.shape, y.shape), reads)
         return y
 
     def _convolve(self, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:

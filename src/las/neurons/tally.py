@@ -24,6 +24,10 @@ class SiteCount:
         activations: scalar inputs coded, those that a mask hides left out.
         spikes: spikes emitted, whatever their sign and level.
         out_of_range: inputs beyond the largest representable value or the calibrated range.
+        digits: nonzero signed binary digits of the levels H + k of all spikes; one for each spike
+            where H is 1, and for each spike of an HG neuron.
+        active: inputs that fire at all, whatever the number of their spikes.
+        levels: H of the neurons; 1 for HG.
     """
 
     kind: str
@@ -31,6 +35,9 @@ class SiteCount:
     activations: int = 0
     spikes: int = 0
     out_of_range: int = 0
+    digits: int = 0
+    active: int = 0
+    levels: int = 1
 
     @property
     def spikes_per_activation(self) -> float:
@@ -53,6 +60,16 @@ class OperationCount:
         sops: synaptic operations, i.e. accumulations caused by spikes.
         macs: multiply-accumulates of the ANN's operation.
         nonlinear: scalar evaluations of the ANN's non-linear functions, e.g. {"gelu": 4096}.
+        additions: like `sops`, each spike weighed with its digits: plain accumulations.
+        fetches: synapses of inputs that fire at all: what is read of the other operand if it is
+            read once for each input that is not silent.
+        early_sops, early_additions, early_fetches: that part of the three which the operand causes
+            that arrives first, in products of two spiking operands: keys of scores, values of the
+            context.
+        inputs: scalars that the operation reads, both operands of a product among them.
+        outputs: scalars that it makes.
+        weights: stored numbers that it multiplies with, each counted once however often it runs;
+            biases are left out.
     """
 
     layer: str
@@ -60,6 +77,14 @@ class OperationCount:
     sops: int = 0
     macs: int = 0
     nonlinear: dict[str, int] = field(default_factory=dict)
+    additions: int = 0
+    fetches: int = 0
+    early_sops: int = 0
+    early_additions: int = 0
+    early_fetches: int = 0
+    inputs: int = 0
+    outputs: int = 0
+    weights: int = 0
 
 
 @dataclass
@@ -94,12 +119,18 @@ class SpikeTally:
         sops: int,
         macs: int,
         nonlinear: Mapping[str, int] | None = None,
+        inputs: int = 0,
+        outputs: int = 0,
+        weights: int = 0,
     ) -> None:
         """Add one call of a component."""
         with _ADDING:
             count = self.operations.setdefault(name, OperationCount(layer, kind))
             count.sops += sops
             count.macs += macs
+            count.inputs += inputs
+            count.outputs += outputs
+            count.weights = max(count.weights, weights)
             for function, evaluations in (nonlinear or {}).items():
                 count.nonlinear[function] = count.nonlinear.get(function, 0) + evaluations
 
@@ -115,7 +146,10 @@ class SpikeTally:
                 name, site.kind, site.time_steps, site.activations, site.spikes, site.out_of_range
             )
         for name, op in other.operations.items():
-            self.add_operations(name, op.layer, op.kind, op.sops, op.macs, op.nonlinear)
+            self.add_operations(
+                *(name, op.layer, op.kind, op.sops, op.macs, op.nonlinear),
+                *(op.inputs, op.outputs, op.weights),
+            )
         self.add_tokens(other.tokens)
 
     def settle(self) -> None:
