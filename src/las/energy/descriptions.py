@@ -38,9 +38,7 @@ HOROWITZ_45NM = Hardware(
     near=Memory("8 kB SRAM", Constant(10.0, f"{_HOROWITZ}: 8 kB cache, 64 bits"), 64),
     far=Memory("DRAM", Constant(1300.0, f"{_HOROWITZ}: the lower end of 1.3 to 2.6 nJ"), 64),
     batch=512,
-    note=(
-        "Weights lie in DRAM and are read once for 512 tokens, and from 8 kB of SRAM at each use."
-    ),
+    note="Weights lie in DRAM, and are read from 8 kB of SRAM at each use.",
 )
 
 JOUPPI_7NM = Hardware(
@@ -51,9 +49,7 @@ JOUPPI_7NM = Hardware(
     near=Memory("8 kB SRAM", Constant(7.5, f"{_JOUPPI}: 8 kB SRAM, 64 bits"), 64),
     far=Memory("HBM2", Constant(250.0, f"{_JOUPPI}: the lower end of 250 to 450 pJ, 64 bits"), 64),
     batch=512,
-    note=(
-        "Weights lie in HBM2 and are read once for 512 tokens, and from 8 kB of SRAM at each use."
-    ),
+    note="Weights lie in HBM2, and are read from 8 kB of SRAM at each use.",
 )
 
 _BINARY = (

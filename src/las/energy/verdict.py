@@ -54,8 +54,8 @@ def _against_int8(against: Sequence[Account]) -> str:
         return "It wins against an ANN in INT8 under every account."
     if len(lost) == len(against):
         return "It loses to an ANN in INT8 under every account."
-    names = ", ".join(one.title.removeprefix("INT8, ") for one in lost)
-    return f"Against an ANN in INT8 it loses in: {names}."
+    names = "; ".join(one.title.removeprefix("INT8, ") for one in lost)
+    return f"Against an ANN in INT8 it loses under {len(lost)} of {len(against)} accounts: {names}."
 
 
 def _last_operand(told: Sequence[Account]) -> list[str]:

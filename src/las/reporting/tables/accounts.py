@@ -63,7 +63,7 @@ def accounts_of_cells(cells: Sequence[Accounted], hardware: Hardware, last: bool
         title=f"Energy under all accounts, {which} of attention's products charged",
         columns=columns,
         subjects=cells,
-        notes=(_RULES, f"Hardware: {hardware.title}. {hardware.note}"),
+        notes=(_RULES, _described(hardware)),
         text_columns=2,
     )
 
@@ -184,6 +184,13 @@ def accounts_by_part(one: Accounted) -> Table:
         subjects=[*parts, "total"],
         notes=(_unit(one),),
     )
+
+
+def _described(hardware: Hardware) -> str:
+    shared = ""
+    if hardware.far is not None:
+        shared = f" One read from {hardware.far.title} serves a batch of {hardware.batch:,}."
+    return f"Hardware: {hardware.title}. {hardware.note}{shared}"
 
 
 def _where(one: Accounted, slug: str, what: str, key: Callable[[Charge], str]) -> Table:
