@@ -59,7 +59,7 @@ bench: $(READY)
 	python -m benchmarks
 
 gpu: $(READY)
-	-pytest -q tests/neurons/test_gpu.py
+	-pytest -q tests/neurons/test_gpu.py tests/calibration/test_device_histogram.py
 	python -m benchmarks --only gpu
 
 $(READY): pyproject.toml constraints.txt

@@ -30,6 +30,7 @@ KERNELS: dict[str, Any] = {
     "gate": _gate,
     "normalise": norm._normalise,
     "attend": attention._attend,
+    "attend_capped": attention._attend,
 }
 
 _OF_INPUTS = (
@@ -48,26 +49,32 @@ _OF_INPUTS = (
 )
 _TYPES: dict[str, str] = {
     **dict.fromkeys(("steps", "bands", "scalars", "sub_neurons"), "*fp32"),
-    **dict.fromkeys(("lowest", "octaves", "emits"), "*i32"),
+    **dict.fromkeys(("lowest", "octaves", "emits", "whole"), "*i32"),
     **dict.fromkeys(("allowed", "counted", "heard"), "*u8"),
-    **dict(counts="*i8", totals="*i64", scale="fp32", eps="fp32"),
+    **dict(packed="*i16", totals="*i64", scale="fp32", eps="fp32", cap="fp32"),
 }
 """Of arguments; sizes and strides are int32."""
 _CONSTANTS: dict[str, Any] = {
     **dict.fromkeys(("T", "IN_T", "OUT_T"), 16),
     **dict.fromkeys(("BANDS", "IN_BANDS", "OUT_BANDS"), 2),
     **dict.fromkeys(
-        ("OCTAVES", "EXP_OCTAVES", "INV_OCTAVES", "SQUARE_OCTAVES", "ROOT_OCTAVES"), 12
+        (
+            *("OCTAVES", "EXP_OCTAVES", "INV_OCTAVES", "CAP_OCTAVES"),
+            *("SQUARE_OCTAVES", "ROOT_OCTAVES"),
+        ),
+        12,
     ),
     **dict(CENTRED=True, SCALED=True, SHIFTED=True),
-    **dict(MASKED=True, BIASED=False, PADDED=False, PRECISION=attention.PRECISION),
+    **dict(MASKED=True, BIASED=False, CAPPED=False, PADDED=False, PRECISION=attention.PRECISION),
     **dict(WIDTH=128, OUT=128),
 }
 """T = 16, two bands, heads of 128."""
+_CHANGED: dict[str, dict[str, Any]] = {"attend_capped": {"CAPPED": True}}
 _BLOCK = {"normalise": 4096}
 """Elements that a program works on; `ELEMENTS` where nothing is said."""
 _OPTIONS = {
     "attend": attention.ATTENDING,
+    "attend_capped": attention.ATTENDING,
     "normalise": {"num_warps": norm.warps(_BLOCK["normalise"])},
 }
 _USED = re.compile(r"REG:(\d+) STACK:(\d+)")
@@ -103,7 +110,8 @@ def build(kernel: str, capability: int, dtype: str, counting: bool) -> Build:
     function = KERNELS[kernel]
     rows, columns = attention.blocks(512, _CONSTANTS["WIDTH"])
     block = _BLOCK.get(kernel, coding.ELEMENTS)
-    constants = _CONSTANTS | dict(COUNT=counting, BLOCK=block, BLOCK_L=rows, BLOCK_S=columns)
+    constants = _CONSTANTS | _CHANGED.get(kernel, {})
+    constants |= dict(COUNT=counting, BLOCK=block, BLOCK_L=rows, BLOCK_S=columns)
     signature = {name: _type(name, constants, dtype) for name in function.arg_names}
     given = {
         (place,): constants[name]
@@ -137,7 +145,7 @@ def _type(name: str, constants: Mapping[str, Any], dtype: str) -> str:
         return "constexpr"
     if name in _OF_INPUTS:
         return DTYPES[dtype]
-    plain = re.sub("^(exp|inv|square|root|hg|in|out)_", "", name)
+    plain = re.sub("^(exp|inv|cap|square|root|hg|in|out)_", "", name)
     return _TYPES.get("sub_neurons" if plain == "neurons" else plain, "i32")
 
 

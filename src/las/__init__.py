@@ -24,10 +24,14 @@ if TYPE_CHECKING:
     from las.conversion.audit import audit
     from las.energy.counting import count_spikes
     from las.energy.model_energy import energy, energy_accounts
+    from las.foreign import account
     from las.planning import plan
+    from las.reporting.raster import raster
+    from las.spikes import spike_events, spiking_sites
 
 __all__ = [
     "SpikeConfig",
+    "account",
     "audit",
     "convert",
     "converts",
@@ -37,13 +41,17 @@ __all__ = [
     "errors",
     "load",
     "plan",
+    "raster",
     "recalibrate",
     "save",
     "simulate",
+    "spike_events",
+    "spiking_sites",
     "stop_after",
 ]
 
 _HOMES = {
+    "account": "las.foreign",
     "audit": "las.conversion.audit",
     "convert": "las.conversion",
     "converts": "las.conversion",
@@ -51,12 +59,24 @@ _HOMES = {
     "energy_accounts": "las.energy.model_energy",
     "load": "las.conversion",
     "plan": "las.planning",
+    "raster": "las.reporting.raster",
     "recalibrate": "las.conversion",
     "save": "las.conversion",
     "simulate": "las.conversion",
+    "spike_events": "las.spikes",
+    "spiking_sites": "las.spikes",
     "stop_after": "las.conversion",
 }
-_PACKAGES = ("calibration", "components", "conversion", "files", "fitting", "neurons", "planning")
+_PACKAGES = (
+    "calibration",
+    "components",
+    "conversion",
+    "files",
+    "fitting",
+    "neurons",
+    "planning",
+    "spikes",
+)
 
 
 def __getattr__(name: str) -> Any:

@@ -10,7 +10,7 @@ from las.options import finite_number, instance_of, one_of, shown, whole_number
 
 ThresholdRule = Literal["error", "paper", "released"]
 Vision = Literal["spiking", "analog"]
-Rounding = Literal["nearest", "half_step", "floor"]
+Rounding = Literal["nearest", "half_step", "floor", "signed"]
 
 MAX_TIME_STEPS = 32
 MAX_LEVELS = 16
@@ -24,17 +24,31 @@ def check_steps(time_steps: int, levels: int, rounding: str) -> None:
     one_of("rounding", rounding, Rounding)
 
 
+_USUAL: Any = None
+"""Stands for an option that was not given."""
+
+_DEFAULTS = {"time_steps": 16, "levels": 5, "bands": 2, "rounding": "nearest"}
+_FRUGAL = {"time_steps": 24, "levels": 16, "bands": 1, "rounding": "signed"}
+_OF_FUNCTIONS = 16
+
+
 @dataclass(frozen=True)
 class SpikeConfig:
     """How a model is to spike.
 
     Numbers may be those of NumPy or torch, and mappings those of OmegaConf.
 
+    With a budget, neurons are frugal: each site gets the T and the thresholds with which the whole
+    model spikes least, within the loss that is allowed. T is then the most that a site may have, 24
+    by default, H is 16, rounding "signed", and there is one band.
+
     Attributes:
-        time_steps: T, 1 to 32.
-        levels: H, 1 to 16.
-        bands: MT sub-neurons of each OAT neuron, 1 to 8: 2 in the paper; 1 is a single MT neuron.
-        rounding: "nearest", "half_step" or "floor" (Eq. 7), see `las.neurons.MT`.
+        time_steps: T, 1 to 32; 16 by default.
+        levels: H, 1 to 16; 5 by default.
+        bands: MT sub-neurons of each OAT neuron, 1 to 8: 2 by default and in the paper; 1 is a
+            single MT neuron.
+        rounding: "nearest" by default, "half_step", "floor" (Eq. 7) or "signed", see
+            `las.neurons.MT`.
         threshold_rule: "error" minimises the squared error that the consumer of each site sees;
             "paper" sets theta_nor and theta_out as the paper describes them, with the 99th
             percentile and 1.1 times the maximum where it names no rule; "released" takes the
@@ -42,6 +56,11 @@ class SpikeConfig:
         margin: the largest representable value over the largest one seen in calibration.
         budgets: error budgets [absolute, relative] of HG functions, where the defaults of
             `las.fitting.functions` do not suit.
+        budget: the loss that spikes may cost the model, e.g. 4e-4; None for neurons that are alike
+            at all sites. Of a model with logits it is the Kullback-Leibler divergence of the
+            original's predictions from the spiking model's, in nats for each token (for language
+            models perplexity then grows by less than about 100 sqrt(2 budget) per cent); of others
+            the squared error of the output, relative to its square.
         vision: whether the vision tower of a vision-language model spikes; "analog" leaves it as
             it is, as the paper leaves LLaVA's. Models without one do not care.
 
@@ -49,16 +68,21 @@ class SpikeConfig:
         ValueError: an option of another kind, or out of range.
     """
 
-    time_steps: int = 16
-    levels: int = 5
-    bands: int = 2
-    rounding: Rounding = "nearest"
+    time_steps: int = _USUAL
+    levels: int = _USUAL
+    bands: int = _USUAL
+    rounding: Rounding = _USUAL
     threshold_rule: ThresholdRule = "error"
     margin: float = 2.0
     budgets: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     vision: Vision = "spiking"
+    budget: float | None = None
 
     def __post_init__(self) -> None:
+        usual = _DEFAULTS if self.budget is None else _FRUGAL
+        for name, value in usual.items():
+            if getattr(self, name) is _USUAL:
+                object.__setattr__(self, name, value)
         plain = {
             "time_steps": whole_number("time_steps (T)", self.time_steps, 1, MAX_TIME_STEPS),
             "levels": whole_number("levels (H)", self.levels, 1, MAX_LEVELS),
@@ -68,6 +92,7 @@ class SpikeConfig:
             "margin": finite_number("margin", self.margin, 1),
             "budgets": _budgets(self.budgets),
             "vision": one_of("vision", self.vision, Vision),
+            "budget": self.budget and finite_number("budget", self.budget, 0),
         }
         for name, value in plain.items():
             object.__setattr__(self, name, value)
@@ -75,6 +100,27 @@ class SpikeConfig:
             raise ValueError(
                 f"threshold_rule {self.threshold_rule!r} knows 2 bands, got {self.bands}"
             )
+        if self.budget is not None:
+            self._check_budget()
+
+    @property
+    def function_steps(self) -> int:
+        """T of HG neurons."""
+        return self.time_steps if self.budget is None else min(self.time_steps, _OF_FUNCTIONS)
+
+    def _check_budget(self) -> None:
+        """Raise ValueError if the budget is 0 or other options do not go with it."""
+        if not self.budget:
+            raise ValueError(
+                f"budget must be more than 0, got {shown(self.budget)}: without a budget, neurons "
+                "lose nothing"
+            )
+        for name in ("rounding", "bands", "threshold_rule"):
+            wanted = {**_FRUGAL, "threshold_rule": "error"}[name]
+            if getattr(self, name) != wanted:
+                raise ValueError(
+                    f"with a budget, {name} is {wanted!r}, got {getattr(self, name)!r}"
+                )
 
 
 def config_or_default(given: SpikeConfig | None) -> SpikeConfig:

@@ -15,6 +15,10 @@ class CalibrationError(LasError):
     """Batches of a wrong form, empty or too short, or NaN or infinite activations."""
 
 
+class AccountError(LasError):
+    """The spikes of a model cannot be counted as was asked, or are none."""
+
+
 class AdapterError(LasError):
     """An adapter cannot be read, or belongs to another base model."""
 

@@ -24,7 +24,10 @@ def operands() -> tuple[Tensor, Tensor, Tensor]:
 
 
 def reference(mask: Tensor | None) -> Tensor:
-    query, key, value = operands()
+    return exact(*operands(), mask)
+
+
+def exact(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
     key, value = (x.repeat_interleave(2, dim=1) for x in (key, value))
     scores = CAP * torch.tanh(query @ key.mT * D**-0.5 / CAP)
     if mask is not None:
@@ -69,3 +72,33 @@ def test_a_cap_other_than_that_of_the_module_is_refused(
     module.add_module(attention.CHILD, spiking(SpikingAttention(ours)))
     with pytest.raises(UnsupportedModelError, match="caps its scores"):
         attention.attend(module, *operands(), None, softcap=theirs)
+
+
+@pytest.mark.parametrize("mask", MASKS.values(), ids=MASKS.keys())
+@pytest.mark.parametrize("block", [1, 150])
+def test_blocks_of_scores_fire_as_all_of_them_at_once(
+    spiking, monkeypatch, mask: Tensor | None, block: int
+) -> None:
+    """A kernel works on some queries at a time; site by site, all scores are there."""
+    attend = spiking(SpikingAttention(CAP))
+    monkeypatch.setattr(attention, "BLOCK", block)
+    with las.count_spikes(attend) as blocks:
+        y = attend(*operands(), mask, D**-0.5)
+    monkeypatch.setattr(attention, "has_kernels", lambda x: False)
+    with las.count_spikes(attend) as composed:
+        expected = attend(*operands(), mask, D**-0.5)
+    assert torch.allclose(y, expected, rtol=0, atol=1e-13)
+    assert blocks.sites == composed.sites
+    assert blocks.operations == composed.operations
+
+
+@pytest.mark.parametrize("mask", [None, CAUSAL], ids=["bidirectional", "causal"])
+def test_the_gradient_is_that_of_the_exact_function(spiking, mask: Tensor | None) -> None:
+    attend = spiking(SpikingAttention(CAP))
+    found = []
+    for function in (lambda *x: attend(*x, mask, D**-0.5), lambda *x: exact(*x, mask)):
+        inputs = [x.requires_grad_() for x in operands()]
+        function(*inputs).square().sum().backward()
+        found.append([x.grad for x in inputs])
+    for ours, theirs in zip(*found, strict=True):
+        assert torch.cosine_similarity(ours.flatten(), theirs.flatten(), 0) > 0.999

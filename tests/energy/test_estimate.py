@@ -8,7 +8,7 @@ import pytest
 
 from las.energy import COST_MODELS, PAPER, CostModel, EnergyReport, estimate
 from las.fitting.functions import FUNCTIONS
-from las.neurons.tally import SpikeTally
+from las.neurons.tally import OperationCount, SpikeTally
 
 
 @pytest.fixture
@@ -72,6 +72,13 @@ def test_silence_costs_nothing(tally: SpikeTally) -> None:
     assert total.snn_pj == 0.0
     assert total.ratio == 0.0
     assert total.ann_pj > 0.0
+
+
+def test_what_a_spiking_model_multiplies_itself_costs_a_mac_each() -> None:
+    """The first layer of somebody else's model, run at four time steps."""
+    tally = SpikeTally(operations={"a": OperationCount("a", "dense", macs=10, dense_macs=40)})
+    assert estimate(tally).total.snn_pj == pytest.approx(40 * PAPER.mac_pj)
+    assert estimate(tally).total.ratio == pytest.approx(4)
 
 
 def test_a_spiking_stage_without_an_ann_counterpart_has_no_ratio() -> None:

@@ -27,6 +27,9 @@ def test_accounts_of_a_model(name: str, stages: int) -> None:
     found = las.energy_accounts(pair.spiking, spikes)
     assert found["paper"].ratio == las.energy(pair.spiking, spikes).total.ratio
     assert found.accounts == accounts(spikes).accounts
+    for one in found.accounts:
+        assert one.ratio is not None and one.last_ratio is not None, one.missing
+        assert one.last_ratio < one.ratio  # keys and values fire in both models
     assert found.latency.stages == stages
     assert found.latency.steps == found.latency.stages * found.latency.interval
     stored = [*pair.spiking.parameters(), *pair.spiking.buffers()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from typing import Any, TypeVar
 
 import pytest
@@ -10,7 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
-from transformers import BertModel
+from transformers import BertModel, Gemma2ForCausalLM
 
 import las
 from las.components import attention, feed_forward, norm
@@ -19,6 +20,7 @@ from las.components.attention import SpikingAttention
 from las.components.component import SpikingModule
 from las.components.feed_forward import SpikingGate
 from las.components.norm import SpikingNorm
+from las.components.padding import TokenMasks
 from las.components.site import HGSite, OATSite
 from las.fitting import FUNCTIONS, fit
 from las.neurons import OAT, fused
@@ -37,6 +39,7 @@ RANGES = {
     "silu": (-30.0, 200.0),
     "square": (-3e2, 3e2),
     "inverse_sqrt": (1e-6, 1e5),
+    "tanh": (-3.0, 3.0),
 }
 FITTED = {name: fit(FUNCTIONS[name], *ends, 16).neuron for name, ends in RANGES.items()}
 NEURONS = [
@@ -136,8 +139,8 @@ def set_up(component: Component) -> Component:
     return component
 
 
-def spiking_attention() -> SpikingAttention:
-    component = set_up(SpikingAttention())
+def spiking_attention(cap: float | None = None) -> SpikingAttention:
+    component = set_up(SpikingAttention(cap))
     component.probability.neuron = OAT((0.03, 1.0), (0.04,))
     return component
 
@@ -239,6 +242,52 @@ def test_one_query_after_many_keys(both) -> None:
     close(*both(spiking_attention(), *tensors, None, 0.125), share=SHARE)
 
 
+@pytest.mark.parametrize("counting", [True, False])
+@pytest.mark.parametrize("biased", [True, False])
+@pytest.mark.parametrize("seen", SEEN)
+def test_capped_scores(monkeypatch, seen: str, biased: bool, counting: bool) -> None:
+    """The cap's own neurons fire spike for spike as they do site by site: these sums are exact.
+
+    Some scores are beyond their range. Padding does not count there, either.
+    """
+    component = spiking_attention(cap=5.0)
+    query, key, value = operands(heads=4, key_heads=2, queries=33, keys=33, width=16, out=20)
+    bias = torch.randn(1, 4, 33, 33, generator=torch.Generator().manual_seed(6))
+    keep = torch.arange(33) < torch.tensor([[33], [30]])
+    rest = (SEEN[seen], 1.0, bias if biased else None)
+
+    def attended(device: str) -> Result:
+        tally = SpikeTally()
+        counts = component.run.counted(tally) if counting else nullcontext()
+        moved = [None if x is None else x.to(device) for x in (query, key, value, rest[0], rest[2])]
+        masks = TokenMasks(keep=keep.to(device))
+        with torch.no_grad(), component.run.within(masks), counts:
+            context = component.to(device)(*moved[:4], rest[1], moved[4])
+        return context.cpu(), tally
+
+    with monkeypatch.context() as patch:
+        patch.setattr(attention, "has_kernels", lambda x: False)
+        composed = attended("cpu")
+    blocks = attended("cpu")
+    with monkeypatch.context() as patch:
+        for module in USERS:
+            patch.setattr(module, "has_triton", lambda x: True)
+        patch.setattr(SpikingAttention, "_composed", None)
+        ours = attended(DEVICE)
+    for one in (ours, blocks):
+        close(one, composed, share=SHARE)
+        if counting:
+            site, reference = (each[1].sites["top.soft_cap.site"] for each in (one, composed))
+            assert site == reference
+            operations = [each[1].operations["top.soft_cap"] for each in (one, composed)]
+            assert operations[0] == operations[1]
+    if counting:
+        assert reference.out_of_range > 0
+        assert reference.activations < 2 * 4 * 33 * 33
+    else:
+        assert not ours[1].sites
+
+
 @pytest.mark.parametrize(
     ("dtype", "width", "room"),
     [(torch.float32, 128, True), (torch.float32, 129, False), (torch.bfloat16, 256, True)],
@@ -291,7 +340,13 @@ def everywhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     return
 
 
-@pytest.mark.parametrize("make", [plain.llama, lambda: plain.make(BertModel)])
+def gemma_2() -> nn.Module:
+    """Its scores are capped, and so are its logits; every other layer has a sliding window."""
+    grouped = dict(num_attention_heads=4, num_key_value_heads=2, head_dim=8, sliding_window=3)
+    return plain.make(Gemma2ForCausalLM, **grouped)
+
+
+@pytest.mark.parametrize("make", [plain.llama, lambda: plain.make(BertModel), gemma_2])
 def test_a_model_gives_what_it_gives_on_the_cpu(make: Any, request: Any) -> None:
     """Padding is counted nowhere there, either."""
     model = las.convert(make(), plain.batches())

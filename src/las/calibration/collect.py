@@ -13,6 +13,7 @@ from tqdm.auto import tqdm
 
 from las.calibration.batches import Batch, Tokens, check_iterable, numbered, running_on
 from las.calibration.bins import BINS, LOW_EXPONENT, SUB_BITS
+from las.calibration.device_histogram import DeviceFigures
 from las.calibration.fingerprint import fingerprint
 from las.calibration.histogram import magnitude_histogram
 from las.calibration.normalised import marking_normalised
@@ -26,6 +27,9 @@ from las.errors import CalibrationError
 from las.hosts.context import longest_context
 
 FEWEST_TOKENS = 32
+
+_COUNTED_ON_DEVICES = ("cuda",)
+"""Devices whose tensors stay there: figures of them are added up where they are."""
 
 
 def collect(model: nn.Module, batches: Iterable[Batch]) -> Statistics:
@@ -64,7 +68,9 @@ def collect(model: nn.Module, batches: Iterable[Batch]) -> Statistics:
                     recorder.grouping = False
                     recorder.begin(tokens)
                 model(**batch)
+                recorder.end()
             statistics.tokens += tokens.count
+    recorder.settle()
     if statistics.tokens < FEWEST_TOKENS:
         raise CalibrationError(
             f"calibration saw {statistics.tokens} tokens; it needs {FEWEST_TOKENS} at least, and "
@@ -88,18 +94,41 @@ class Recorder:
         self.grouping = True
         self._readers = FirstReaders()
         self._importance: dict[str, Tensor] = {}
+        self._on_devices: dict[str, tuple[Site, DeviceFigures]] = {}
 
     def begin(self, tokens: Tokens) -> None:
         """Note which tokens of the coming batch are no padding."""
         self._readers.forget()
         self._masks = replace(self._parts, keep=tokens.keep, decoded=tokens.decoded)
 
-    def observe(self, site: Site, x: Tensor, importance: Callable[[], Tensor] | None) -> None:
+    def end(self) -> None:
+        """Tell what was wrong on GPUs in a batch: each of them is waited for once.
+
+        Raises:
+            CalibrationError: there were NaN or infinite activations.
+        """
+        devices: dict[torch.device, list[tuple[Site, DeviceFigures]]] = {}
+        for site, figures in self._on_devices.values():
+            devices.setdefault(figures.counts.device, []).append((site, figures))
+        for sites in devices.values():
+            counts = torch.stack([figures.counts[1:] for _, figures in sites]).tolist()
+            for (site, _), (masked, broken) in zip(sites, counts, strict=True):
+                _check(site, masked, broken)
+
+    def settle(self) -> None:
+        """Bring what GPUs have added up into the statistics."""
+        for name, (_, figures) in self._on_devices.items():
+            figures.add_to(self.statistics.sites[name])
+        self._on_devices.clear()
+
+    def observe(self, site: Site, x: Tensor, importance: Callable[[], Tensor] | None) -> Tensor:
         """Add the inputs of one site."""
-        if importance is not None and self._joins(site, x, importance):
-            return
-        if self.grouping:
-            return
+        joins = importance is not None and self._joins(site, x, importance)
+        if not joins and not self.grouping:
+            self._take_note(site, x)
+        return x
+
+    def _take_note(self, site: Site, x: Tensor) -> None:
         kind = site.function if isinstance(site, HGSite) else "oat"
         scale_free = isinstance(site, OATSite) and site.scale_free
         entry = self.statistics.sites.setdefault(site.name, SiteStatistics(kind, scale_free))
@@ -107,9 +136,30 @@ class Recorder:
         weighs = isinstance(site, OATSite) and site.weighs_keys
         if (softens or weighs) and not self._parts.sees_images(site):
             entry.keys = max(entry.keys, x.shape[-1])
+        if x.device.type in _COUNTED_ON_DEVICES:
+            self._add_on_device(entry, site, x)
+            return
         values = self._tokens(site, x)
         if values.numel():
             _add(entry, site, values, self._importance.get(site.name))
+
+    def _add_on_device(self, entry: SiteStatistics, site: Site, x: Tensor) -> None:
+        """Add the inputs of a site without waiting for their device."""
+        if site.name not in self._on_devices:
+            self._on_devices[site.name] = (site, DeviceFigures(x.device))
+        _, figures = self._on_devices[site.name]
+        x = x.detach().float().movedim(site.token_dim, 1)
+        keep = self._kept(site, x)
+        if keep is not None:
+            others = (1,) * (x.dim() - 1 - keep.dim())
+            keep = keep.to(x.device).view(*keep.shape, *others).expand(x.shape[:-1]).flatten()
+        figures.add(
+            x.reshape(-1, x.shape[-1]),
+            keep,
+            self._importance.get(site.name),
+            entry.scale_free,
+            _has_channels(site),
+        )
 
     def _joins(self, site: Site, x: Tensor, importance: Callable[[], Tensor]) -> bool:
         """Whether another linear layer reads the same tensor; then its site serves both.
@@ -130,11 +180,18 @@ class Recorder:
     def _tokens(self, site: Site, x: Tensor) -> Tensor:
         """Rows of the tokens that are not padding, (rows, channels), float32."""
         x = x.detach().float().cpu().movedim(site.token_dim, 1)
-        keep = self._masks.of(site)
+        keep = self._kept(site, x)
         if keep is not None:
-            keep = keep.flatten() if x.dim() == 2 else keep  # OPT puts all tokens in one row
-            x = x[keep] if x.shape[: keep.dim()] == keep.shape else x
+            x = x[keep]
         return x.reshape(-1, x.shape[-1]).contiguous()
+
+    def _kept(self, site: Site, x: Tensor) -> Tensor | None:
+        """Which tokens of x, (B, L, ...) or (tokens, channels), are no padding; None for all."""
+        keep = self._masks.of(site)
+        if keep is None:
+            return None
+        keep = keep.flatten() if x.dim() == 2 else keep  # OPT puts all tokens in one row
+        return keep if x.shape[: keep.dim()] == keep.shape else None
 
 
 def _add(entry: SiteStatistics, site: Site, values: Tensor, importance: Tensor | None) -> None:
@@ -156,20 +213,30 @@ def _add(entry: SiteStatistics, site: Site, values: Tensor, importance: Tensor |
         BINS,
     )
     count, low, high, total, squares, masked, broken = figures.tolist()
-    masks = isinstance(site, HGSite) and site.function == "exp"  # where -inf is a masked entry
-    if broken or (masked and not masks):
-        raise CalibrationError(
-            f"NaN or infinite activations at {site.name}: check the calibration batches and the "
-            "model's weights"
-        )
+    _check(site, masked, broken)
     entry.count += int(count)
     entry.low, entry.high = min(entry.low, low), max(entry.high, high)
     entry.total += total
     entry.squares += squares
     entry.histogram += plain
     entry.importance += heavy
-    if isinstance(site, OATSite) and site.token_dim == 1:
+    if _has_channels(site):
         peak = values.abs().amax(0).double().numpy()
         entry.channel_peak = (
             np.maximum(entry.channel_peak, peak) if entry.channel_peak.size else peak
         )
+
+
+def _check(site: Site, masked: float, broken: float) -> None:
+    """Raise an error if a site saw NaN or +inf, or -inf where that is no masked entry."""
+    masks = isinstance(site, HGSite) and site.function == "exp"
+    if broken or (masked and not masks):
+        raise CalibrationError(
+            f"NaN or infinite activations at {site.name}: check the calibration batches and the "
+            "model's weights"
+        )
+
+
+def _has_channels(site: Site) -> bool:
+    """Whether the last dimension of a site's inputs counts channels of a model."""
+    return isinstance(site, OATSite) and site.token_dim == 1

@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -29,15 +29,29 @@ _SPAN = _DEPTH * bins.PER_OCTAVE
 _LONGER = 1 / 8  # what longer texts weigh beside those of calibration
 
 
+class SiteThresholds(NamedTuple):
+    """What an OAT site needs beside the options of the conversion.
+
+    Attributes:
+        taus: base thresholds.
+        gates: what divides the bands.
+        time_steps: T of this site; None for that of the options.
+    """
+
+    taus: tuple[float, ...]
+    gates: tuple[float, ...]
+    time_steps: int | None = None
+
+
 @dataclass(frozen=True)
 class Thresholds:
-    """Base thresholds and gates of each OAT site, by name: (taus, gates)."""
+    """Thresholds of each OAT site, by name."""
 
-    sites: dict[str, tuple[tuple[float, ...], tuple[float, ...]]]
+    sites: dict[str, SiteThresholds]
 
     def save(self, path: Path) -> None:
         """Write as JSON."""
-        data = {name: {"taus": t, "gates": g} for name, (t, g) in self.sites.items()}
+        data = {name: site._asdict() for name, site in self.sites.items()}
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(data, indent=1))
 
@@ -50,7 +64,10 @@ class Thresholds:
         """
         try:
             data: dict[str, Any] = json.loads(path.read_text())
-            sites = {n: (tuple(s["taus"]), tuple(s["gates"])) for n, s in data.items()}
+            sites = {
+                n: SiteThresholds(tuple(s["taus"]), tuple(s["gates"]), s.get("time_steps"))
+                for n, s in data.items()
+            }
         except (OSError, ValueError, AttributeError, TypeError, KeyError) as error:
             raise CalibrationError(
                 f"cannot read thresholds from {path} ({error}): calibrate again"
@@ -71,13 +88,13 @@ def choose_thresholds(statistics: Statistics, config: SpikeConfig) -> Thresholds
     coded = {name: site for name, site in statistics.sites.items() if site.kind == "oat"}
     for name, site in tqdm(coded.items(), desc="choosing thresholds", unit="site"):
         if rule is _least_error:
-            site = _at_any_length(site, statistics.farthest)
+            site = at_any_length(site, statistics.farthest)
         taus, gates = rule(site, config)
-        sites[name] = tuple(_short(tau, config.levels) for tau in taus), gates
+        sites[name] = SiteThresholds(tuple(short(tau, config.levels) for tau in taus), gates)
     return Thresholds(sites)
 
 
-def _at_any_length(site: SiteStatistics, farthest: int) -> SiteStatistics:
+def at_any_length(site: SiteStatistics, farthest: int) -> SiteStatistics:
     """What calibration would have seen of probabilities at every length up to the longest one.
 
     A query that sees a single key gives it all. One that sees twice as many keys gives each half
@@ -99,7 +116,7 @@ def _at_any_length(site: SiteStatistics, farthest: int) -> SiteStatistics:
     return replace(site, high=max(site.high, 1.0), importance=importance)
 
 
-def _short(tau: float, levels: int) -> float:
+def short(tau: float, levels: int) -> float:
     """The next tau for which theta / H has 20 significant bits.
 
     Then every sum of weighted spikes is exact in float64, however it is added up.

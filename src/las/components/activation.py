@@ -31,7 +31,7 @@ class SpikingActivation(SpikingComponent):
             return accumulate(self.site.steps(x))
         spiked = self.site(x)
         if self.run.counting:
-            self.count(self.work(self.site.shape_of(x)), spiked.spikes)
+            self.count(self.work(self.site.shape_of(x)), spiked.firing)
         return spiked.value
 
 

@@ -19,7 +19,7 @@ from las.components.soft_cap import SpikingSoftCap
 from las.components.softmax import SpikingSoftmax
 from las.components.visibility import Visibility
 from las.errors import UnsupportedModelError
-from las.neurons.encoding import SpikeEncoding, total
+from las.neurons.encoding import NOTHING, Firing, SpikeEncoding, total
 from las.neurons.fused import has_kernels, has_triton
 
 NAME = "las"
@@ -39,14 +39,13 @@ class SpikingAttention(SpikingComponent):
 
     Attributes:
         soft_cap: the neurons that cap the scores, or None.
-        caches: whether keys and values have ever come from a cache.
     """
 
     equations = "Eqs. 11-12 and 15-17"
+    reads = {"scores": ("query", "key"), "context": ("probability", "value")}  # noqa: RUF012
 
     def __init__(self, cap: float | None = None) -> None:
         super().__init__()
-        self.caches = False
         self.query = OATSite(token_dim=2)
         self.key = OATSite(token_dim=2)
         self.value = OATSite(token_dim=2)
@@ -108,7 +107,7 @@ class SpikingAttention(SpikingComponent):
         Returns:
             (B, H, L, D_v).
         """
-        entered = self._entered() if self.caches else None
+        entered: tuple[Operand, Operand] | None = self.run.take_in()
         if entered is not None and entered[0].value is key and entered[1].value is value:
             k, v = entered
         else:
@@ -123,34 +122,29 @@ class SpikingAttention(SpikingComponent):
             return self._simulate(query, k, v, allowed, bias, scale)
         q = self.query(query)
         kernels = has_kernels(query) or _fits_a_gpu(query, value)
-        if self.soft_cap is None and self.run.observer is None and kernels:
+        if self.run.observer is None and kernels:
             operands = (x.to(query.dtype) for x in (q.value, k.value, v.value))
             context, told = in_one(self, *operands, allowed, bias, numbers=(scale,))
-            spikes = 0 if told is None else told
+            coded = NOTHING if told is None else told
         else:
-            context, spikes = self._composed(q.value, k.value, v.value, allowed, bias, scale)
-        if q.counts is not None:
-            self._count(q.counts, k, v, spikes, allowed, self._padded(query))
+            context, coded = self._composed(q.value, k.value, v.value, allowed, bias, scale)
+        if self.run.counting:
+            self._count(q, k, v, coded, allowed, self._padded(query))
         return context
 
     def code(self, key: Tensor, value: Tensor) -> tuple[Operand, Operand]:
         """Code new keys and values, (B, H_kv, N, D) and (B, H_kv, N, D_v)."""
         operands = []
+        places = torch.arange(key.shape[-2], device=key.device) if self.run.watched else None
         for site, x in ((self.key, key), (self.value, value)):
             if self.run.simulating:
                 steps = tuple(site.steps(x))
                 coded = SpikeEncoding(accumulate(iter(steps)))
-                operands.append(Operand(coded.value, coded, 0, steps))
+                operands.append(Operand(coded.value, coded, places, steps))
             else:
                 coded = site(x)
-                operands.append(Operand(coded.value, coded, 0))
+                operands.append(Operand(coded.value, coded, places))
         return operands[0], operands[1]
-
-    @torch.compiler.disable  # it looks into this thread's memory
-    def _entered(self) -> tuple[Operand, Operand] | None:
-        """What a `CodingCache` has just handed over."""
-        entered: tuple[Operand, Operand] | None = self.run.take(self)
-        return entered
 
     def exact(
         self,
@@ -164,6 +158,8 @@ class SpikingAttention(SpikingComponent):
         """Attention with exact neurons; arguments as for `fused`."""
         groups = query.shape[1] // key.shape[1]
         scores = (query @ _expand(key, groups).mT) * scale
+        if self.soft_cap is not None:
+            scores = self.soft_cap.exact(scores)
         if bias is not None:
             scores = scores + bias
         if allowed is None:
@@ -185,14 +181,14 @@ class SpikingAttention(SpikingComponent):
         allowed: Tensor | None,
         bias: Tensor | None,
         scale: float,
-    ) -> tuple[Tensor, int]:
+    ) -> tuple[Tensor, Firing]:
         """Attention in kernels: on a GPU in one, on a CPU in blocks.
 
         A block of queries is as large that its scores stay in the CPU's cache. It reads no keys
         beyond the last one that any of its queries is allowed to see.
 
         Returns:
-            (B, H, L, D_v), and the number of spikes of the probabilities, 0 where nobody counts.
+            (B, H, L, D_v), and what the probabilities have fired, nothing where nobody counts.
         """
         if has_triton(query):
             return self._on_gpu(query, key, value, allowed, bias, scale)
@@ -200,22 +196,28 @@ class SpikingAttention(SpikingComponent):
         key_heads, keys = key.shape[1:3]
         out = value.shape[-1]
         sees = Visibility.of(allowed, queries, keys, self._padded(query))
-        weight = scale if bias is None else 1.0
+        plain = bias is None and self.soft_cap is None
         if bias is not None:
             bias = bias.expand(batch, heads, queries, keys)
-        context, spikes = query.new_empty(batch, queries, heads, out), 0
+        context, coded = query.new_empty(batch, queries, heads, out), NOTHING
         for part, block in _blocks(batch, heads, queries, keys):
             shape = (part.stop - part.start, key_heads, -1, width)
             seen = sees.of_batch(part.start, part.stop)
             end = max(1, int(seen.ends[..., block].max()))
             q = query[part, :, block].reshape(shape)  # heads that share keys: one product
             scores = (q @ key[part, :, :end].mT).view(shape[0], heads, -1, end)
+            if not plain:
+                scores.mul_(scale)
+            if self.soft_cap is not None:
+                silent = seen.silent(block, end) if self.run.counting else None
+                scores = self.soft_cap.code(scores, silent)
             if bias is not None:
-                scores.mul_(scale).add_(bias[part, :, block, :end])
-            spikes += self.softmax.code(scores, weight, seen, block.start, self.probability)
+                scores += bias[part, :, block, :end]
+            weight = scale if plain else 1.0
+            coded += self.softmax.code(scores, weight, seen, block.start, self.probability)
             weighed = scores.view(*shape[:2], -1, end) @ value[part, :, :end]
             context[part, block] = weighed.view(shape[0], heads, -1, out).transpose(1, 2)
-        return context.transpose(1, 2), spikes
+        return context.transpose(1, 2), coded
 
     def _on_gpu(
         self,
@@ -225,27 +227,29 @@ class SpikingAttention(SpikingComponent):
         allowed: Tensor | None,
         bias: Tensor | None,
         scale: float,
-    ) -> tuple[Tensor, int]:
+    ) -> tuple[Tensor, Firing]:
         """See `fused`."""
         from las.neurons.gpu import attend
 
         softmax = self.softmax
         neurons = softmax.exp.fitted(), softmax.reciprocal.fitted(), self.probability.calibrated()
+        capping = self.soft_cap
+        cap = None if capping is None else (capping.site.fitted(), capping.cap)
         counting = self.run.counting
         context, counted = attend(
             *(query, key, value, allowed, bias, scale),
             neurons,
+            cap,
             self._padded(query),
             counting,
             self.run.stop,
         )
         if not counting:
-            return context, 0
+            return context, NOTHING
         numbers = [total(number) for number in counted]
-        exponentials, inverse, coded = numbers[:2], numbers[2:4], numbers[4:6]
-        products, pairs, queries = numbers[6:]
-        softmax.told(self.probability, pairs, queries, products, exponentials, inverse, coded)
-        return context, coded[0]
+        if capping is not None:
+            capping.told(numbers[9], *numbers[11:])
+        return context, softmax.told(self.probability, numbers[:11])
 
     def _composed(
         self,
@@ -255,7 +259,7 @@ class SpikingAttention(SpikingComponent):
         allowed: Tensor | None,
         bias: Tensor | None,
         scale: float,
-    ) -> tuple[Tensor, int]:
+    ) -> tuple[Tensor, Firing]:
         """Site by site: where no kernel runs, and where activations are observed."""
         groups = query.shape[1] // key.shape[1]
         scores = (query @ _expand(key, groups).mT).mul_(scale)
@@ -268,7 +272,7 @@ class SpikingAttention(SpikingComponent):
             scores.masked_fill_(~allowed, -torch.inf)
         hidden, _ = self.softmax.silent(scores, padded)
         p = self.probability(self.softmax(scores, padded), hidden)
-        return p.value @ _expand(value, groups), p.spikes
+        return p.value @ _expand(value, groups), p.firing
 
     def _simulate(
         self,
@@ -325,10 +329,10 @@ class SpikingAttention(SpikingComponent):
 
     def _count(
         self,
-        asked: Tensor,
+        asked: SpikeEncoding,
         key: Operand,
         value: Operand,
-        spikes: int,
+        coded: Firing,
         allowed: Tensor | None,
         padded: Tensor | None,
     ) -> None:
@@ -338,15 +342,16 @@ class SpikingAttention(SpikingComponent):
         probabilities read what they have left.
 
         Arguments:
-            asked: spikes of the queries, (B, H, L, D).
+            asked: the queries, (B, H, L, D).
             key: the keys.
             value: the values.
-            spikes: of the probabilities.
+            coded: what the probabilities have fired.
             allowed: which keys a query sees.
             padded: which queries are padding, (B, 1, L, 1).
         """
-        batch, heads, queries, width = asked.shape
-        seen = torch.ones(1, 1, queries, key.value.shape[-2], dtype=torch.bool, device=asked.device)
+        batch, heads, queries, width = asked.value.shape
+        keys, device = key.value.shape[-2], asked.value.device
+        seen = torch.ones(1, 1, queries, keys, dtype=torch.bool, device=device)
         if allowed is not None:
             seen = allowed
         if padded is not None:
@@ -356,19 +361,26 @@ class SpikingAttention(SpikingComponent):
         queries_of_key = seen.sum(-2)  # (B, 1 or H, S)
         pairs = total(seen) * heads // seen.shape[1]
 
-        def read(operand: Operand) -> int:
-            """How often its spikes are read, over all heads."""
-            if operand.coded.counts is None:  # they came in before anybody counted
-                return 0
-            rows = operand.coded.counts.sum(-1, dtype=torch.int64)
-            rows = rows.repeat_interleave(heads // rows.shape[1], dim=1)
-            new = slice(operand.start, operand.start + rows.shape[-1])
-            return total(rows * queries_of_key[..., new])
+        def read(operand: Operand) -> Firing:
+            """What its spikes cause, over all heads."""
+            if operand.coded.packed is None:  # they came in before anybody counted
+                return NOTHING
 
-        scores = total(asked.sum(-1, dtype=torch.int64) * keys_of_query)
+            def by_queries(fired: Tensor) -> int:
+                rows = fired.sum(-1, dtype=torch.int64)
+                rows = rows.repeat_interleave(heads // rows.shape[1], dim=1)
+                return total(rows * queries_of_key[..., operand.places])
+
+            return Firing.of(operand.coded.packed, by_queries)
+
+        def by_keys(fired: Tensor) -> int:
+            return total(fired.sum(-1, dtype=torch.int64) * keys_of_query)
+
+        scores = NOTHING if asked.packed is None else Firing.of(asked.packed, by_keys)
         out = value.value.shape[-1]
+        early = read(key), read(value)
         work = self.work(pairs, width, out, *_rows(seen, heads, key.value.shape[1]))
-        self.count(work, scores + read(key), spikes * out + read(value))
+        self.count(work, scores + early[0], coded * out + early[1], early=early)
 
 
 def _rows(seen: Tensor, heads: int, key_heads: int) -> tuple[int, int]:
@@ -440,7 +452,8 @@ def _with_sink(
 def _after_silence(operand: Operand) -> Operand:
     """An operand with one more token before the others, which never fires."""
     padded = nn.functional.pad(operand.value, (0, 0, 1, 0))
-    return replace(operand, value=padded, start=operand.start + 1)
+    places = None if operand.places is None else operand.places + 1
+    return replace(operand, value=padded, places=places)
 
 
 def _blocks(batch: int, heads: int, queries: int, keys: int) -> Iterator[tuple[slice, slice]]:

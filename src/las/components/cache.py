@@ -10,7 +10,9 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from las.components.one_operation import outside_graphs
 from las.components.run_state import RunState
+from las.errors import UnsupportedModelError
 from las.neurons.encoding import SpikeEncoding
 
 
@@ -21,21 +23,20 @@ class Operand:
     Attributes:
         value: what their spikes add up to, of old and new tokens, (B, H_kv, S, D).
         coded: the new tokens, which spike now, (B, H_kv, N, D).
-        start: place of the first new token among the S.
+        places: of the new tokens among the S, (N,); None where nobody counts or simulates.
         steps: the weighted spikes of the new tokens at t = 1 .. T, where they are simulated.
     """
 
     value: Tensor
     coded: SpikeEncoding
-    start: int
+    places: Tensor | None
     steps: tuple[Tensor, ...] = ()
 
     def arriving(self) -> Iterator[Tensor]:
         """The simulated increments of `value`: the charge of old tokens is there from t = 1 on."""
-        new = slice(self.start, self.start + self.coded.value.shape[-2])
         for t, spikes in enumerate(self.steps):
             increment = torch.zeros_like(self.value) if t else self.value.clone()
-            increment[..., new, :] = spikes
+            increment[..., self.places, :] = spikes
             yield increment
 
 
@@ -43,7 +44,9 @@ class Coder(Protocol):
     """What codes keys and values: spiking attention."""
 
     run: RunState
-    caches: bool
+
+    def stays_outside_graphs(self) -> bool:
+        """Whether compilers leave it out."""
 
     def code(self, key: Tensor, value: Tensor) -> tuple[Operand, Operand]:
         """Code new keys and values."""
@@ -59,20 +62,31 @@ class CodingCache:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._cache, name)
 
-    @torch.compiler.disable  # it hands over in this thread's memory
-    def update(
+    def update(self, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
+        """Code new keys and values, let the cache keep them, and return all that it holds.
+
+        Compilers leave it out where they leave spiking attention out.
+        """
+        if torch.compiler.is_compiling() and self._attention.stays_outside_graphs():
+            both: tuple[Tensor, Tensor] = outside_graphs(self._update, *args, **kwargs)
+            return both
+        return self._update(*args, **kwargs)
+
+    def _update(
         self, key_states: Tensor, value_states: Tensor, layer_idx: int, *args: Any, **kwargs: Any
     ) -> tuple[Tensor, Tensor]:
-        """Code new keys and values, let the cache keep them, and return all that it holds."""
-        past = int(self._cache.get_seq_length(layer_idx))  # a static cache counts on in place
         key, value = self._attention.code(key_states, value_states)
+        places = key.places
+        if places is not None:
+            places = places + self._cache.get_seq_length(layer_idx)  # before it counts on in place
         keys, values = self._cache.update(key.value, value.value, layer_idx, *args, **kwargs)
-        start = min(past, keys.shape[-2] - key_states.shape[-2])  # a sliding window drops the rest
+        if places is not None:  # a sliding window drops the first ones
+            places = places - (places[-1:] - keys.shape[-2] + 1).clamp_min(0)
         entered = (
-            Operand(keys, key.coded, start, key.steps),
-            Operand(values, value.coded, start, value.steps),
+            Operand(keys, key.coded, places, key.steps),
+            Operand(values, value.coded, places, value.steps),
         )
-        self._attention.run.hand_over(self._attention, entered)
+        self._attention.run.hand_in(entered)
         return keys, values
 
 
@@ -96,22 +110,36 @@ def _coding(cache: Any, module: Any) -> Any:
     from transformers.cache_utils import EncoderDecoderCache
 
     attention = module.spiking_attention
-    attention.caches = True
     if not isinstance(cache, EncoderDecoderCache):
-        return CodingCache(cache, attention)
+        return _of_numbers_kept(cache, attention)
     coding: Any = copy.copy(cache)  # which layers have read the encoder is known to both
-    coding.self_attention_cache = CodingCache(cache.self_attention_cache, attention)
-    coding.cross_attention_cache = CodingCache(cache.cross_attention_cache, attention)
+    coding.self_attention_cache = _of_numbers_kept(cache.self_attention_cache, attention)
+    coding.cross_attention_cache = _of_numbers_kept(cache.cross_attention_cache, attention)
     if cache.is_updated.get(module.layer_idx):
         layer = cache.cross_attention_cache.layers[module.layer_idx]
-        attention.run.hand_over(attention, _remembered(layer.keys, layer.values, attention))
+        attention.run.hand_in(_remembered(layer.keys, layer.values, attention))
     return coding
+
+
+def _of_numbers_kept(cache: Any, attention: Coder) -> CodingCache:
+    """A cache that codes what enters one that keeps it as it is.
+
+    Raises:
+        UnsupportedModelError: the cache quantises what it keeps.
+    """
+    from transformers.cache_utils import QuantizedCache
+
+    if isinstance(cache, QuantizedCache):
+        kind = type(cache.layers[0]).__name__
+        raise UnsupportedModelError(
+            f"a {type(cache).__name__} ({kind}) quantises the keys and values that spikes have "
+            "coded, and what it gives back is no sum of spikes any more: generate with another "
+            "cache_implementation, such as 'dynamic' or 'static'"
+        )
+    return CodingCache(cache, attention)
 
 
 def _remembered(keys: Tensor, values: Tensor, attention: Coder) -> tuple[Operand, Operand]:
     """Keys and values of the encoder's tokens, all of which have spiked at an earlier step."""
     nothing = attention.code(keys[..., :0, :], values[..., :0, :])
-    return (
-        replace(nothing[0], value=keys, start=keys.shape[-2]),
-        replace(nothing[1], value=values, start=values.shape[-2]),
-    )
+    return replace(nothing[0], value=keys), replace(nothing[1], value=values)

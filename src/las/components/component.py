@@ -11,6 +11,7 @@ from torch import nn
 
 from las.components.one_operation import known_to_compilers, outside_graphs
 from las.components.run_state import RunState
+from las.neurons.encoding import NOTHING, Firing
 
 
 class SpikingModule(nn.Module):
@@ -34,9 +35,13 @@ class SpikingModule(nn.Module):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run it; what is trained, counted, simulated or observed is no matter for compilers."""
-        if torch.compiler.is_compiling() and (self.run.watched or torch.is_grad_enabled()):
+        if torch.compiler.is_compiling() and self.stays_outside_graphs():
             return outside_graphs(super().__call__, *args, **kwargs)
         return super().__call__(*args, **kwargs)
+
+    def stays_outside_graphs(self) -> bool:
+        """Whether compilers leave it out of their graphs."""
+        return self.run.watched or torch.is_grad_enabled()
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
@@ -111,7 +116,7 @@ class SpikingComponent(SpikingModule):
                     return accumulate(spikes * self.weight for spikes in self.site.steps(x))
                 spiked = self.site(x)
                 if self.run.counting:
-                    self.count(self.work(x.shape), spiked.spikes)
+                    self.count(self.work(x.shape), spiked.firing)
                 return spiked.value * self.weight
 
     Where activations are observed, as in calibration, `site(x)` returns x itself, or the function
@@ -119,9 +124,11 @@ class SpikingComponent(SpikingModule):
 
     Attributes:
         equations: of the paper, e.g. "Eq. 10".
+        reads: by the part of a component that does several products, the sites that it reads.
     """
 
     equations: ClassVar[str] = ""
+    reads: ClassVar[Mapping[str, tuple[str, ...]]] = {}
 
     def work(self, *args: Any, **kwargs: Any) -> tuple[Work, ...]:
         """What a call costs the ANN, beside the work of components within.
@@ -130,16 +137,21 @@ class SpikingComponent(SpikingModule):
         """
         return ()
 
-    def count(self, works: tuple[Work, ...], *sops: int) -> None:
+    def count(
+        self, works: tuple[Work, ...], *sops: Firing | int, early: tuple[Firing, ...] = ()
+    ) -> None:
         """Add one call to what is being counted.
 
         Arguments:
             works: what it costs the ANN.
-            sops: synaptic operations for each of them.
+            sops: synaptic operations for each of them: what neurons have fired, times how often
+                it is read. A whole number stands for spikes of one level.
+            early: that part of each which is due to the operand of a product that arrives first.
         """
-        for work, spent in zip(works, sops, strict=True):
+        firsts = early or (NOTHING,) * len(works)
+        for work, spent, first in zip(works, sops, firsts, strict=True):
             name = f"{self.name}.{work.part}" if work.part else self.name
             self.run.add_operations(
-                *(name, self.name, work.kind, spent, work.macs, work.nonlinear),
+                *(name, self.name, work.kind, spent, work.macs, work.nonlinear, first),
                 *(work.inputs, work.outputs, work.weights),
             )

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from las.components.component import SpikingComponent, Work
 from las.components.site import OATSite, accumulate
 from las.errors import UnsupportedModelError
-from las.neurons.encoding import total
+from las.neurons.encoding import NOTHING, Firing, total
 
 _CONVOLVE: dict[int, Any] = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
 
@@ -78,8 +78,10 @@ class SpikingConvolution(SpikingComponent):
         spiked = self.site(x.movedim(1, -1), importance=self._seen_of_channels)
         y = self._convolve(spiked.value.movedim(-1, 1), self.weight, self.bias)
         if self.run.counting:
-            reads = 0 if spiked.counts is None else self._reads(spiked.counts.movedim(-1, 1))
-            self.count(self.work(x.shape, y.shape), reads)
+            fired = NOTHING
+            if spiked.packed is not None:
+                fired = Firing.of(spiked.packed.movedim(-1, 1), self._reads)
+            self.count(self.work(x.shape, y.shape), fired)
         return y
 
     def _convolve(self, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -96,7 +98,7 @@ class SpikingConvolution(SpikingComponent):
         """How many outputs read how many spikes: a convolution with ones.
 
         Arguments:
-            counts: spikes of each input, (B, in, *space).
+            counts: spikes of each input, or the like, (B, in, *space).
         """
         ones = torch.ones_like(self.weight[: self.groups], dtype=torch.float64)
         outputs = len(self.weight) // self.groups  # that read the same inputs

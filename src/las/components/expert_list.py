@@ -66,7 +66,7 @@ class SpikingExpertList(SpikingComponent):
             y, s = self.output_site(answers), self.weight_site(weights)
             if self.run.counting:
                 chosen, hidden = self.output_site.shape_of(answers)
-                self.count(self.work(chosen, hidden), y.spikes + s.spikes * hidden)
+                self.count(self.work(chosen, hidden), y.firing + s.firing * hidden)
         return (y.value * s.value).sum(-2)
 
     def _ask(self, x: Tensor, experts: Tensor) -> Tensor:

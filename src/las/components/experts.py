@@ -186,9 +186,9 @@ class SpikingExperts(SpikingComponent):
             k, (tokens, hidden) = experts.shape[-1], self.input_site.shape_of(x)
             self.count(
                 self.work(tokens * k, hidden, up.shape[-1]),
-                spiked.spikes * k * 2 * up.shape[-1] + product.spikes * hidden,
-                g.spikes + u.spikes,
-                y.spikes + s.spikes * hidden,
+                spiked.firing * (k * 2 * up.shape[-1]) + product.firing * hidden,
+                g.firing + u.firing,
+                y.firing + s.firing * hidden,
             )
         return (y.value * s.value).sum(-2)
 
@@ -305,6 +305,6 @@ class SpikingSharedExpert(SpikingComponent):
             share, y = self.sigmoid.site(potential), self.output_site(shared)
             weighed = y.value * share.value
             if self.run.counting:
-                read = y.spikes + share.spikes * x.shape[-1]
+                read = y.firing + share.firing * x.shape[-1]
                 self.count(self.work(self.output_site.shape_of(tokens)), read)
         return (answer + weighed).reshape(x.shape)

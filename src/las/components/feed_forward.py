@@ -18,7 +18,7 @@ from las.components.component import SpikingComponent, Work
 from las.components.one_operation import in_one
 from las.components.saa import multiply_steps
 from las.components.site import OATSite, accumulate
-from las.neurons.encoding import total
+from las.neurons.encoding import NOTHING, Firing, total
 from las.neurons.fused import has_kernels, has_triton, memory, totals
 
 
@@ -66,12 +66,12 @@ class SpikingGate(SpikingComponent):
             return self._down(accumulate(steps))
         if self.run.observer is None and (has_kernels(gate) or has_triton(gate)):
             product, told = in_one(self, gate, up)
-            spikes = 0 if told is None else told
+            fired = NOTHING if told is None else told
         else:
             g, u = self.act_fn.site(gate), self.up_site(up)
-            product, spikes = g.value * u.value, g.spikes + u.spikes
+            product, fired = g.value * u.value, g.firing + u.firing
         if self.run.counting:
-            self.count(self.work(self.up_site.shape_of(gate)), spikes)
+            self.count(self.work(self.up_site.shape_of(gate)), fired)
         return self._down(product)
 
     def _down(self, product: Tensor) -> Tensor:
@@ -87,20 +87,21 @@ class SpikingGate(SpikingComponent):
         """An empty tensor like the product."""
         return torch.empty_like(gate, memory_format=torch.contiguous_format)
 
-    def fused(self, gate: Tensor, up: Tensor) -> tuple[Tensor, int]:
-        """The product and the spikes behind it, in one kernel."""
+    def fused(self, gate: Tensor, up: Tensor) -> tuple[Tensor, Firing]:
+        """The product and what has fired for it, in one kernel."""
         gate, up = gate.detach().contiguous(), up.detach().contiguous()
         product, figures = (self._on_gpu if has_triton(gate) else self._on_cpu)(gate, up)
         if not figures:  # nobody counts
-            return product, 0
-        functions, functions_out, neurons, neurons_out = figures
+            return product, NOTHING
+        spikes, functions_out, *fired, neurons_out = figures
+        functions, neurons = Firing.plain(spikes), Firing(*fired)
         activations = prod(self.up_site.shape_of(up))
         self.act_fn.site.count(activations, functions, functions_out)
         self.up_site.count(activations, neurons, neurons_out)
         return product, functions + neurons
 
     def _on_cpu(self, gate: Tensor, up: Tensor) -> tuple[Tensor, list[int]]:
-        """The product, and spikes and out-of-range inputs of the functions and of the others."""
+        """The product, and what a kernel has counted of the functions and of the others."""
         counting = self.run.counting
         product, counted = self._multiply(gate, up, counting)
         if counting and (padding := self.up_site.padding(up)) is not None:
@@ -122,11 +123,11 @@ class SpikingGate(SpikingComponent):
         return product, [total(number) for number in counted] if counting else []
 
     def _multiply(self, gate: Tensor, up: Tensor, counting: bool) -> tuple[Tensor, Any]:
-        """The product, and spikes and out-of-range inputs of the functions and of the others."""
+        """The product, and what a kernel has counted of the functions and of the others."""
         from las.neurons import kernels
 
         product = torch.empty_like(gate)
-        counted = totals(gate.numel(), 4)
+        counted = totals(gate.numel(), 6)
         kernels.gate.choose(gate.numel())(
             *memory(gate),
             *memory(up),

@@ -57,7 +57,7 @@ class SpikingProjection(SpikingComponent):
             return self._simulate(x, matrix, bias)
         spiked = self.site(x, importance=lambda: matrix.detach().float().square().sum(0))
         if self.run.counting:
-            self.count(self.work(self.site.shape_of(x), len(matrix)), spiked.spikes * len(matrix))
+            self.count(self.work(self.site.shape_of(x), len(matrix)), spiked.firing * len(matrix))
         return F.linear(spiked.value, matrix, bias)
 
     def _simulate(self, x: Tensor, matrix: Tensor, bias: Tensor | None) -> Tensor:

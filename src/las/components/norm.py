@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from las.components.component import SpikingComponent, Work
 from las.components.one_operation import in_one
 from las.components.saa import multiply_steps
-from las.components.site import HGSite, OATSite, Site, accumulate
-from las.neurons.encoding import total
+from las.components.site import HGSite, OATSite, accumulate
+from las.neurons.encoding import Firing, total
 from las.neurons.fused import has_kernels, has_triton, memory, totals
 from las.neurons.mt import wide
 
@@ -131,16 +131,19 @@ class SpikingNorm(SpikingComponent):
         y, figures = (self._on_gpu if has_triton(x) else self._on_cpu)(x, gamma, beta)
         if figures:  # somebody counts
             tokens, width = self.input.shape_of(x)
-            sites: list[Site] = [self.square, self.inverse_sqrt, self.input, self.output]
-            for site, spikes, outside in zip(sites, figures[::2], figures[1::2], strict=True):
-                site.count(tokens * (1 if site is self.inverse_sqrt else width), spikes, outside)
-            self._count(x, *figures[::2])
+            squares, inverse = Firing.plain(figures[0]), Firing.plain(figures[2])
+            before, after = Firing(*figures[4:7]), Firing(*figures[8:11])
+            self.square.count(tokens * width, squares, figures[1])
+            self.inverse_sqrt.count(tokens, inverse, figures[3])
+            self.input.count(tokens * width, before, figures[7])
+            self.output.count(tokens * width, after, figures[11])
+            self._count(x, squares, inverse, before, after)
         return y, None
 
     def _on_cpu(
         self, x: Tensor, gamma: Tensor | None, beta: Tensor | None
     ) -> tuple[Tensor, list[int]]:
-        """The norm, and spikes and out-of-range inputs of its four populations."""
+        """The norm, and what a kernel has counted of its four populations."""
         affine = [
             (x.new_empty(0) if part is None else part.detach().to(x.dtype)).numpy()
             for part in (gamma, beta)
@@ -171,13 +174,13 @@ class SpikingNorm(SpikingComponent):
         return y, [total(number) for number in counted] if counting else []
 
     def _normalise(self, x: Tensor, affine: list[Any], counting: bool) -> tuple[Tensor, Any]:
-        """The norm, and spikes and out-of-range inputs of its four populations, (8,)."""
+        """The norm, and what a kernel has counted of its four populations, (12,)."""
         from las.neurons import kernels
 
         y = torch.empty_like(x)
         width = x.shape[-1]
         tokens = x.numel() // width
-        counted = totals(x.numel(), 8)
+        counted = totals(x.numel(), 12)
         kernels.normalise.choose(x.numel())(
             *memory(x, tokens, width),
             y.view(tokens, width).numpy(),
@@ -200,14 +203,16 @@ class SpikingNorm(SpikingComponent):
         inverse = self.inverse_sqrt(mean_square + self.eps)
         spiked = self.input(x)
         output = self.output(spiked.value * inverse.value)
-        self._count(x, squares.spikes, inverse.spikes, spiked.spikes, output.spikes)
+        self._count(x, squares.firing, inverse.firing, spiked.firing, output.firing)
         return output.value
 
-    def _count(self, x: Tensor, squares: int, inverse: int, before: int, after: int) -> None:
-        """Add the work of one call to the tally: spikes of the four populations come in."""
+    def _count(
+        self, x: Tensor, squares: Firing, inverse: Firing, before: Firing, after: Firing
+    ) -> None:
+        """Add the work of one call to the tally: what the four populations have fired comes in."""
         if self.run.counting:
-            sops = squares + before + inverse * x.shape[-1] + after
-            self.count(self.work(self.input.shape_of(x)), sops)
+            caused = squares + before + inverse * x.shape[-1] + after
+            self.count(self.work(self.input.shape_of(x)), caused)
 
     def _simulate(self, x: Tensor) -> Tensor:
         mean_square: Tensor | None = None

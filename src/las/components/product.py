@@ -12,7 +12,7 @@ from torch import Tensor
 from las.components.component import SpikingComponent, Work
 from las.components.saa import multiply_steps
 from las.components.site import OATSite, accumulate
-from las.neurons.encoding import SpikeEncoding, total
+from las.neurons.encoding import Firing, SpikeEncoding, total
 
 Keys = Literal["columns", "rows"]
 
@@ -79,13 +79,13 @@ class SpikingProduct(SpikingComponent):
         product = accumulate(multiply_steps(iter(a), arriving, torch.matmul))
         if not self.run.counting:
             return product, SpikeEncoding(left), SpikeEncoding(stored)
-        return product, _listened(a), _listened(b)
+        return product, _listened(self.left, left, a), _listened(self.right, stored, b)
 
 
-def _listened(train: list[Tensor]) -> SpikeEncoding:
-    """What T steps of neurons come to, and how often each of them fired."""
-    counts = torch.stack([spikes != 0 for spikes in train]).sum(0, dtype=torch.int8)
-    return SpikeEncoding(accumulate(iter(train)), counts)
+def _listened(site: OATSite, x: Tensor, train: list[Tensor]) -> SpikeEncoding:
+    """What T steps of the neurons that code x come to, and what each of them has fired."""
+    fired = (site.packed(x, t, spikes)[None] for t, spikes in enumerate(train, 1))
+    return SpikeEncoding(accumulate(iter(train)), torch.cat([*fired]).sum(0, dtype=torch.int16))
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ class Multiplied:
         """
         *batch, queries, columns = self.shape
         inner = self.left.shape[-1]
-        if self.a.counts is None or self.b.counts is None:  # they came in before anybody counted
+        if self.a.packed is None or self.b.packed is None:  # they came in before anybody counted
             read = self.left.numel() + self.stored.numel()
             work = self.product.work(self.shape.numel(), inner, read, self.shape.numel())
             self.product.count(work, 0)
@@ -140,18 +140,18 @@ class Multiplied:
         if seen is None:
             seen = self._of_no_padding()
         pairs = seen.expand(*batch, queries, across)
-        fired = self.b.counts.mT if self.turned else self.b.counts
+        asking, fired = self.a.packed, self.b.packed.mT if self.turned else self.b.packed
         answered = pairs.sum(-2).sum_to_size((*fired.shape[:-2], across))
         if keys == "columns":
             asked = pairs.sum(-1).sum_to_size(self.left.shape[:-1])
             unread_left, unread_right = asked[..., None] == 0, answered[..., None, :] == 0
-            of_left = total(self.a.counts.sum(-1, dtype=torch.int64) * asked)
-            of_right = total(fired.sum(-2, dtype=torch.int64) * answered)
+            of_left = Firing.of(asking, lambda x: total(x.sum(-1, dtype=torch.int64) * asked))
+            of_right = Firing.of(fired, lambda x: total(x.sum(-2, dtype=torch.int64) * answered))
         else:
             times = self.shape[:-2].numel() // self.left.shape[:-2].numel()
             unread_left, unread_right = ~seen, answered[..., None] == 0
-            of_left = total(self.a.counts.masked_fill(unread_left, 0)) * times * columns
-            of_right = total(fired.sum(-1, dtype=torch.int64) * answered)
+            of_left = Firing.of(asking.masked_fill(unread_left, 0)) * (times * columns)
+            of_right = Firing.of(fired, lambda x: total(x.sum(-1, dtype=torch.int64) * answered))
         self.product.left.told(self.left, self.a, unread_left)
         self.product.right.told(
             self.stored, self.b, unread_right.mT if self.turned else unread_right
@@ -161,7 +161,7 @@ class Multiplied:
         made = pairs if keys == "columns" else pairs.any(-1)
         outputs = total(made) * (1 if keys == "columns" else columns)
         work = self.product.work(total(pairs), width, inputs, outputs)
-        self.product.count(work, of_left + of_right)
+        self.product.count(work, of_left + of_right, early=(of_right,))
 
     def _of_no_padding(self) -> Tensor:
         """All pairs of queries that are not known to be padding, broadcastable to (..., n, m)."""

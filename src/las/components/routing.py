@@ -91,7 +91,7 @@ class SpikingShares(SpikingComponent):
         coded = self.input(w)
         inverse = self.reciprocal(coded.value.sum(-1, keepdim=True))
         if self.run.counting:  # the sum and the product read each spike
-            read = 2 * coded.spikes + inverse.spikes * w.shape[-1]
+            read = coded.firing * 2 + inverse.firing * w.shape[-1]
             self.count(self.work(self.input.shape_of(w)), read)
         return coded.value * inverse.value
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from las.components.call import Call
 from las.components.padding import TokenMasks
+from las.neurons.encoding import NOTHING, Firing
 from las.neurons.tally import SpikeTally
 
 Value = TypeVar("Value")
@@ -21,7 +22,7 @@ Value = TypeVar("Value")
 class Observer(Protocol):
     """What looks on while neurons pass their inputs through unchanged."""
 
-    def observe(self, site: Any, x: Tensor, importance: Callable[[], Tensor] | None) -> None:
+    def observe(self, site: Any, x: Tensor, importance: Callable[[], Tensor] | None) -> Tensor:
         """Take note of the inputs of a neuron site.
 
         Arguments:
@@ -29,6 +30,22 @@ class Observer(Protocol):
             x: its input, any shape.
             importance: computes how much a squared error of each channel costs the layer that
                 reads the spikes, (channels,); None where no layer with weights does.
+        """
+
+
+class Recorder(Protocol):
+    """What is told the spikes of neurons while they are simulated."""
+
+    def told(
+        self, site: Any, x: Tensor, train: Iterator[Tensor], silent: Tensor | None
+    ) -> Iterator[Tensor]:
+        """Take note of a spike train, and pass it on unchanged.
+
+        Arguments:
+            site: the neuron site.
+            x: its input, any shape.
+            train: its weighted spikes, one tensor like x for each time step.
+            silent: entries of x that a mask hides, broadcastable to x; None for none.
         """
 
 
@@ -93,6 +110,7 @@ class RunState:
         self._simulations = _Blocks[None]()
         self._stops = _Blocks[int]()
         self._observers = _Blocks[Observer]()
+        self._recorders = _Blocks[Recorder]()
         self._tallies = _Blocks[tuple[SpikeTally, str]]()
         self._thread = threading.local()
 
@@ -113,6 +131,11 @@ class RunState:
     def observer(self) -> Observer | None:
         """The observer in charge, or None where neurons spike."""
         return self._observers.innermost()
+
+    @property
+    def recorders(self) -> Sequence[Recorder]:
+        """Those who are told the spike trains of the step simulator."""
+        return [block.value for block in self._recorders.open]
 
     @property
     def counting(self) -> bool:
@@ -144,6 +167,12 @@ class RunState:
     def observed(self, by: Observer) -> Iterator[None]:
         """Pass activations through unchanged inside the block and show them to `by`."""
         with self._observers.entered(by):
+            yield
+
+    @contextmanager
+    def recorded(self, by: Recorder) -> Iterator[None]:
+        """Show the spike trains of the step simulator to `by` inside the block."""
+        with self._recorders.entered(by):
             yield
 
     @contextmanager
@@ -199,22 +228,26 @@ class RunState:
         kind: str,
         time_steps: int,
         activations: int,
-        spikes: int,
+        spikes: Firing | int,
         out_of_range: int,
+        levels: int = 1,
     ) -> None:
         """Add one call of a neuron site to every open tally."""
         for block in self._tallies.open:
             tally, prefix = block.value
-            tally.add_spikes(prefix + site, kind, time_steps, activations, spikes, out_of_range)
+            tally.add_spikes(
+                prefix + site, kind, time_steps, activations, spikes, out_of_range, levels
+            )
 
     def add_operations(
         self,
         name: str,
         layer: str,
         kind: str,
-        sops: int,
+        sops: Firing | int,
         macs: int,
         nonlinear: Mapping[str, int],
+        early: Firing = NOTHING,
         inputs: int = 0,
         outputs: int = 0,
         weights: int = 0,
@@ -223,7 +256,7 @@ class RunState:
         for block in self._tallies.open:
             tally, prefix = block.value
             tally.add_operations(
-                *(prefix + name, prefix + layer, kind, sops, macs, nonlinear),
+                *(prefix + name, prefix + layer, kind, sops, macs, nonlinear, early),
                 *(inputs, outputs, weights),
             )
 
@@ -234,6 +267,19 @@ class RunState:
     def take(self, module: Any) -> Any:
         """What was handed over to a module in this thread, or None; it is handed over no more."""
         return self._handed.pop(module, None)
+
+    def hand_in(self, operands: Any) -> None:
+        """Keep keys and values that have entered a cache, for the attention that comes next.
+
+        In this thread only, and where compilers can follow them, who know no weak references.
+        """
+        self._thread.entered = operands
+
+    def take_in(self) -> Any:
+        """What was handed in last in this thread, or None; it is there no more."""
+        entered = getattr(self._thread, "entered", None)
+        self._thread.entered = None
+        return entered
 
     @property
     def _handed(self) -> WeakKeyDictionary[Any, Any]:

@@ -17,7 +17,7 @@ from las.components.padding import TokenMasks
 from las.errors import CalibrationError
 from las.fitting.functions import FUNCTIONS
 from las.neurons import hg, oat
-from las.neurons.encoding import SpikeEncoding, total
+from las.neurons.encoding import Firing, SpikeEncoding, digits_of, total
 from las.neurons.fused import code_hg, code_oat
 from las.neurons.hg import HG
 from las.neurons.oat import OAT
@@ -50,11 +50,27 @@ class Site(SpikingModule):
         """T of its neurons, or a CalibrationError if they have no parameters yet."""
         raise NotImplementedError
 
-    def count(self, activations: int, spikes: int, out_of_range: int) -> None:
+    @property
+    def levels(self) -> int:
+        """H of its neurons; 1 for HG neurons."""
+        return 1
+
+    def count(self, activations: int, fired: Firing | int, out_of_range: int) -> None:
         """Add one call to what is being counted."""
         if self.run.counting:
             steps = self.run.stop or self.time_steps
-            self.run.add_spikes(self.name, self.kind, steps, activations, spikes, out_of_range)
+            counted = activations, fired, out_of_range, self.levels
+            self.run.add_spikes(self.name, self.kind, steps, *counted)
+
+    def packed(self, x: Tensor, t: int, weighted: Tensor) -> Tensor:
+        """What neurons fire at one time step (see `SpikeEncoding.packed`).
+
+        Arguments:
+            x: their inputs.
+            t: the time step, 1 to T.
+            weighted: their weighted spikes, the shape of x.
+        """
+        return 257 * (weighted != 0).to(torch.int16)
 
     def fused(self, x: Tensor) -> tuple[Tensor, SpikeEncoding]:
         """What the T time steps come to, and the spikes."""
@@ -120,15 +136,22 @@ class Site(SpikingModule):
             The spikes that count.
         """
         activations = x.numel()
-        if silent is not None and coded.counts is not None:
+        if silent is not None and coded.packed is not None:
             silent = silent.expand_as(x)
             activations -= total(silent)
-            counts = coded.counts.masked_fill(silent, 0)
+            packed = coded.packed.masked_fill(silent, 0)
             outside = total(self.outside(x) & ~silent)
-            spikes = total(counts)
-            coded = replace(coded, counts=counts, spikes=spikes, out_of_range=outside)
-        self.count(activations, coded.spikes, coded.out_of_range)
+            coded = replace(coded, packed=packed, firing=self.fired(packed), out_of_range=outside)
+        self.count(activations, coded.firing, coded.out_of_range)
         return coded
+
+    def _recorded(
+        self, x: Tensor, train: Iterator[Tensor], silent: Tensor | None
+    ) -> Iterator[Tensor]:
+        """Show a spike train of x to those who record."""
+        for recorder in self.run.recorders:
+            train = recorder.told(self, x, train, silent)
+        return train
 
     def _code(self, x: Tensor) -> SpikeEncoding:
         """The fused path, with a gradient where one is wanted."""
@@ -143,19 +166,18 @@ class Site(SpikingModule):
     ) -> Iterator[Tensor]:
         """Pass a spike train of x on and count its spikes and out-of-range inputs."""
         counts = self.run.counting
-        silent = self.no_activations(x, silent) if counts else None
-        heard = None if silent is None else ~silent.expand_as(x)
-        spikes = 0
-        for weighted in train:
-            if counts:
-                spikes += int(torch.count_nonzero(weighted if heard is None else weighted * heard))
+        packed = torch.zeros(x.shape, dtype=torch.int16, device=x.device) if counts else None
+        for t, weighted in enumerate(train, 1):
+            if packed is not None:
+                packed += self.packed(x, t, weighted)
             yield without_gradient(weighted, x)
-        if counts:
-            outside = self.outside(x)
-            if heard is None:
-                self.count(outside.numel(), spikes, int(outside.sum()))
-            else:
-                self.count(int(heard.sum()), spikes, int((outside & heard).sum()))
+        if packed is not None:
+            coded = SpikeEncoding(x, packed, self.fired(packed), total(self.outside(x)))
+            self.told(x, coded, self.no_activations(x, silent))
+
+    def fired(self, packed: Tensor) -> Firing:
+        """The sums of what some of its neurons have fired."""
+        return Firing.of(packed)
 
 
 class OATSite(Site):
@@ -189,6 +211,17 @@ class OATSite(Site):
         """T of its neurons, or a CalibrationError if they have no parameters yet."""
         return self.calibrated().time_steps
 
+    @property
+    def levels(self) -> int:
+        """H of its neurons."""
+        return self.calibrated().levels
+
+    def packed(self, x: Tensor, t: int, weighted: Tensor) -> Tensor:
+        """See `Site`."""
+        fires = (weighted != 0).to(torch.int16)
+        digits = digits_of(oat.levels_of(weighted, t, x, self.calibrated()))
+        return fires * (1 + 256 * digits).to(torch.int16)
+
     def forward(
         self,
         x: Tensor,
@@ -205,8 +238,7 @@ class OATSite(Site):
             count: whether these spikes count now; else they are `told` later.
         """
         if (observer := self.run.observer) is not None:
-            observer.observe(self, x, importance)
-            return SpikeEncoding(x)
+            return SpikeEncoding(observer.observe(self, x, importance))
         counts, stop = self.run.counting, self.run.stop
         shares = self.fan_out > 1 and not torch.compiler.is_compiling()
         if shares and (known := self._recall(x, counts, stop)) is not None:
@@ -230,7 +262,9 @@ class OATSite(Site):
             silent: see `forward`.
         """
         neuron = self.calibrated()
-        train = islice(oat.spike_train(x.detach(), neuron), self.run.stop)
+        train: Iterator[Tensor] = islice(oat.spike_train(x.detach(), neuron), self.run.stop)
+        if count or self.fan_out == 1:  # the spikes of a shared population are recorded once
+            train = self._recorded(x, train, silent)
         if count:
             return self._counted(x, train, silent)
         return (without_gradient(weighted, x) for weighted in train)
@@ -258,7 +292,7 @@ class OATSite(Site):
         if shared is None:
             return None
         source, version, stopped, coded, readers = shared
-        uncounted = counts and coded.counts is None
+        uncounted = counts and coded.packed is None
         if source() is not x or (version, stopped) != (version_of(x), stop) or uncounted:
             return None
         if readers > 1:
@@ -299,8 +333,7 @@ class HGSite(Site):
     def forward(self, x: Tensor, silent: Tensor | None = None) -> SpikeEncoding:
         """The fused path, f_hat(x); arguments as for `OATSite`."""
         if (observer := self.run.observer) is not None:
-            observer.observe(self, x, None)
-            return SpikeEncoding(FUNCTIONS[self.function].evaluate(x))
+            return SpikeEncoding(FUNCTIONS[self.function].evaluate(observer.observe(self, x, None)))
         coded = self._code(x)
         if self.run.counting:
             coded = self.told(x, coded, self.no_activations(x, silent))
@@ -309,8 +342,8 @@ class HGSite(Site):
     def steps(self, x: Tensor, silent: Tensor | None = None) -> Iterator[Tensor]:
         """The step simulator: the weighted spikes d(t) s(t) of t = 1 .. T."""
         neuron = self.fitted()
-        train = islice(hg.spike_train(x.detach(), neuron), self.run.stop)
-        return self._counted(x, train, silent)
+        train: Iterator[Tensor] = islice(hg.spike_train(x.detach(), neuron), self.run.stop)
+        return self._counted(x, self._recorded(x, train, silent), silent)
 
     def fused(self, x: Tensor) -> tuple[Tensor, SpikeEncoding]:
         """See `Site`."""
@@ -324,6 +357,10 @@ class HGSite(Site):
     def exact(self, x: Tensor) -> Tensor:
         """f(x)."""
         return FUNCTIONS[self.function].evaluate(x)
+
+    def fired(self, packed: Tensor) -> Firing:
+        """See `Site`; each spike has an output weight of its own."""
+        return Firing.plain(total(packed & 0xFF))
 
     def table(self, dtype: torch.dtype) -> HGTable:
         """The neuron as the kernels for inputs of a dtype read it."""

@@ -47,8 +47,42 @@ class SpikingSoftCap(SpikingComponent):
         spiked = self.site(self._potentials(z, allowed), silent)
         if self.run.counting:
             pairs = spiked.value.numel() - (0 if silent is None else total(silent))
-            self.count(self.work(pairs), spiked.spikes)
+            self.count(self.work(pairs), spiked.firing)
         return self._placed(spiked.value, z, allowed)
+
+    def exact(self, z: Tensor) -> Tensor:
+        """What exact neurons would make of the scores z."""
+        return self.cap * self.site.exact(z / self.cap)
+
+    def code(self, z: Tensor, silent: Tensor | None) -> Tensor:
+        """The fused path on all scores, hidden ones too, whatever becomes of them.
+
+        Arguments:
+            z: scores, (B, H, queries, keys).
+            silent: which of them are hidden or of padding, and do not count, broadcastable to them;
+                None where nobody counts.
+
+        Returns:
+            The capped scores.
+        """
+        potentials = z / self.cap
+        value, coded = self.site.fused(potentials)
+        if silent is not None:
+            spiked = self.site.told(potentials, coded, silent)
+            pairs = z.numel() - total(silent.expand_as(z))
+            self.count(self.work(pairs), spiked.spikes)
+        return value.mul_(self.cap)
+
+    def told(self, pairs: int, spikes: int, out_of_range: int) -> None:
+        """Count what a kernel has counted.
+
+        Arguments:
+            pairs: of a query and a key that it sees.
+            spikes: of the neurons.
+            out_of_range: their inputs beyond the calibrated range.
+        """
+        self.site.count(pairs, spikes, out_of_range)
+        self.count(self.work(pairs), spikes)
 
     def simulate(
         self, z: Iterable[Tensor], allowed: Tensor | None, padded: Tensor | None = None

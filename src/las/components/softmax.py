@@ -11,7 +11,7 @@ from las.components.component import SpikingComponent, Work
 from las.components.saa import multiply_steps
 from las.components.site import HGSite, OATSite, accumulate
 from las.components.visibility import Visibility
-from las.neurons.encoding import total
+from las.neurons.encoding import NOTHING, Firing, total
 from las.neurons.fused import memory, totals
 
 
@@ -54,7 +54,7 @@ class SpikingSoftmax(SpikingComponent):
 
     def code(
         self, scores: Tensor, scale: float, sees: Visibility, first: int, reader: OATSite
-    ) -> int:
+    ) -> Firing:
         """phi(softmax(scale * scores)) with the OAT neurons of its reader, in one kernel, in place.
 
         Arguments:
@@ -66,12 +66,12 @@ class SpikingSoftmax(SpikingComponent):
             reader: the neurons that code the probabilities.
 
         Returns:
-            The number of spikes of the probabilities; 0 where nobody counts.
+            What the probabilities have fired; nothing where nobody counts.
         """
         from las.neurons import kernels
 
         counting = self.run.counting
-        counted = totals(scores.numel(), 8)
+        counted = totals(scores.numel(), 10)
         kernels.attend.choose(scores.numel())(
             *memory(scores, *scores.shape),
             sees.allowed,
@@ -88,36 +88,29 @@ class SpikingSoftmax(SpikingComponent):
         if counting:
             batch, heads, asking, _ = scores.shape
             queries = sees.asked(batch, heads, slice(first, first + asking))
-            exponentials, inverse, coded, (products, kept) = counted.sum(0).reshape(4, 2).tolist()
-            self.told(reader, kept, queries, products, exponentials, inverse, coded)
-            return int(coded[0])
-        return 0
+            return self.told(reader, [*counted.sum(0).tolist(), queries])
+        return NOTHING
 
-    def told(
-        self,
-        reader: OATSite,
-        pairs: int,
-        queries: int,
-        products: int,
-        exponentials: Sequence[int],
-        inverse: Sequence[int],
-        coded: Sequence[int],
-    ) -> None:
+    def told(self, reader: OATSite, counted: Sequence[int]) -> Firing:
         """Count what a kernel has counted.
 
         Arguments:
             reader: the neurons that code the probabilities.
-            pairs: of a query and a key that it sees.
-            queries: that see any.
-            products: exponentials that the spikes of the reciprocals read.
-            exponentials: their spikes, and how many were out of range.
-            inverse: the same of the reciprocals.
-            coded: the same of the probabilities.
+            counted: spikes and out-of-range inputs of the exponentials, and of the reciprocals;
+                spikes of the probabilities, their digits, inputs that fire, and out-of-range ones;
+                exponentials that the spikes of reciprocals read; pairs of a query and a key that it
+                sees; and queries that see any.
+
+        Returns:
+            What the probabilities have fired.
         """
+        exponentials, inverse, coded = counted[:2], counted[2:4], Firing(*counted[4:7])
+        outside, products, pairs, queries = counted[7:]
         self.exp.count(pairs, *exponentials)
         self.reciprocal.count(queries, *inverse)
-        reader.count(pairs, *coded)
+        reader.count(pairs, coded, outside)
         self.count(self.work(pairs, queries), 2 * exponentials[0] + products)
+        return coded
 
     def simulate(
         self, z: Iterable[Tensor], allowed: Tensor | None, padded: Tensor | None = None

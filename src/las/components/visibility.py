@@ -56,6 +56,15 @@ class Visibility:
         parts = (self.allowed, self.ends, self.counted)
         return Visibility(*(part if len(part) == 1 else part[lo:hi] for part in parts))
 
+    def silent(self, queries: slice, keys: int) -> Tensor:
+        """Which of the first keys some queries do not see, or do not count for being padding.
+
+        Returns:
+            bool (1 or B, 1 or H, queries, keys).
+        """
+        seen = torch.from_numpy(self.allowed[..., queries, :keys])
+        return (seen & torch.from_numpy(self.counted[..., queries])[..., None]) == 0
+
     def asked(self, batch: int, heads: int, queries: slice) -> int:
         """How many of some queries count, over a batch and its heads."""
         counted = self.counted[..., queries]

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from torch import nn
 
-from las.calibration.batches import Batch, check_batch, peek, running_on
+from las.calibration.batches import Batch, check_batch, check_iterable, peek, running_on
 from las.calibration.collect import collect
 from las.calibration.sample import few_tokens, one_row
 from las.calibration.statistics import Statistics
@@ -18,6 +18,7 @@ from las.components.running import observing
 from las.config import SpikeConfig, Vision, config_or_default
 from las.conversion.audit import audit_pass
 from las.conversion.checkpoint import attach
+from las.conversion.frugal import Kept, spike_within_budget
 from las.conversion.prepare import need_dense_model, prepare, restored_on_error
 from las.conversion.proof import Exact, Proof
 from las.conversion.registry import how_to_register
@@ -68,11 +69,16 @@ def convert(
     config = config_or_default(config)
     check_budgets(config.budgets)
     need_dense_model(model)
+    kept = None if config.budget is None else Kept(check_iterable(batches))
     with restored_on_error(model):
-        statistics, proof = calibrate(model, batches, config.vision, verify=verify)
-        thresholds = choose_thresholds(statistics, config)
-        state = assemble(statistics, thresholds, fit_functions(statistics, config), config)
-        apply(model, state)
+        statistics, proof = calibrate(model, kept or batches, config.vision, verify=verify)
+        functions = fit_functions(statistics, config)
+        if kept is None:
+            thresholds = choose_thresholds(statistics, config)
+            state = assemble(statistics, thresholds, functions, config)
+            apply(model, state)
+        else:
+            state = spike_within_budget(model, statistics, functions, kept, config)
         if proof is not None:
             state = replace(state, report=proof.report(model))
     attach(model, state)

@@ -8,6 +8,25 @@ from typing import Any
 
 
 @dataclass(frozen=True)
+class Spent:
+    """A budget and what became of it (see `Loss`).
+
+    Attributes:
+        budget: the loss that is allowed.
+        predicted: what the errors of all sites add up to.
+        measured: on calibration data that the choice of thresholds did not see.
+    """
+
+    budget: float
+    predicted: float
+    measured: float
+
+    def to_dict(self) -> dict[str, float]:
+        """As plain data for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
 class ConversionReport:
     """What a conversion was proved to be, on one row of the first calibration batch.
 

@@ -11,13 +11,13 @@ import numpy as np
 from torch import nn
 
 from las.calibration.statistics import Statistics
-from las.calibration.thresholds import Thresholds
+from las.calibration.thresholds import SiteThresholds, Thresholds
 from las.components.expert_list import SpikingExpertList
 from las.components.operations import SpikingOperations
 from las.components.site import HGSite, OATSite
 from las.config import SpikeConfig
 from las.conversion.prepare import share_sites
-from las.conversion.report import ConversionReport
+from las.conversion.report import ConversionReport, Spent
 from las.errors import AdapterError
 from las.fitting.model_functions import FittedFunctions
 from las.neurons.hg import HG, Array
@@ -37,6 +37,7 @@ class SpikingState:
         shared: sites that are served by another one.
         functions: HG neurons by function.
         report: how the spiking model compared with the original; None where nobody compared.
+        spent: what became of its budget; None where there is none.
     """
 
     config: SpikeConfig
@@ -46,13 +47,14 @@ class SpikingState:
     shared: dict[str, str]
     functions: dict[str, HG]
     report: ConversionReport | None = None
+    spent: Spent | None = None
 
     def pack(self) -> tuple[dict[str, Any], dict[str, Array]]:
         """Split into plain data for JSON and float64 arrays."""
         names = sorted(self.thresholds.sites)
         arrays = {
-            "taus": np.array([self.thresholds.sites[n][0] for n in names], dtype=np.float64),
-            "gates": np.array([self.thresholds.sites[n][1] for n in names], dtype=np.float64),
+            "taus": np.array([self.thresholds.sites[n].taus for n in names], dtype=np.float64),
+            "gates": np.array([self.thresholds.sites[n].gates for n in names], dtype=np.float64),
         }
         functions = {}
         for name, neuron in self.functions.items():
@@ -63,9 +65,11 @@ class SpikingState:
             "base": self.base,
             "model_type": self.model_type,
             "sites": names,
+            "time_steps": {n: t for n in names if (t := self.thresholds.sites[n].time_steps)},
             "shared": self.shared,
             "functions": functions,
             "report": None if self.report is None else self.report.to_dict(),
+            "spent": None if self.spent is None else self.spent.to_dict(),
         }
         return data, arrays
 
@@ -80,7 +84,7 @@ class SpikingState:
             data["model_type"],
             Thresholds(
                 {
-                    name: (tuple(t), tuple(g))
+                    name: SiteThresholds(tuple(t), tuple(g), data.get("time_steps", {}).get(name))
                     for name, t, g in zip(data["sites"], taus, gates, strict=True)
                 }
             ),
@@ -90,6 +94,7 @@ class SpikingState:
                 for name, one in data["functions"].items()
             },
             None if data.get("report") is None else ConversionReport.from_dict(data["report"]),
+            None if data.get("spent") is None else Spent(**data["spent"]),
         )
 
     def renamed(self, rename: Callable[[str], str]) -> SpikingState:
@@ -144,8 +149,9 @@ def apply(model: nn.Module, state: SpikingState) -> nn.Module:
             if module.name not in thresholds:
                 missing.append(module.name)
                 continue
-            taus, gates = thresholds[module.name]
-            module.neuron = OAT(taus, gates, config.time_steps, config.levels, config.rounding)
+            taus, gates, steps = thresholds[module.name]
+            steps = steps or config.time_steps
+            module.neuron = OAT(taus, gates, steps, config.levels, config.rounding)
         elif isinstance(module, HGSite):
             if module.function not in state.functions:
                 missing.append(f"{module.name} ({module.function})")
@@ -159,7 +165,7 @@ def apply(model: nn.Module, state: SpikingState) -> nn.Module:
     return model
 
 
-_OfSites = dict[str, tuple[tuple[float, ...], tuple[float, ...]]]
+_OfSites = dict[str, SiteThresholds]
 
 
 def _of_unvisited(
@@ -191,7 +197,7 @@ def _of_unvisited(
         for path in others if visited else ():
             for name in _names_of(visited, sites):
                 like = [sites[one + name] for one in visited if one + name in sites]
-                lent[path + name] = max(like, key=lambda one: one[0][-1])
+                lent[path + name] = max(like, key=lambda one: one.taus[-1])
             for name in _names_of(visited, shared):
                 like_it = next(one for one in visited if one + name in shared)
                 owner = shared[like_it + name]

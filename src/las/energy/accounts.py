@@ -196,13 +196,13 @@ def _of_format(
 def _by_equation_25(tally: SpikeTally, counted: bool) -> Account:
     rows = []
     for row in estimate(tally).rows:
-        late = tally.operations[row.name].sops - tally.operations[row.name].early_sops
+        early = tally.operations[row.name].early_sops * PAPER.ac_pj
         rows.append(
             Charge(
                 row.name,
                 row.kind,
                 Parts(arithmetic=row.snn_pj),
-                Parts(arithmetic=late * PAPER.ac_pj) if counted else None,
+                Parts(arithmetic=row.snn_pj - early) if counted else None,
                 Parts(arithmetic=row.ann_pj),
             )
         )

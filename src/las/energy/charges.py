@@ -132,7 +132,7 @@ def comparisons(site: SiteCount) -> int:
     One with the threshold in every time step, whether it fires or not; one for the gate of Eq. 3
     (`HG_GATING` for Eq. 8); and for each spike a binary search of its level among H.
     """
-    gating = {"mt": 0, "oat": 1}.get(site.kind, HG_GATING)
+    gating = HG_GATING if site.kind.startswith("hg:") else int(site.kind == "oat")
     return (site.time_steps + gating) * site.activations + ceil(log2(site.levels)) * site.spikes
 
 
@@ -150,10 +150,11 @@ def _of_operation(
     )
 
     def spiking(additions: int, fetches: int, sops: int) -> Parts:
-        reads = fetches if schedule == "neuron-major" else sops
-        far = operation.macs * _needed(fetches, operation.macs, price.batch) / price.batch
+        reads = operation.dense_macs + (fetches if schedule == "neuron-major" else sops)
+        needed = _needed(fetches + operation.dense_macs, operation.macs, price.batch)
+        far = operation.macs * needed / price.batch
         return Parts(
-            arithmetic=(additions + maxima) * price.addition,
+            arithmetic=(additions + maxima) * price.addition + operation.dense_macs * price.mac,
             weights=reads * price.weight * stored + far * price.far_weight * (stored and shared),
             states=operation.outputs * price.state,
         )
@@ -185,7 +186,7 @@ def _needed(fetches: int, macs: int, batch: int) -> float:
 def _of_site(name: str, site: SiteCount, price: Rates, schedule: Schedule) -> Charge:
     """Comparisons and resets; potentials that are read, or in every step read and written."""
     steps = 1 if schedule == "neuron-major" else site.time_steps
-    of_hg = site.kind not in ("mt", "oat")
+    of_hg = site.kind.startswith("hg:")
     parts = Parts(
         arithmetic=(comparisons(site) + site.spikes) * price.addition,
         weights=site.activations * steps * price.parameters * of_hg,

@@ -18,7 +18,8 @@ def estimate(tally: SpikeTally, cost_model: CostModel = PAPER) -> EnergyReport:
     SOPs are the accumulations that spikes caused; a spike of an HG neuron is one accumulation of
     its output weight d. FLOPs are the ANN's multiply-accumulates and those of its non-linear
     functions, at `cost_model.function_flops` each. The components count both in
-    `tally.operations`; this function only adds and weighs.
+    `tally.operations`; this function only adds and weighs. What a spiking model that others made
+    multiplies itself costs E_MAC there, too; a converted model multiplies nothing.
 
     Args:
         tally: what `las.count_spikes` counted.
@@ -45,7 +46,7 @@ def estimate(tally: SpikeTally, cost_model: CostModel = PAPER) -> EnergyReport:
                 sops=operation.sops,
                 macs=operation.macs,
                 nonlinear_flops=nonlinear_flops,
-                snn_pj=operation.sops * cost_model.ac_pj,
+                snn_pj=operation.sops * cost_model.ac_pj + operation.dense_macs * cost_model.mac_pj,
                 ann_pj=(operation.macs + nonlinear_flops) * cost_model.mac_pj,
             )
         )

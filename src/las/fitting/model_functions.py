@@ -125,7 +125,7 @@ def fit_functions(statistics: Statistics, config: SpikeConfig) -> FittedFunction
             name: fit(
                 FUNCTIONS[name],
                 *_widened(name, *ranges[name]),
-                config.time_steps,
+                config.function_steps,
                 _budget(name, config, ranges),
             )
             for name in tqdm(sorted(ranges), desc="fitting", unit="function")

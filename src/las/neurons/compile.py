@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from numba import int64
+from numba import float32, float64, int32, int64
 from numba.core import event
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
@@ -32,6 +32,39 @@ def take(context, counter):  # type: ignore[no-untyped-def]
         return builder.atomic_rmw("add", place, target.get_constant(int64, 1), "monotonic")
 
     return int64(counter), generate
+
+
+@intrinsic
+def bits_of(context, x):  # type: ignore[no-untyped-def]
+    """The bits of a floating-point number as an integer of its width."""
+    integer = int32 if x.bitwidth == 32 else int64
+
+    def generate(target, builder, signature, args):  # type: ignore[no-untyped-def]
+        return builder.bitcast(args[0], target.get_value_type(integer))
+
+    return integer(x), generate
+
+
+@intrinsic
+def number_of(context, bits):  # type: ignore[no-untyped-def]
+    """The floating-point number that some bits, an integer of its width, are."""
+    number = float32 if bits.bitwidth == 32 else float64
+
+    def generate(target, builder, signature, args):  # type: ignore[no-untyped-def]
+        return builder.bitcast(args[0], target.get_value_type(number))
+
+    return number(bits), generate
+
+
+@intrinsic
+def mantissa_of(context, x):  # type: ignore[no-untyped-def]
+    """Bits of the mantissas of an array's numbers: a constant, with which shifts vectorize."""
+    mantissa = 23 if x.dtype.bitwidth == 32 else 52
+
+    def generate(target, builder, signature, args):  # type: ignore[no-untyped-def]
+        return target.get_constant(int64, mantissa)
+
+    return int64(x), generate
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from las.neurons import tensors
-from las.neurons.encoding import SpikeEncoding
+from las.neurons.encoding import Firing, SpikeEncoding
 from las.neurons.hg import HG
 from las.neurons.oat import OAT
 from las.neurons.tables import hg_table, oat_table
@@ -53,7 +53,11 @@ def code_oat(x: Tensor, neuron: OAT, count: bool = False, stop: int | None = Non
         return tensors.code_oat(x, neuron, count, stop)
     from las.neurons import kernels
 
-    return _run(kernels.code_oat, x, oat_table(neuron, stop), count)
+    value, packed, counted = _run(kernels.code_oat, x, oat_table(neuron, stop), count, 4)
+    if packed is None:
+        return SpikeEncoding(value)
+    *fired, outside = counted
+    return SpikeEncoding(value, packed, Firing(*fired), outside)
 
 
 def code_hg(x: Tensor, neuron: HG, count: bool = False, stop: int | None = None) -> SpikeEncoding:
@@ -69,19 +73,25 @@ def code_hg(x: Tensor, neuron: HG, count: bool = False, stop: int | None = None)
         return tensors.code_hg(x, neuron, count, stop)
     from las.neurons import kernels
 
-    return _run(kernels.code_hg, x, hg_table(neuron, x.dtype, stop), count)
+    value, packed, counted = _run(kernels.code_hg, x, hg_table(neuron, x.dtype, stop), count, 2)
+    if packed is None:
+        return SpikeEncoding(value)
+    spikes, outside = counted
+    return SpikeEncoding(value, packed, Firing.plain(spikes), outside)
 
 
-def _run(kernel: Any, x: Tensor, table: Any, count: bool) -> SpikeEncoding:
-    """Run an elementwise kernel over a tensor."""
+def _run(
+    kernel: Any, x: Tensor, table: Any, count: bool, columns: int
+) -> tuple[Tensor, Tensor | None, list[int]]:
+    """Run an elementwise kernel over a tensor: values, what each has fired, and the totals."""
     x = x.detach().contiguous()
     value = torch.empty_like(x)
-    counts = torch.empty(x.shape if count else (0,), dtype=torch.int8, device=x.device)
-    counted = totals(x.numel(), 2)
+    packed = torch.empty(x.shape if count else (0,), dtype=torch.int16, device=x.device)
+    counted = totals(x.numel(), columns)
     kernel.choose(x.numel())(
-        *memory(x), value.view(-1).numpy(), counts.view(-1).numpy(), counted, table
+        *memory(x), value.view(-1).numpy(), packed.view(-1).numpy(), counted, table
     )
-    return SpikeEncoding(value, counts, *counted.sum(0).tolist()) if count else SpikeEncoding(value)
+    return value, packed if count else None, counted.sum(0).tolist()
 
 
 def memory(x: Tensor, *shape: int) -> tuple[Any, Any]:

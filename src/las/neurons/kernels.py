@@ -13,9 +13,11 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 
 from las.neurons.code_cache import compiled
-from las.neurons.compile import Kernel, take
+from las.neurons.compile import Kernel, bits_of, mantissa_of, number_of, take
+from las.neurons.encoding import digits_of
 
 TILE = 1024
 CHUNK = 2**14
@@ -24,13 +26,20 @@ GROUP = 2**12
 """Elements of whole rows that are worked on at a time where rows are short."""
 
 
+_DIGITS = digits_of(torch.arange(16, 32)).numpy()
+_TWO_DIGITS, _THREE_DIGITS = (
+    np.int32((2 ** np.arange(16))[digits == _DIGITS].sum()) for digits in (2, 3)
+)
+"""Which numbers of five binary digits, less the first one, have so many nonzero signed ones."""
+
+
 class Scratch(NamedTuple):
     """Memory that a thread works in.
 
     Attributes:
         potentials: membrane potentials and the like, (3, TILE).
         chosen: indices of sub-neurons, uint32 (TILE,).
-        fired: numbers of spikes, int32 (TILE,).
+        fired: numbers of spikes, and 256 times those of their digits, int32 (TILE,).
     """
 
     potentials: Any
@@ -89,12 +98,12 @@ def _oat_tile(x, bits, y, scratch, table, count):  # type: ignore[no-untyped-def
         x: inputs, (n,), n <= TILE.
         bits: the same memory as integers, (n,).
         y: outputs, (n,); other memory than x.
-        scratch: `Scratch`; `fired` holds the spikes of each input afterwards if anybody counts.
+        scratch: `Scratch`; `fired` holds what each input has fired afterwards if anybody counts.
         table: `OATTable`.
         count: whether to count.
 
     Returns:
-        Spikes and out-of-range inputs; 0 where nobody counts.
+        Spikes, their digits, inputs that fire, and out-of-range inputs; 0 where nobody counts.
     """
     kind = x.dtype.type
     integer = bits.dtype.type
@@ -110,7 +119,7 @@ def _oat_tile(x, bits, y, scratch, table, count):  # type: ignore[no-untyped-def
             y[i] = x[i]
         if count:
             fired[:] = 0
-        return 0, 0
+        return np.int64(0), np.int64(0), np.int64(0), np.int64(0)
     v, first = scratch.potentials[0, :n], scratch.potentials[1, :n]
     unit = scratch.potentials[2, :n]
     out = 0
@@ -120,6 +129,7 @@ def _oat_tile(x, bits, y, scratch, table, count):  # type: ignore[no-untyped-def
             largest = kind(np.nextafter(largest, zero))
         for i in range(n):
             out += abs(x[i]) > largest
+        fired[:] = 0
     finest, inverse = kind(table.units[0]), kind(1 / table.units[0])
     for i in range(n):
         unit[i] = finest
@@ -132,38 +142,118 @@ def _oat_tile(x, bits, y, scratch, table, count):  # type: ignore[no-untyped-def
             unit[i] = max(unit[i], here if abs(x[i]) >= gate else zero)
             v[i] = min(v[i], inverse if abs(x[i]) >= gate else kind(np.inf))
     start, saturated = kind(table.start), kind(table.saturated)
+    peak = zero
     for i in range(n):
         potential = abs(x[i]) * v[i] + start
         v[i] = saturated if potential > saturated else potential
         first[i] = v[i]
-    top, bottom = kind(2 * table.levels - 1), kind(table.levels)
-    if count:
-        fired[:] = 0
-    last = table.steps.shape[0] - 1
-    for t in range(last):
-        spacing, per_spacing = kind(table.steps[t, 0]), kind(1 / table.steps[t, 0])
-        lift, silent = kind(table.steps[t, 1]), kind(table.steps[t, 2])
-        if count:
-            for i in range(n):
-                level = min(np.floor((v[i] + lift) * per_spacing), top)
-                fired[i] += v[i] >= silent
-                v[i] -= level * spacing if v[i] >= silent else zero
-        else:
-            for i in range(n):
-                level = min(np.floor((v[i] + lift) * per_spacing), top)
-                v[i] -= level * spacing if v[i] >= silent else zero
-    spacing, per_spacing = kind(table.steps[last, 0]), kind(1 / table.steps[last, 0])
-    lift, silent = kind(table.steps[last, 1]), kind(table.steps[last, 2])
-    spikes = 0
+    for i in range(n):
+        peak = max(peak, v[i])
+    if table.leading > 0 and peak < kind(table.capped):
+        _leading(v, fired, table, count, bits)
+        _step_by_step(v, fired, table, count, table.leading)
+    else:
+        _step_by_step(v, fired, table, count, 0)
+    for i in range(n):
+        y[i] = np.copysign((first[i] - v[i]) * unit[i], x[i])
+    spikes, digits, active = np.int32(0), np.int32(0), np.int32(0)
     if count:
         for i in range(n):
-            fired[i] += v[i] >= silent
-            spikes += fired[i]
-    for i in range(n):  # here alone a potential below the lowest level's own border may fire it
-        level = min(max(np.floor((v[i] + lift) * per_spacing), bottom), top)
-        v[i] -= level * spacing if v[i] >= silent else zero
-        y[i] = np.copysign((first[i] - v[i]) * unit[i], x[i])
-    return spikes, out
+            spikes = np.int32(spikes + np.int32(fired[i] & np.int32(0xFF)))
+        for i in range(n):
+            digits = np.int32(digits + np.int32(fired[i] >> np.int32(8)))
+        for i in range(n):
+            active = np.int32(active + np.int32(fired[i] != 0))
+    return np.int64(spikes), np.int64(digits), np.int64(active), np.int64(out)
+
+
+@_inner
+def _leading(v, fired, table, count, bits):  # type: ignore[no-untyped-def]
+    """Fire the first time steps, a round for each spike (see `tables.leading_steps`).
+
+    Arguments:
+        v: membrane potentials in units of delta, none of which the first step caps, (n,).
+        fired: spikes and digits so far, (n,).
+        table: `OATTable`.
+        count: whether to count.
+        bits: any array of integers as wide as v.
+    """
+    kind, integer = v.dtype.type, bits.dtype.type
+    zero = kind(0)
+    mantissa = mantissa_of(v)
+    split, tail = mantissa - table.split, mantissa - 4
+    fraction = integer((1 << mantissa) - 1)
+    border = integer((table.levels << split) & fraction)
+    coarse, fine = integer(1 << split), integer(1 << (split - 1))
+    half_coarse, half_fine = integer(coarse >> 1), integer(fine >> 1)
+    lift, least = kind(table.lift), kind(table.least)
+    for _ in range(table.rounds):
+        if table.signed:
+            for i in range(v.shape[0]):
+                size = bits_of(abs(v[i]))
+                many = integer(size & fraction) >= border
+                raised = integer(size + (half_coarse if many else half_fine))
+                spike = integer(raised & (integer(-coarse) if many else integer(-fine)))
+                fires = abs(v[i]) >= least
+                if count:
+                    fired[i] += np.int32(_one_spike(spike, tail) * np.int32(fires))
+                v[i] -= np.copysign(number_of(spike), v[i]) if fires else zero
+        else:
+            for i in range(v.shape[0]):
+                raised = v[i] + lift
+                size = bits_of(raised)
+                many = integer(size & fraction) >= border
+                spike = integer(size & (integer(-coarse) if many else integer(-fine)))
+                fires = raised >= least
+                if count:
+                    fired[i] += np.int32(_one_spike(spike, tail) * np.int32(fires))
+                v[i] -= number_of(spike) if fires else zero
+
+
+@_inner
+def _one_spike(spike, tail):  # type: ignore[no-untyped-def]
+    """One spike and 256 times the nonzero signed binary digits of its level, int32.
+
+    Arguments:
+        spike: the bits of its level, or of that times a power of two. A level has five binary
+            digits at most; the first one is implied.
+        tail: how many bits follow these.
+    """
+    one = np.int32(1)
+    leading = np.int32(np.int32(spike >> tail) & np.int32(15))
+    second = np.int32(np.int32(_TWO_DIGITS >> leading) & one)
+    third = np.int32(np.int32(_THREE_DIGITS >> leading) & one)
+    more = np.int32(np.int32(second << np.int32(8)) + np.int32(third << np.int32(9)))
+    return np.int32(np.int32(257) + more)
+
+
+@_inner
+def _step_by_step(v, fired, table, count, done):  # type: ignore[no-untyped-def]
+    """Fire the time steps after the first `done` ones; other arguments as for `_leading`."""
+    kind = v.dtype.type
+    tail = mantissa_of(v) - 4
+    zero = kind(0)
+    top, bottom = kind(2 * table.levels - 1), kind(table.levels)
+    for t in range(done, table.steps.shape[0]):
+        spacing, per_spacing = kind(table.steps[t, 0]), kind(1 / table.steps[t, 0])
+        lift, silent = kind(table.steps[t, 1]), kind(table.steps[t, 2])
+        if table.signed:
+            for i in range(v.shape[0]):
+                size = abs(v[i])
+                level = np.floor(size * per_spacing)
+                level += kind(1) if size - level * spacing >= lift else zero
+                level = min(max(level, bottom), top)
+                fires = size >= silent
+                if count:
+                    fired[i] += np.int32(_one_spike(bits_of(level), tail) * np.int32(fires))
+                v[i] -= np.copysign(level * spacing, v[i]) if fires else zero
+        else:
+            for i in range(v.shape[0]):
+                level = min(max(np.floor((v[i] + lift) * per_spacing), bottom), top)
+                fires = v[i] >= silent
+                if count:
+                    fired[i] += np.int32(_one_spike(bits_of(level), tail) * np.int32(fires))
+                v[i] -= level * spacing if fires else zero
 
 
 @_inner
@@ -226,9 +316,9 @@ def _hg_tile(x, bits, y, scratch, table, count):  # type: ignore[no-untyped-def]
         ones = np.uint32((ones & np.uint32(0x33333333)) + pairs)
         ones = np.uint32((ones + (ones >> np.uint32(4))) & np.uint32(0x0F0F0F0F))
         ones = np.uint32(ones * np.uint32(0x01010101)) >> np.uint32(24)
-        fired[i] = ones + (emits & np.uint32(1))
+        fired[i] = 257 * np.int32(ones + (emits & np.uint32(1)))
     for i in range(n):
-        spikes += fired[i]
+        spikes += fired[i] & 0xFF
     return spikes, out
 
 
@@ -237,17 +327,18 @@ def _oat(x, bits, y, counts, scratch, table, count):  # type: ignore[no-untyped-
     """Code any number of inputs with OAT neurons, tile by tile.
 
     Arguments:
-        counts: spikes of each input, int8 (n,), or empty where only their sum is asked for.
+        counts: what each input has fired (see `SpikeEncoding.packed`), int16 (n,), or empty where
+            only the sums are asked for.
         x, bits, y, scratch, table, count: see `_oat_tile`.
     """
-    spikes, out = 0, 0
+    spikes, digits, active, out = 0, 0, 0, 0
     for lo in range(0, x.shape[0], TILE):
         hi = min(lo + TILE, x.shape[0])
-        s, o = _oat_tile(x[lo:hi], bits[lo:hi], y[lo:hi], scratch, table, count)
-        spikes, out = spikes + s, out + o
+        s, d, a, o = _oat_tile(x[lo:hi], bits[lo:hi], y[lo:hi], scratch, table, count)
+        spikes, digits, active, out = spikes + s, digits + d, active + a, out + o
         if count and counts.shape[0]:
             counts[lo:hi] = scratch.fired[: hi - lo]
-    return spikes, out
+    return spikes, digits, active, out
 
 
 @_inner
@@ -270,8 +361,8 @@ def _code_oat(counter, x, bits, y, counts, totals, table):  # type: ignore[no-un
         x: inputs, (n,).
         bits: the same memory as integers, (n,).
         y: outputs, (n,).
-        counts: spikes of each input, int8 (n,), or empty where nobody counts.
-        totals: spikes and out-of-range inputs of each share of the work, int64 (shares, 2).
+        counts: what each input has fired, int16 (n,), or empty where nobody counts.
+        totals: see `_oat_tile`, of each share of the work, int64 (shares, 4).
         table: `OATTable`.
     """
     n = x.shape[0]
@@ -286,7 +377,10 @@ def _code_oat(counter, x, bits, y, counts, totals, table):  # type: ignore[no-un
 
 
 def _code_hg(counter, x, bits, y, counts, totals, table):  # type: ignore[no-untyped-def]
-    """Sum over T of the weighted spikes of an HG neuron; arguments as for `_code_oat`."""
+    """Sum over T of the weighted spikes of an HG neuron; arguments as for `_code_oat`.
+
+    Its totals are spikes and out-of-range inputs, int64 (shares, 2).
+    """
     n = x.shape[0]
     count = counts.shape[0] > 0
     scratch = _scratch(x)
@@ -307,8 +401,8 @@ def _gate(  # type: ignore[no-untyped-def]
         x: inputs of the HG neurons, (n,), and the same memory as integers.
         u: inputs of the OAT neurons, (n,), likewise.
         y: outputs, (n,).
-        totals: spikes and out-of-range inputs of the HG and of the OAT neurons in each share of
-            the work, int64 (shares, 4).
+        totals: those of the HG and of the OAT neurons (see `_hg_tile` and `_oat_tile`) in each
+            share of the work, int64 (shares, 6).
         function: `HGTable`.
         neuron: `OATTable`.
         count: whether to count.
@@ -326,9 +420,11 @@ def _gate(  # type: ignore[no-untyped-def]
             s, o = _hg_tile(x[lo:hi], x_bits[lo:hi], g, scratch, function, count)
             totals[share, 0] += s
             totals[share, 1] += o
-            s, o = _oat_tile(u[lo:hi], u_bits[lo:hi], c, scratch, neuron, count)
+            s, d, a, o = _oat_tile(u[lo:hi], u_bits[lo:hi], c, scratch, neuron, count)
             totals[share, 2] += s
-            totals[share, 3] += o
+            totals[share, 3] += d
+            totals[share, 4] += a
+            totals[share, 5] += o
             for i in range(hi - lo):
                 product[i] = g[i] * c[i]
 
@@ -359,9 +455,9 @@ def _normalise(  # type: ignore[no-untyped-def]
         bias: beta, (n,), or empty.
         eps: epsilon.
         centred: whether the mean is subtracted.
-        totals: for each share of the work, int64 (shares, 8): spikes and out-of-range inputs of
-            the squares, of the inverse square roots, and of the OAT neurons before and after the
-            product.
+        totals: those of the squares, of the inverse square roots, and of the OAT neurons before
+            and after the product (see `_hg_tile` and `_oat_tile`) in each share of the work, int64
+            (shares, 12).
         square: `HGTable`.
         inverse_sqrt: `HGTable`.
         before: `OATTable`.
@@ -373,8 +469,8 @@ def _normalise(  # type: ignore[no-untyped-def]
     shares = totals.shape[0]
     group = max(1, GROUP // n)
     scratch = _scratch(x)
-    total = np.empty((4, 2), np.int64)
-    nobody = np.empty(0, np.int8)
+    total = np.empty(12, np.int64)
+    nobody = np.empty(0, np.int16)
     centre, coded = np.empty(group * n, x.dtype), np.empty(group * n, x.dtype)
     centre_bits = centre.view(bits.dtype)
     power, inverse = np.empty(group, x.dtype), np.empty(group, x.dtype)
@@ -392,19 +488,23 @@ def _normalise(  # type: ignore[no-untyped-def]
                 mean = _sum(token) / kind(n) if centred else kind(0)
                 for i in range(n):
                     part[i] = token[i] - mean
-            total[0] = _hg(z, z_bits, e, nobody, scratch, square, count)
+            total[0], total[1] = _hg(z, z_bits, e, nobody, scratch, square, count)
             for r in range(rows):
                 power[r] = _sum(e[r * n : (r + 1) * n]) / kind(n) + kind(eps)
-            total[1] = _hg(
+            total[2], total[3] = _hg(
                 power[:rows], power_bits[:rows], inverse, nobody, scratch, inverse_sqrt, count
             )
-            total[2] = _oat(z, z_bits, e, nobody, scratch, before, count)
+            total[4], total[5], total[6], total[7] = _oat(
+                z, z_bits, e, nobody, scratch, before, count
+            )
             for r in range(rows):
                 part, source = z[r * n : (r + 1) * n], e[r * n : (r + 1) * n]
                 for i in range(n):
                     part[i] = source[i] * inverse[r]
-            total[3] = _oat(z, z_bits, e, nobody, scratch, after, count)
-            totals[share] += total.reshape(8)
+            total[8], total[9], total[10], total[11] = _oat(
+                z, z_bits, e, nobody, scratch, after, count
+            )
+            totals[share] += total
             for r in range(rows):
                 target, source = y[start + r], e[r * n : (r + 1) * n]
                 for i in range(n):
@@ -456,8 +556,8 @@ def _attend(  # type: ignore[no-untyped-def]
         counted: whether a query counts, (1 or B, 1 or H, all queries) as uint8.
         first: which of all queries comes first in `scores`.
         scale: weight of the scores.
-        totals: for each share of the work, int64 (shares, 8): spikes and out-of-range inputs of
-            the exponentials, of the reciprocals and of the probabilities; spikes of the
+        totals: for each share of the work, int64 (shares, 10): those of the exponentials, of the
+            reciprocals (see `_hg_tile`) and of the probabilities (see `_oat_tile`); spikes of the
             reciprocals times the keys that each weighs; and pairs of a query and a key it sees.
         exp: `HGTable`.
         reciprocal: `HGTable`.
@@ -472,8 +572,8 @@ def _attend(  # type: ignore[no-untyped-def]
     shares = totals.shape[0]
     group = max(1, GROUP // keys)
     scratch = _scratch(scores)
-    total = np.zeros((4, 2), np.int64)
-    nobody, weighing = np.empty(0, np.int8), np.empty(group, np.int8)
+    total = np.zeros(10, np.int64)
+    nobody, weighing = np.empty(0, np.int16), np.empty(group, np.int16)
     currents, coded = np.empty(group * keys, scores.dtype), np.empty(group * keys, scores.dtype)
     current_bits = currents.view(bits.dtype)
     whole, inverse = np.empty(group, scores.dtype), np.empty(group, scores.dtype)
@@ -509,18 +609,20 @@ def _attend(  # type: ignore[no-untyped-def]
                     for i in range(seen):
                         z[i] -= peak
             z, z_bits, e = currents[: borders[rows]], current_bits[: borders[rows]], coded
-            total[0] = _hg(z, z_bits, e, nobody, scratch, exp, counts)
+            total[0], total[1] = _hg(z, z_bits, e, nobody, scratch, exp, counts)
             for r in range(rows):
                 whole[r] = _sum(e[borders[r] : borders[r + 1]])
-            total[1] = _hg(
+            total[2], total[3] = _hg(
                 whole[:rows], whole_bits[:rows], inverse, weighing, scratch, reciprocal, counts
             )
             for r in range(rows):
                 part, source = z[borders[r] : borders[r + 1]], e[borders[r] : borders[r + 1]]
                 for i in range(part.shape[0]):
                     part[i] = source[i] * inverse[r]
-            total[2] = _oat(z, z_bits, e, nobody, scratch, probability, counts)
-            total[3] = 0
+            total[4], total[5], total[6], total[7] = _oat(
+                z, z_bits, e, nobody, scratch, probability, counts
+            )
+            total[8:] = 0
             for r in range(rows):
                 b, h, q = _place(start + r, scores.shape)
                 target, source = scores[b, h, q], e[borders[r] : borders[r + 1]]
@@ -532,9 +634,9 @@ def _attend(  # type: ignore[no-untyped-def]
                     seen = 0
                     for i in range(source.shape[0]):
                         seen += allowed[bm, hm, first + q, i]
-                    total[3, 0] += weighing[r] * seen
-                    total[3, 1] += seen
-            totals[share] += total.reshape(8)
+                    total[8] += (weighing[r] & 0xFF) * seen
+                    total[9] += seen
+            totals[share] += total
 
 
 @_inner

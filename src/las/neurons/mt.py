@@ -32,6 +32,9 @@ class MT:
             theta(T)/2 to |v(1)| first. "nearest" lowers the thresholds of step t by half of the
             finest difference that later steps could still make up, min(theta(t)/H, theta(T))/2,
             and ends with the nearest level: unbiased, and the smallest error of the three.
+            "signed" fires the level of either sign that is nearest to v, so that what is left has
+            either sign too (Eq. 7 has negative levels): one more bit a spike. A rest below the
+            smallest level, but for half the distance to one of a further step, costs no spike.
 
     Raises:
         ValueError: T, H, rounding or tau out of range.
@@ -62,7 +65,7 @@ class StepThresholds(NamedTuple):
     """What step t compares the membrane with, in units of delta.
 
     A step fires floor((v + raise_by) / spacing) * spacing, capped at the top level, if
-    v >= silent_below, and nothing otherwise.
+    v >= silent_below, and nothing otherwise; "signed" neurons do so with |v| and its sign.
     """
 
     spacing: float
@@ -81,8 +84,11 @@ def initial_raise(levels: int, rounding: Rounding) -> float:
 
 
 def thresholds_at(t: int, time_steps: int, levels: int, rounding: Rounding) -> StepThresholds:
-    """Thresholds of time step t = 1 .. T (Eq. 7; lowered for "nearest")."""
+    """Thresholds of time step t = 1 .. T (Eq. 7; lowered for "nearest" and "signed")."""
     spacing = 2.0 ** (time_steps - t)  # theta(t) / H
+    if rounding == "signed":
+        # half-way between the lowest level of this step, H, and the top level of the next, H - 1/2
+        return StepThresholds(spacing, spacing / 2, (levels - 1 / 4) * spacing)
     if rounding != "nearest":
         return StepThresholds(spacing, 0.0, levels * spacing)
     lowered = min(spacing, levels) / 2
@@ -100,12 +106,20 @@ def step(v: Tensor, t: int, neuron: MT) -> tuple[Tensor, Tensor]:
         neuron: its parameters; tau does not matter here.
 
     Returns:
-        level: 0 for silence, else H + k, the same shape and dtype as v.
+        level: 0 for silence, else H + k, the same shape and dtype as v; negative for a spike
+            that is negative, as those of "signed" may be.
         v: the membrane potential after the reset.
     """
     spacing, raise_by, silent_below = thresholds_at(
         t, neuron.time_steps, neuron.levels, neuron.rounding
     )
-    level = torch.floor((v + raise_by) / spacing).clamp(neuron.levels, 2 * neuron.levels - 1)
-    level = level * (v >= silent_below)
+    if neuron.rounding != "signed":
+        level = torch.floor((v + raise_by) / spacing).clamp(neuron.levels, 2 * neuron.levels - 1)
+        level = level * (v >= silent_below)
+        return level, v - level * spacing
+    size = v.abs()
+    level = torch.floor(size / spacing)
+    level = level + (size - level * spacing >= raise_by)
+    level = level.clamp(neuron.levels, 2 * neuron.levels - 1) * (size >= silent_below)
+    level = torch.copysign(level, v)
     return level, v - level * spacing

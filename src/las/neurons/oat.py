@@ -67,6 +67,21 @@ def band_of(x: Tensor, neuron: OAT) -> Tensor:
     return torch.bucketize(x.abs().contiguous(), gates, right=True)
 
 
+def levels_of(weighted: Tensor, t: int, x: Tensor, neuron: OAT) -> Tensor:
+    """Levels H + k of weighted spikes, 0 where a neuron is silent.
+
+    Arguments:
+        weighted: the weighted spikes of one time step, any shape.
+        t: the time step, 1 to T.
+        x: the inputs, likewise.
+        neuron: their parameters.
+    """
+    delta = mt.wide(x).new_tensor([band.delta for band in neuron.bands])[
+        band_of(mt.wide(x), neuron)
+    ]
+    return torch.round(weighted.abs() / (delta * 2.0 ** (neuron.time_steps - t)))
+
+
 def out_of_range(x: Tensor, neuron: OAT) -> Tensor:
     """Which inputs are beyond the largest representable value."""
     return x.abs() > neuron.largest

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -11,6 +12,9 @@ import torch
 from las.neurons import mt
 from las.neurons.hg import HG
 from las.neurons.oat import OAT
+
+_STEP, _ROUND = 6, 8
+"""Instructions of a time step, and of one that is read off the leading bits."""
 
 
 class OATTable(NamedTuple):
@@ -24,6 +28,14 @@ class OATTable(NamedTuple):
         start: what is added to |v(1)|.
         levels: H.
         saturated: a membrane potential from which on every step fires its top level.
+        signed: whether spikes have either sign.
+        leading: how many of the steps, the first ones, are done `rounds` at a time (see
+            `leading_steps`); 0 for none.
+        rounds: the most of these steps that fire.
+        split: bits of a level after its first one: the whole part of log2(H).
+        lift: what the thresholds of these steps are lowered by.
+        least: the potential, raised by `lift`, from which on the last of these steps fires.
+        capped: the potential from which on the first step has no level that is high enough.
     """
 
     steps: Any
@@ -33,6 +45,13 @@ class OATTable(NamedTuple):
     start: float
     levels: int
     saturated: float
+    signed: bool
+    leading: int
+    rounds: int
+    split: int
+    lift: float
+    least: float
+    capped: float
 
 
 class HGTable(NamedTuple):
@@ -62,10 +81,36 @@ class HGTable(NamedTuple):
     high: float
 
 
+def leading_steps(neuron: OAT, steps: int) -> tuple[int, int]:
+    """How many first steps go by leading bits, and how many of them fire at most; (0, 0) for none.
+
+    As thresholds halve from step to step, the step that fires next can be read off the exponent of
+    the membrane potential, and its level off the leading bits: what it fires is the potential, cut
+    or rounded to log2(H) or one more bits. It leaves less than the next steps can fire, so that
+    with H = 5 two steps are silent after each spike, whatever the potential. The last steps of
+    "nearest", whose thresholds are lowered less, go one by one.
+
+    Arguments:
+        neuron: its parameters.
+        steps: the first of its T time steps, those that it fires in.
+    """
+    levels = neuron.levels
+    first = steps
+    if neuron.rounding == "nearest":
+        first = min(steps, neuron.time_steps - math.ceil(math.log2(levels)))
+    reach = 2 * levels - 1 / 2 if neuron.rounding == "signed" else levels + 1
+    rounds = math.ceil(first / math.ceil(math.log2(reach)))
+    return (first, rounds) if rounds * _ROUND < first * _STEP else (0, 0)
+
+
 @lru_cache(maxsize=2**14)
 def oat_table(neuron: OAT, stop: int | None = None) -> OATTable:
     """An OAT neuron, stopped after the first `stop` of its T time steps, as the kernels read it."""
     steps = range(1, 1 + (stop or neuron.time_steps))
+    levels, signed = neuron.levels, neuron.rounding == "signed"
+    leading, rounds = leading_steps(neuron, len(steps))
+    border = levels - 1 / 4 if signed else levels
+    lift = levels / 2 if neuron.rounding == "nearest" else 0.0
     return OATTable(
         steps=np.array(
             [mt.thresholds_at(t, neuron.time_steps, neuron.levels, neuron.rounding) for t in steps]
@@ -74,8 +119,15 @@ def oat_table(neuron: OAT, stop: int | None = None) -> OATTable:
         units=np.array([band.delta for band in neuron.bands]),
         largest=neuron.largest,
         start=mt.initial_raise(neuron.levels, neuron.rounding),
-        levels=neuron.levels,
-        saturated=(2 * neuron.levels - 1) * 2.0**neuron.time_steps,
+        levels=levels,
+        saturated=(2 * levels - 1) * 2.0**neuron.time_steps,
+        signed=signed,
+        leading=leading,
+        rounds=rounds,
+        split=levels.bit_length() - 1,
+        lift=lift,
+        least=border * 2.0 ** (neuron.time_steps - leading),
+        capped=(border + levels) * 2.0 ** (neuron.time_steps - 1) - lift,
     )
 
 

@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from las.neurons.encoding import NOTHING, Firing
+
 _ADDING = threading.Lock()
 """Held while numbers are added: several threads may fill one tally."""
 
@@ -24,10 +26,10 @@ class SiteCount:
         activations: scalar inputs coded, those that a mask hides left out.
         spikes: spikes emitted, whatever their sign and level.
         out_of_range: inputs beyond the largest representable value or the calibrated range.
-        digits: nonzero signed binary digits of the levels H + k of all spikes; one for each spike
-            where H is 1, and for each spike of an HG neuron.
-        active: inputs that fire at all, whatever the number of their spikes.
-        levels: H of the neurons; 1 for HG.
+        digits: nonzero signed binary digits of the levels H + k of the spikes; one for each spike
+            of an HG neuron.
+        active: inputs that fire at all; of HG neurons their spikes.
+        levels: H of the neurons at this site, 1 for HG neurons.
     """
 
     kind: str
@@ -60,12 +62,17 @@ class OperationCount:
         sops: synaptic operations, i.e. accumulations caused by spikes.
         macs: multiply-accumulates of the ANN's operation.
         nonlinear: scalar evaluations of the ANN's non-linear functions, e.g. {"gelu": 4096}.
-        additions: like `sops`, each spike weighed with its digits: plain accumulations.
-        fetches: synapses of inputs that fire at all: what is read of the other operand if it is
-            read once for each input that is not silent.
-        early_sops, early_additions, early_fetches: that part of the three which the operand causes
-            that arrives first, in products of two spiking operands: keys of scores, values of the
-            context.
+        additions: the same as sops, but a spike of level H + k costs as many accumulations as the
+            level has nonzero signed binary digits.
+        fetches: synapses of inputs that fire at all: what is read of the other operand if that is
+            once for each such input, and not for each of its spikes.
+        early_sops: that part of sops which is due to the operand of a product that arrives first:
+            keys of scores, values of context. They are in the cache for later tokens, which read
+            what they have left.
+        early_additions: that part of additions.
+        early_fetches: that part of fetches.
+        dense_macs: multiply-accumulates that the spiking model itself makes, where it reads
+            values that are no spikes, as the first layers of models that others made do.
         inputs: scalars that the operation reads, both operands of a product among them.
         outputs: scalars that it makes.
         weights: stored numbers that it multiplies with, each counted once however often it runs;
@@ -82,9 +89,15 @@ class OperationCount:
     early_sops: int = 0
     early_additions: int = 0
     early_fetches: int = 0
+    dense_macs: int = 0
     inputs: int = 0
     outputs: int = 0
     weights: int = 0
+
+    @property
+    def multiplies(self) -> bool:
+        """Whether it is a product with a matrix, in which a spike is read many times."""
+        return self.kind in ("linear", "matmul")
 
 
 @dataclass
@@ -101,32 +114,56 @@ class SpikeTally:
         kind: str,
         time_steps: int,
         activations: int,
-        spikes: int,
+        spikes: Firing | int,
         out_of_range: int,
+        levels: int = 1,
     ) -> None:
-        """Add one call of a neuron site."""
+        """Add one call of a neuron site; a whole number stands for spikes of one level."""
+        fired = spikes if isinstance(spikes, Firing) else Firing.plain(spikes)
         with _ADDING:
-            count = self.sites.setdefault(site, SiteCount(kind, time_steps))
+            count = self.sites.setdefault(site, SiteCount(kind, time_steps, levels=levels))
             count.activations += activations
-            count.spikes += spikes
+            count.spikes += fired.spikes
             count.out_of_range += out_of_range
+            count.digits += fired.digits
+            count.active += fired.active
 
     def add_operations(
         self,
         name: str,
         layer: str,
         kind: str,
-        sops: int,
+        sops: Firing | int,
         macs: int,
         nonlinear: Mapping[str, int] | None = None,
+        early: Firing = NOTHING,
         inputs: int = 0,
         outputs: int = 0,
         weights: int = 0,
     ) -> None:
-        """Add one call of a component."""
+        """Add one call of a component.
+
+        Arguments:
+            name: of the component, or of its operation.
+            layer: its module path.
+            kind: see `OperationCount`.
+            sops: what spikes have caused; a whole number stands for spikes of one level.
+            macs: multiply-accumulates of the ANN.
+            nonlinear: evaluations of its functions.
+            early: that part of `sops` which is due to the operand that arrives first.
+            inputs: scalars that it reads.
+            outputs: scalars that it makes.
+            weights: stored numbers that it multiplies with.
+        """
+        caused = sops if isinstance(sops, Firing) else Firing.plain(sops)
         with _ADDING:
             count = self.operations.setdefault(name, OperationCount(layer, kind))
-            count.sops += sops
+            count.sops += caused.spikes
+            count.additions += caused.digits
+            count.fetches += caused.active
+            count.early_sops += early.spikes
+            count.early_additions += early.digits
+            count.early_fetches += early.active
             count.macs += macs
             count.inputs += inputs
             count.outputs += outputs
@@ -142,14 +179,18 @@ class SpikeTally:
     def merge(self, other: SpikeTally) -> None:
         """Add all counts of `other` to this tally."""
         for name, site in other.sites.items():
-            self.add_spikes(
-                name, site.kind, site.time_steps, site.activations, site.spikes, site.out_of_range
-            )
+            fired = Firing(site.spikes, site.digits, site.active)
+            counted = site.activations, fired, site.out_of_range, site.levels
+            self.add_spikes(name, site.kind, site.time_steps, *counted)
         for name, op in other.operations.items():
+            caused = Firing(op.sops, op.additions, op.fetches)
+            early = Firing(op.early_sops, op.early_additions, op.early_fetches)
             self.add_operations(
-                *(name, op.layer, op.kind, op.sops, op.macs, op.nonlinear),
+                *(name, op.layer, op.kind, caused, op.macs, op.nonlinear, early),
                 *(op.inputs, op.outputs, op.weights),
             )
+            with _ADDING:
+                self.operations[name].dense_macs += op.dense_macs
         self.add_tokens(other.tokens)
 
     def settle(self) -> None:

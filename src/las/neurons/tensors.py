@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import any_torch_dispatch_mode_on_stack
 
-from las.neurons.encoding import SpikeEncoding, total
+from las.neurons.encoding import Firing, SpikeEncoding, digits_of, total
 from las.neurons.hg import HG
 from las.neurons.hg import out_of_range as beyond_range
 from las.neurons.mt import wide
@@ -37,9 +37,12 @@ def code_oat(x: Tensor, neuron: OAT, count: bool, stop: int | None) -> SpikeEnco
     inputs = wide(x)
     function, units = _oat_of(neuron, stop, count)
     bands = _tensors(x.device, inputs.dtype, neuron.gates, units)
-    value, counts = _run(function, x.device, inputs.reshape(-1), *bands)
-    outside = beyond_largest(x, neuron) if count else None
-    return _coded(x, value, counts, outside)
+    value, packed = _run(function, x.device, inputs.reshape(-1), *bands)
+    value = value.view(x.shape).to(x.dtype)
+    if packed is None:
+        return SpikeEncoding(value)
+    outside = total(beyond_largest(x, neuron))
+    return SpikeEncoding(value, packed.view(x.shape), Firing.of(packed), outside)
 
 
 def code_hg(x: Tensor, neuron: HG, count: bool, stop: int | None) -> SpikeEncoding:
@@ -47,18 +50,12 @@ def code_hg(x: Tensor, neuron: HG, count: bool, stop: int | None) -> SpikeEncodi
     inputs = wide(x)
     function = _hg(neuron.time_steps if stop is None else stop, count)
     tables = _hg_tensors(neuron, inputs.dtype, stop, x.device)
-    value, counts = _run(function, x.device, inputs.reshape(-1), *tables)
-    outside = beyond_range(inputs, neuron) if count else None
-    return _coded(x, value, counts, outside)
-
-
-def _coded(
-    x: Tensor, value: Tensor, counts: Tensor | None, outside: Tensor | None
-) -> SpikeEncoding:
+    value, packed = _run(function, x.device, inputs.reshape(-1), *tables)
     value = value.view(x.shape).to(x.dtype)
-    if counts is None or outside is None:
+    if packed is None:
         return SpikeEncoding(value)
-    return SpikeEncoding(value, counts.view(x.shape), total(counts), total(outside))
+    outside = total(beyond_range(inputs, neuron))
+    return SpikeEncoding(value, packed.view(x.shape), Firing.of(packed), outside)
 
 
 def _run(function: Function, device: torch.device, *tensors: Tensor) -> Any:
@@ -110,13 +107,18 @@ def _oat_of(neuron: OAT, stop: int | None, count: bool) -> tuple[Function, tuple
     """The build that serves a neuron, and its units."""
     table = oat_table(neuron, stop)
     steps = tuple(map(tuple, table.steps.tolist()))
-    function = _oat(steps, table.start, table.levels, table.saturated, count)
+    function = _oat(steps, table.start, table.levels, table.saturated, table.signed, count)
     return function, tuple(table.units.tolist())
 
 
 @cache
 def _oat(
-    steps: tuple[tuple[float, ...], ...], start: float, levels: int, saturated: float, count: bool
+    steps: tuple[tuple[float, ...], ...],
+    start: float,
+    levels: int,
+    saturated: float,
+    signed: bool,
+    count: bool,
 ) -> Function:
     """Sum over T of the weighted spikes of any OAT neurons that differ in their bands only."""
 
@@ -124,14 +126,21 @@ def _oat(
         magnitude = x.abs()
         band = torch.bucketize(magnitude, gates, right=True)
         v = first = (magnitude * inverses[band] + start).clamp_max(saturated)
-        counts = torch.zeros_like(x, dtype=torch.int8) if count else None
+        packed = torch.zeros_like(x, dtype=torch.int16) if count else None
         for spacing, raise_by, silent_below in steps:
-            level = torch.floor((v + raise_by) / spacing).clamp(levels, 2 * levels - 1)
-            fires = v >= silent_below
-            v = torch.where(fires, v - level * spacing, v)
-            if counts is not None:
-                counts = counts + fires
-        return torch.copysign((first - v) * units[band], x), counts
+            size = v.abs() if signed else v
+            if signed:
+                level = torch.floor(size / spacing)
+                level = level + (size - level * spacing >= raise_by)
+            else:
+                level = torch.floor((size + raise_by) / spacing)
+            level = level.clamp(levels, 2 * levels - 1)
+            fires = size >= silent_below
+            spike = level * spacing
+            v = torch.where(fires, v - (torch.copysign(spike, v) if signed else spike), v)
+            if packed is not None:
+                packed = packed + torch.where(fires, 1 + 256 * digits_of(level), 0).to(torch.int16)
+        return torch.copysign((first - v) * units[band], x), packed
 
     return sum_spikes
 
@@ -163,7 +172,7 @@ def _hg(time_steps: int, count: bool) -> Function:
         ones = (ones & 0x33333333) + ((ones >> 2) & 0x33333333)
         ones = (ones + (ones >> 4)) & 0x0F0F0F0F
         ones = ((ones * 0x01010101) & 0xFFFFFFFF) >> 24
-        return value, (ones + (emits[chosen] & 1)).to(torch.int8)
+        return value, (257 * (ones + (emits[chosen] & 1))).to(torch.int16)
 
     return sum_spikes
 

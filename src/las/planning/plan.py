@@ -12,7 +12,7 @@ import psutil
 import torch
 
 from las.calibration.statistics import SiteStatistics, Statistics
-from las.calibration.thresholds import Thresholds
+from las.calibration.thresholds import SiteThresholds, Thresholds
 from las.config import SpikeConfig, config_or_default
 from las.conversion.adapter import write_adapter
 from las.conversion.state import SpikingState
@@ -187,7 +187,7 @@ def _adapter_size(passed: Walk, config: SpikeConfig, rates: Rates | None) -> int
     """Bytes of an adapter: its sites, and as many sub-neurons of a function as were measured."""
     bands = (0.0,) * config.bands
     names = [name for name, one in passed.populations.items() if one.kind == "oat"]
-    thresholds = Thresholds({name: (bands, bands[1:]) for name in names})
+    thresholds = Thresholds({name: SiteThresholds(bands, bands[1:]) for name in names})
     state = SpikingState(config, "", "", thresholds, passed.shared, {})
     with tempfile.TemporaryDirectory() as folder:
         size = write_adapter(Path(folder), state).stat().st_size

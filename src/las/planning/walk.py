@@ -163,7 +163,7 @@ class _Shapes:
         self._importance: dict[str, Tensor] = {}
         self._readers = FirstReaders()
 
-    def observe(self, site: Site, x: Tensor, importance: Callable[[], Tensor] | None) -> None:
+    def observe(self, site: Site, x: Tensor, importance: Callable[[], Tensor] | None) -> Tensor:
         """Note a shape; a tensor that several linear layers read is coded at the first one."""
         if importance is not None:
             if site.name not in self._importance:  # calibration keeps it as well
@@ -171,8 +171,9 @@ class _Shapes:
             owner = self._readers.before(site, x)
             if owner is not None:
                 self.shared[site.name] = owner.name
-                return
+                return x
         self.seen[site.name] = tuple(x.shape)
+        return x
 
 
 def _run(model: PreTrainedModel, inputs: dict[str, Tensor]) -> int:

@@ -82,13 +82,15 @@ def _information(
     peaks = {
         name: peak
         for name, peak in _peaks(statistics).items()
-        if name in thresholds.sites and thresholds.sites[name][1]
+        if name in thresholds.sites and thresholds.sites[name].gates
     }
     if not peaks:
         return []
     name = max(peaks, key=lambda site: prominence(peaks[site]))
-    taus, gates = thresholds.sites[name]
-    neuron = OAT(taus, gates, cell.time_steps, cell.levels, cell.rounding)
+    site = thresholds.sites[name]
+    neuron = OAT(
+        site.taus, site.gates, site.time_steps or cell.time_steps, cell.levels, cell.rounding
+    )
     counts = statistics.sites[name].histogram
     return [one_threshold_and_two(cell.model, cell.title, name, neuron, bins.edges(), counts)]
 

@@ -10,7 +10,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from las.neurons.encoding import SpikeEncoding, total
+from las.neurons.encoding import Firing, SpikeEncoding, total
 from las.neurons.gpu.tables import hg_tensors, oat_tensors
 from las.neurons.hg import HG
 from las.neurons.oat import OAT
@@ -34,9 +34,12 @@ def _popcount(x):
 
 @triton.jit
 def code_by_oat(
-    x, steps, bands, scalars, T: tl.constexpr, BANDS: tl.constexpr, COUNT: tl.constexpr
+    x, steps, bands, scalars, whole, T: tl.constexpr, BANDS: tl.constexpr, COUNT: tl.constexpr
 ):
-    """Code x, float32, with OAT neurons (Eqs. 3-7): values and numbers of spikes."""
+    """Code x, float32, with OAT neurons (Eqs. 3-7): values, and what has fired (see `Firing`).
+
+    The first steps go by leading bits (see `las.neurons.tables.leading_steps`).
+    """
     magnitude = tl.abs(x)
     inverse = tl.load(bands + 1)
     unit = tl.load(bands + 2)
@@ -44,29 +47,63 @@ def code_by_oat(
         beyond = magnitude >= tl.load(bands + 3 * b)
         inverse = tl.where(beyond, tl.load(bands + 3 * b + 1), inverse)
         unit = tl.where(beyond, tl.load(bands + 3 * b + 2), unit)
-    levels = tl.load(scalars + 2)
     v = magnitude * inverse + tl.load(scalars)
     v = tl.where(v > tl.load(scalars + 1), tl.load(scalars + 1), v)  # NaN stays NaN, and silent
     first = v
     fired = tl.zeros(x.shape, tl.int32)
-    for t in range(T):
-        spacing = tl.load(steps + 4 * t + 1)
-        level = tl.floor((v + tl.load(steps + 4 * t + 2)) * tl.load(steps + 4 * t))
-        level = tl.minimum(tl.maximum(level, levels), 2 * levels - 1)
-        fires = v >= tl.load(steps + 4 * t + 3)
-        v = tl.where(fires, v - level * spacing, v)
+    done = tl.load(whole)
+    capped = (v >= tl.load(scalars + 6)).to(tl.int32)
+    done = tl.where(tl.max(capped, None) > 0, 0, done)
+    signed = tl.load(whole + 5) > 0
+    coarse, fine = tl.load(whole + 2), tl.load(whole + 3)
+    for _ in range(tl.where(done > 0, tl.load(whole + 1), 0)):
+        size = tl.abs(v + tl.load(scalars + 4))
+        bits = size.to(tl.int32, bitcast=True)
+        grain = tl.where((bits & 0x7FFFFF) >= tl.load(whole + 4), coarse, fine)
+        spike = (bits + tl.where(signed, grain >> 1, 0)) & -grain
+        fires = size >= tl.load(scalars + 5)
         if COUNT:
-            fired += fires.to(tl.int32)
+            fired += tl.where(fires, _one_spike(spike), 0)
+        v = tl.where(fires, v - _with_sign_of(spike, v), v)
+    levels = tl.load(scalars + 2)
+    for t in range(done, T):
+        spacing, raised = tl.load(steps + 4 * t + 1), tl.load(steps + 4 * t + 2)
+        size = tl.where(signed, tl.abs(v), v)
+        level = tl.floor((size + tl.where(signed, 0.0, raised)) * tl.load(steps + 4 * t))
+        level += (signed & (size - level * spacing >= raised)).to(tl.float32)
+        level = tl.minimum(tl.maximum(level, levels), 2 * levels - 1)
+        spike = (level * spacing).to(tl.int32, bitcast=True)
+        fires = size >= tl.load(steps + 4 * t + 3)
+        if COUNT:
+            fired += tl.where(fires, _one_spike(spike), 0)
+        v = tl.where(fires, v - _with_sign_of(spike, v), v)
     value = (first - v) * unit
+    return _with_sign_of(value.to(tl.int32, bitcast=True), x), fired
+
+
+@triton.jit
+def _with_sign_of(bits, x):
+    """A float32 that is not negative, given by its bits, with the sign of another one."""
     sign = x.to(tl.int32, bitcast=True) & -0x80000000
-    return (value.to(tl.int32, bitcast=True) | sign).to(tl.float32, bitcast=True), fired
+    return (bits | sign).to(tl.float32, bitcast=True)
+
+
+@triton.jit
+def _one_spike(bits):
+    """One spike and 256 times the nonzero signed binary digits of its level.
+
+    Arguments:
+        bits: of its level, times a power of two: five binary digits at most, the first one implied.
+    """
+    level = ((bits >> 19) & 15) | 16
+    return 1 + 256 * _popcount(level ^ (3 * level))
 
 
 @triton.jit
 def code_by_hg(
     x, lowest, octaves, sub_neurons, emits, scalars, OCTAVES: tl.constexpr, N, COUNT: tl.constexpr
 ):
-    """Evaluate f_hat (Eqs. 8-9) at x, float32: values and numbers of spikes."""
+    """Evaluate f_hat (Eqs. 8-9) at x, float32: values, and what has fired (see `Firing`)."""
     bits = x.to(tl.int32, bitcast=True)
     negative = x < 0
     octave = ((bits >> 23) & 0xFF) - tl.where(negative, tl.load(lowest), tl.load(lowest + 1))
@@ -79,7 +116,8 @@ def code_by_hg(
     fired = tl.zeros(x.shape, tl.int32)
     if COUNT:
         mask = tl.load(emits + chosen)
-        fired = _popcount(code.to(tl.int32) & ((mask >> 1) & 0x7FFFFFFF)) + (mask & 1)
+        ones = _popcount(code.to(tl.int32) & ((mask >> 1) & 0x7FFFFFFF)) + (mask & 1)
+        fired = 257 * ones
     return tl.where(x == x, value, x), fired
 
 
@@ -103,14 +141,23 @@ def add(place, counts):
 
 
 @triton.jit
+def add_firing(place, fired):
+    """Add spikes, their digits and the inputs that fire to what three places hold."""
+    add(place, fired & 0xFF)
+    add(place + 1, fired >> 8)
+    add(place + 2, (fired != 0).to(tl.int32))
+
+
+@triton.jit
 def _code_oat(
     x,
     y,
-    counts,
+    packed,
     totals,
     steps,
     bands,
     scalars,
+    whole,
     n,
     T: tl.constexpr,
     BANDS: tl.constexpr,
@@ -121,19 +168,19 @@ def _code_oat(
     places = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     inside = places < n
     inputs = tl.load(x + places, mask=inside, other=0.0).to(tl.float32)
-    value, fired = code_by_oat(inputs, steps, bands, scalars, T, BANDS, COUNT)
+    value, fired = code_by_oat(inputs, steps, bands, scalars, whole, T, BANDS, COUNT)
     tl.store(y + places, value.to(y.dtype.element_ty), mask=inside)
     if COUNT:
-        tl.store(counts + places, fired.to(tl.int8), mask=inside)
-        add(totals, tl.where(inside, fired, 0))
-        add(totals + 1, (inside & too_large(inputs, scalars)).to(tl.int32))
+        tl.store(packed + places, fired.to(tl.int16), mask=inside)
+        add_firing(totals, tl.where(inside, fired, 0))
+        add(totals + 3, (inside & too_large(inputs, scalars)).to(tl.int32))
 
 
 @triton.jit
 def _code_hg(
     x,
     y,
-    counts,
+    packed,
     totals,
     lowest,
     octaves,
@@ -155,8 +202,8 @@ def _code_hg(
     )
     tl.store(y + places, value.to(y.dtype.element_ty), mask=inside)
     if COUNT:
-        tl.store(counts + places, fired.to(tl.int8), mask=inside)
-        add(totals, tl.where(inside, fired, 0))
+        tl.store(packed + places, fired.to(tl.int16), mask=inside)
+        add(totals, tl.where(inside, fired & 0xFF, 0))
         add(totals + 1, (inside & beyond(inputs, scalars)).to(tl.int32))
 
 
@@ -168,7 +215,11 @@ def code_oat(x: Tensor, neuron: OAT, count: bool, stop: int | None) -> SpikeEnco
         steps, bands = len(table.steps), len(table.bands)
         _code_oat[grid](*memory, *table, x.numel(), steps, bands, count, ELEMENTS, **UNFUSED)
 
-    return _elementwise(launch, x, count)
+    value, packed, totals = _elementwise(launch, x, count, 4)
+    if packed is None:
+        return SpikeEncoding(value)
+    *fired, outside = map(total, totals)
+    return SpikeEncoding(value, packed, Firing(*fired), outside)
 
 
 def code_hg(x: Tensor, neuron: HG, count: bool, stop: int | None) -> SpikeEncoding:
@@ -179,18 +230,22 @@ def code_hg(x: Tensor, neuron: HG, count: bool, stop: int | None) -> SpikeEncodi
         octaves, size = len(table.octaves) // 2, table.sub_neurons.shape[1]
         _code_hg[grid](*memory, *table, x.numel(), size, octaves, count, ELEMENTS, **UNFUSED)
 
-    return _elementwise(launch, x, count)
+    value, packed, totals = _elementwise(launch, x, count, 2)
+    if packed is None:
+        return SpikeEncoding(value)
+    spikes, outside = map(total, totals)
+    return SpikeEncoding(value, packed, Firing.plain(spikes), outside)
 
 
-def _elementwise(launch: Callable[..., None], x: Tensor, count: bool) -> SpikeEncoding:
-    """Run an elementwise kernel over a tensor."""
+def _elementwise(
+    launch: Callable[..., None], x: Tensor, count: bool, columns: int
+) -> tuple[Tensor, Tensor | None, Tensor]:
+    """Run an elementwise kernel over a tensor: values, what each has fired, and the totals."""
     x = x.detach().contiguous()
     value = torch.empty_like(x)
-    counts = torch.empty(x.shape if count else (0,), dtype=torch.int8, device=x.device)
-    totals = torch.zeros(2, dtype=torch.int64, device=x.device)
+    packed = torch.empty(x.shape if count else (0,), dtype=torch.int16, device=x.device)
+    totals = torch.zeros(columns, dtype=torch.int64, device=x.device)
     if x.numel():
         with torch.cuda.device_of(x):
-            launch((triton.cdiv(x.numel(), ELEMENTS),), x, value, counts, totals)
-    if not count:
-        return SpikeEncoding(value)
-    return SpikeEncoding(value, counts, total(totals[0]), total(totals[1]))
+            launch((triton.cdiv(x.numel(), ELEMENTS),), x, value, packed, totals)
+    return value, packed if count else None, totals

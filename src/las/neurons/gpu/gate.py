@@ -11,6 +11,7 @@ from las.neurons.gpu.coding import (
     ELEMENTS,
     UNFUSED,
     add,
+    add_firing,
     beyond,
     code_by_hg,
     code_by_oat,
@@ -24,7 +25,8 @@ from las.neurons.oat import OAT
 @triton.jit
 def _gate(
     gate, up, product, heard, totals,
-    lowest, octaves, sub_neurons, emits, hg_scalars, steps, bands, scalars, n, width, N,
+    lowest, octaves, sub_neurons, emits, hg_scalars, steps, bands, scalars, whole, n, width,
+    N,
     OCTAVES: tl.constexpr, T: tl.constexpr, BANDS: tl.constexpr,
     PADDED: tl.constexpr, COUNT: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
@@ -36,16 +38,16 @@ def _gate(
     of_gate, fired = code_by_hg(
         g, lowest, octaves, sub_neurons, emits, hg_scalars, OCTAVES, N, COUNT
     )
-    of_up, also = code_by_oat(u, steps, bands, scalars, T, BANDS, COUNT)
+    of_up, also = code_by_oat(u, steps, bands, scalars, whole, T, BANDS, COUNT)
     tl.store(product + places, (of_gate * of_up).to(product.dtype.element_ty), mask=inside)
     if COUNT:
         told = inside
         if PADDED:
             told = inside & (tl.load(heard + places // width, mask=inside, other=0) != 0)
-        add(totals, tl.where(told, fired, 0))
+        add(totals, tl.where(told, fired & 0xFF, 0))
         add(totals + 1, (told & beyond(g, hg_scalars)).to(tl.int32))
-        add(totals + 2, tl.where(told, also, 0))
-        add(totals + 3, (told & too_large(u, scalars)).to(tl.int32))
+        add_firing(totals + 2, tl.where(told, also, 0))
+        add(totals + 5, (told & too_large(u, scalars)).to(tl.int32))
 
 
 def gate(
@@ -67,10 +69,11 @@ def gate(
         stop: of the T time steps, those that neurons fire in; None for all.
 
     Returns:
-        The product, and spikes and inputs out of range of both, int64 (4,).
+        The product; spikes and inputs out of range of the function; and spikes, their digits,
+        inputs that fire and inputs out of range of the others, int64 (6,).
     """
     product = torch.empty_like(gate)
-    totals = torch.zeros(4, dtype=torch.int64, device=gate.device)
+    totals = torch.zeros(6, dtype=torch.int64, device=gate.device)
     function, coder = (
         hg_tensors(neurons[0], stop, gate.device),
         oat_tensors(neurons[1], stop, gate.device),

@@ -7,7 +7,15 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from las.neurons.gpu.coding import UNFUSED, add, beyond, code_by_hg, code_by_oat, too_large
+from las.neurons.gpu.coding import (
+    UNFUSED,
+    add,
+    add_firing,
+    beyond,
+    code_by_hg,
+    code_by_oat,
+    too_large,
+)
 from las.neurons.gpu.tables import hg_tensors, oat_tensors
 from las.neurons.hg import HG
 from las.neurons.oat import OAT
@@ -18,7 +26,7 @@ def _normalise(
     x, y, gamma, beta, heard, totals,
     square_lowest, square_octaves, square_neurons, square_emits, square_scalars,
     root_lowest, root_octaves, root_neurons, root_emits, root_scalars,
-    in_steps, in_bands, in_scalars, out_steps, out_bands, out_scalars,
+    in_steps, in_bands, in_scalars, in_whole, out_steps, out_bands, out_scalars, out_whole,
     eps, width, SQUARE_N, ROOT_N,
     SQUARE_OCTAVES: tl.constexpr, ROOT_OCTAVES: tl.constexpr,
     IN_T: tl.constexpr, IN_BANDS: tl.constexpr, OUT_T: tl.constexpr, OUT_BANDS: tl.constexpr,
@@ -41,10 +49,12 @@ def _normalise(
         mean, root_lowest, root_octaves, root_neurons, root_emits, root_scalars, ROOT_OCTAVES,
         ROOT_N, COUNT,
     )  # fmt: skip
-    coded, of_inputs = code_by_oat(z, in_steps, in_bands, in_scalars, IN_T, IN_BANDS, COUNT)
+    coded, of_inputs = code_by_oat(
+        z, in_steps, in_bands, in_scalars, in_whole, IN_T, IN_BANDS, COUNT
+    )
     normed = coded * inverse
     value, of_outputs = code_by_oat(
-        normed, out_steps, out_bands, out_scalars, OUT_T, OUT_BANDS, COUNT
+        normed, out_steps, out_bands, out_scalars, out_whole, OUT_T, OUT_BANDS, COUNT
     )
     if SCALED:
         value = value * tl.load(gamma + at, mask=inside, other=0.0).to(tl.float32)
@@ -58,14 +68,14 @@ def _normalise(
             counts = tl.load(heard + token) != 0
             told = inside & counts
             alone = alone & counts
-        add(totals, tl.where(told, of_squares, 0))
+        add(totals, tl.where(told, of_squares & 0xFF, 0))
         add(totals + 1, (told & beyond(z, square_scalars)).to(tl.int32))
-        add(totals + 2, tl.where(alone, of_root, 0))
+        add(totals + 2, tl.where(alone, of_root & 0xFF, 0))
         add(totals + 3, (alone & beyond(mean, root_scalars)).to(tl.int32))
-        add(totals + 4, tl.where(told, of_inputs, 0))
-        add(totals + 5, (told & too_large(z, in_scalars)).to(tl.int32))
-        add(totals + 6, tl.where(told, of_outputs, 0))
-        add(totals + 7, (told & too_large(normed, out_scalars)).to(tl.int32))
+        add_firing(totals + 4, tl.where(told, of_inputs, 0))
+        add(totals + 7, (told & too_large(z, in_scalars)).to(tl.int32))
+        add_firing(totals + 8, tl.where(told, of_outputs, 0))
+        add(totals + 11, (told & too_large(normed, out_scalars)).to(tl.int32))
 
 
 def normalise(
@@ -93,11 +103,12 @@ def normalise(
         stop: of the T time steps, those that neurons fire in; None for all.
 
     Returns:
-        The norm, and spikes and inputs out of range of the four, int64 (8,).
+        The norm; spikes and inputs out of range of square and root; and of the two others spikes,
+        their digits, inputs that fire and inputs out of range, int64 (12,).
     """
     y = torch.empty_like(x)
     width = x.shape[-1]
-    totals = torch.zeros(8, dtype=torch.int64, device=x.device)
+    totals = torch.zeros(12, dtype=torch.int64, device=x.device)
     square, root = (hg_tensors(one, stop, x.device) for one in neurons[:2])
     before, after = (oat_tensors(one, stop, x.device) for one in neurons[2:])
     heard = totals if padding is None else (~padding).contiguous().view(torch.uint8)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +13,8 @@ from las.neurons.hg import HG
 from las.neurons.oat import OAT
 from las.neurons.tables import hg_table, oat_table
 
+_MANTISSA = 23
+
 
 class OATTensors(NamedTuple):
     """An OAT neuron on a device.
@@ -20,12 +22,17 @@ class OATTensors(NamedTuple):
     Attributes:
         steps: 1/spacing, spacing, raise_by and silent_below of each step, (T, 4).
         bands: gate, 1/delta and delta of each band, (bands, 3); the first gate is 0.
-        scalars: start, saturated, levels and the largest value, (4,).
+        scalars: start, saturated, levels, the largest value, lift, least and capped (see
+            `OATTable`), (7,).
+        whole: how many steps go by leading bits, in how many rounds; of a level from H on and of
+            one below it the distance to the next one, in bits of a float32; the mantissa of H; and
+            whether spikes have either sign, int32 (6,).
     """
 
     steps: Tensor
     bands: Tensor
     scalars: Tensor
+    whole: Tensor
 
 
 class HGTensors(NamedTuple):
@@ -54,8 +61,16 @@ def oat_tensors(neuron: OAT, stop: int | None, device: torch.device) -> OATTenso
     units = table.units.tolist()
     bands = [[gate, 1 / unit, unit] for gate, unit in zip([0.0, *table.gates], units, strict=True)]
     scalars = [table.start, table.saturated, float(table.levels), _largest(table.largest)]
+    scalars += [table.lift, table.least, table.capped]
+    grain = 1 << (_MANTISSA - table.split)
+    border = (table.levels * grain) % (1 << _MANTISSA)
+    whole = [table.leading, table.rounds, grain, grain // 2, border, int(table.signed)]
+    floats = partial(torch.tensor, dtype=torch.float32, device=device)
     return OATTensors(
-        *(torch.tensor(x, dtype=torch.float32, device=device) for x in (steps, bands, scalars))
+        floats(steps),
+        floats(bands),
+        floats(scalars),
+        torch.tensor(whole, dtype=torch.int32, device=device),
     )
 
 

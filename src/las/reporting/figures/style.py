@@ -46,11 +46,18 @@ _STYLE: Any = {
 
 
 @contextmanager
-def drawing(path: Path, width: float, height: float) -> Iterator[Figure]:
-    """A figure of `width` by `height` inches that is written to `path`, a PNG, on leaving."""
+def figure_of(width: float, height: float) -> Iterator[Figure]:
+    """A figure of `width` by `height` inches; what is drawn inside the block has the style."""
     with matplotlib.rc_context(_STYLE):
         figure = Figure(figsize=(width, height), dpi=160, layout="constrained")
         FigureCanvasAgg(figure)
+        yield figure
+
+
+@contextmanager
+def drawing(path: Path, width: float, height: float) -> Iterator[Figure]:
+    """A figure of `width` by `height` inches that is written to `path`, a PNG, on leaving."""
+    with figure_of(width, height) as figure:
         yield figure
         path.parent.mkdir(parents=True, exist_ok=True)
         # Without a metadata entry that names the version, and no date, bytes do not change.

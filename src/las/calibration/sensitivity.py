@@ -1,0 +1,162 @@
+"""What an error at a neuron site costs the model's output: second-order importance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from tqdm.auto import tqdm
+
+from las.calibration.batches import Batch, numbered, running_on
+from las.calibration.bins import BINS, LOW_EXPONENT, SUB_BITS
+from las.calibration.loss import surprise
+from las.components.component import SpikingComponent
+from las.components.readers import FirstReaders
+from las.components.running import observing, running
+from las.components.site import OATSite, Site
+from las.errors import CalibrationError
+from las.neurons.tally import SpikeTally
+
+Array = NDArray[np.float64]
+
+_SEED = 20260101
+_MANTISSA = 23
+_BASE = (127 + LOW_EXPONENT) << SUB_BITS
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """What errors and spikes at each OAT site cost.
+
+    Attributes:
+        costs: by site, for each magnitude bin what a squared error of 1 of all its values would add
+            to the loss (see `Loss`), (BINS,): half of the mean squared gradients.
+        synapses: by site, how many synaptic operations a spike causes, in the mean.
+    """
+
+    costs: dict[str, Array] = field(default_factory=dict)
+    synapses: dict[str, float] = field(default_factory=dict)
+
+
+def collect_sensitivity(
+    model: nn.Module, batches: Iterable[Batch], shared: Mapping[str, str]
+) -> Sensitivity:
+    """Run batches forward and backward through a model with exact neurons.
+
+    Errors of different activations are taken as independent, and small.
+
+    Arguments:
+        model: a prepared model, in evaluation mode.
+        batches: forward keyword arguments, a few hundred tokens at least.
+        shared: sites that are served by another one; an error there reaches all their readers.
+
+    Raises:
+        CalibrationError: no batches, or the model has no gradient.
+    """
+    observer = _Gradients(shared)
+    generator = torch.Generator(device="cpu").manual_seed(_SEED)
+    tally, of = SpikeTally(), 0.0
+    with _frozen(model), torch.enable_grad(), observing(model, observer):
+        progress = tqdm(batches, desc="weighing errors", unit="batch")
+        for name, batch, tokens in numbered(model, progress):
+            with running_on(model, name):
+                observer.begin()
+                with ExitStack() as counted:
+                    for one in running(model):
+                        counted.enter_context(one.run.counted(tally))
+                    output = model(**batch)
+            number, share = surprise(output, tokens, generator)
+            if number.grad_fn is None:
+                raise CalibrationError(
+                    f"{type(model).__name__} has no gradient, which tells what errors cost: a "
+                    "budget is not to be had for it"
+                )
+            number.backward()
+            of += share
+    if not of:
+        raise CalibrationError("a budget needs calibration batches: there is none")
+    costs = {site: sums / (2 * of) for site, sums in observer.squares.items()}
+    return Sensitivity(costs, _synapses(model, tally, observer.activations, shared))
+
+
+class _Gradients:
+    """Observes OAT sites and adds up squared gradients by the magnitude of their inputs.
+
+    Attributes:
+        squares: by site, (BINS,).
+        activations: by site, how many inputs were seen.
+    """
+
+    def __init__(self, shared: Mapping[str, str]) -> None:
+        self.squares: dict[str, Array] = {}
+        self.activations: dict[str, int] = {}
+        self._shared = shared
+        self._readers = FirstReaders()
+        self._passed_on: dict[str, Tensor] = {}
+
+    def begin(self) -> None:
+        """Begin another forward pass."""
+        self._readers.forget()
+        self._passed_on.clear()
+
+    def observe(self, site: Site, x: Tensor, importance: Callable[[], Tensor] | None) -> Tensor:
+        """Pass on what has a gradient of its own, the same to all that read the same neurons."""
+        if not isinstance(site, OATSite):
+            return x
+        owner = self._readers.before(site, x)
+        if owner is not None and owner.name in (site.name, self._shared.get(site.name)):
+            return self._passed_on[owner.name]
+        passed_on = x.view_as(x) if x.requires_grad else x.detach().requires_grad_()
+        passed_on.register_hook(partial(self._add, site.name, x.detach()))
+        self._passed_on[site.name] = passed_on
+        self.activations[site.name] = self.activations.get(site.name, 0) + x.numel()
+        return passed_on
+
+    def _add(self, name: str, x: Tensor, gradient: Tensor) -> None:
+        bits = x.float().contiguous().view(torch.int32) & 0x7FFFFFFF
+        index = ((bits >> (_MANTISSA - SUB_BITS)) - _BASE).clamp(0, BINS - 1)
+        weights = gradient.double().square().nan_to_num(0.0, 0.0, 0.0)
+        sums = torch.bincount(index.flatten(), weights.flatten(), BINS).cpu().numpy()
+        self.squares[name] = self.squares.get(name, np.zeros(BINS)) + sums
+
+
+@contextmanager
+def _frozen(model: nn.Module) -> Iterator[None]:
+    """No parameter of the model wants a gradient inside the block."""
+    wanted = [weight for weight in model.parameters() if weight.requires_grad]
+    for weight in wanted:
+        weight.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for weight in wanted:
+            weight.requires_grad_(True)
+
+
+def _synapses(
+    model: nn.Module, tally: SpikeTally, activations: Mapping[str, int], shared: Mapping[str, str]
+) -> dict[str, float]:
+    """How many synaptic operations a spike of each site causes, in the mean."""
+    operations: dict[str, list[tuple[str, int]]] = {}
+    for name, op in tally.operations.items():
+        part = name.removeprefix(op.layer).removeprefix(".")
+        operations.setdefault(op.layer, []).append((part, op.macs if op.multiplies else 0))
+    reads: dict[str, float] = dict.fromkeys(activations, 0.0)
+    for module in model.modules():
+        if not isinstance(module, SpikingComponent):
+            continue
+        for attribute, site in module._modules.items():
+            if not isinstance(site, OATSite):
+                continue
+            name = f"{module.name}.{attribute}"
+            owner = shared.get(name, name if name in reads else site.name)
+            for part, macs in operations.get(module.name, ()):
+                if owner in reads and attribute in module.reads.get(part, (attribute,)):
+                    reads[owner] += macs
+    return {name: max(1.0, macs / activations[name]) for name, macs in reads.items()}

@@ -1,0 +1,162 @@
+"""Spike events of neuron sites, and the file that keeps them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from las.errors import LasError
+from las.files.atomic import atomic_file
+
+FORMAT = "las-spikes-1"
+_ARRAYS = ("times", "positions", "channels", "levels", "bands", "weights")
+
+Integers = NDArray[np.integer[Any]]
+Numbers = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class SiteEvents:
+    """The spikes of one site in one pass, by time, position and channel.
+
+    A neuron is told by its position and its channel. The channel counts along the last dimension
+    of the site's input, the position along all others, in order: where a layer reads (B, L, C),
+    position b L + l is token l of row b; queries are (B, heads, L, D) and probabilities
+    (B, heads, L, S). Where a site is simulated block by block, blocks follow one another.
+
+    The value of a spike is `levels` times `weights[bands, times - 1]`. The weight of an OAT neuron
+    is theta(t) / H = tau 2^-t / H of its band, and the level +-(H + k), k = 0 .. H - 1; that of an
+    HG neuron is d(t) of the sub-neuron that is responsible, and the level is 1.
+
+    Attributes:
+        site: its name.
+        kind: "oat" or "hg:<function>".
+        time_steps: T.
+        levels_of_neurons: H; 1 of HG neurons.
+        taus: base threshold of each band; none of HG neurons.
+        shapes: of the site's input, one for each time that it was simulated.
+        positions_in_all: how many positions there are.
+        channels_in_all: how many channels.
+        times: time step of each spike, 1 to T, (events,), ascending within a block.
+        positions: position, (events,).
+        channels: channel, (events,).
+        levels: signed level, (events,).
+        bands: band of an OAT neuron, sub-neuron of an HG neuron, (events,).
+        weights: what a level is worth, (bands, T), float64.
+    """
+
+    site: str
+    kind: str
+    time_steps: int
+    levels_of_neurons: int
+    taus: tuple[float, ...]
+    shapes: tuple[tuple[int, ...], ...]
+    positions_in_all: int
+    channels_in_all: int
+    times: Integers
+    positions: Integers
+    channels: Integers
+    levels: Integers
+    bands: Integers
+    weights: Numbers
+
+    @property
+    def values(self) -> Numbers:
+        """The value of each spike, theta(t) X_s(t) or d(t) s(t), (events,)."""
+        weights: Numbers = self.weights[self.bands, self.times.astype(np.int64) - 1]
+        return self.levels * weights
+
+    def coded(self) -> Numbers:
+        """What the spikes of each neuron add up to, (positions, channels)."""
+        return self._sum(self.values)
+
+    def counts(self) -> NDArray[np.int64]:
+        """How often each neuron fires, (positions, channels)."""
+        return self._sum(np.ones(len(self.times))).astype(np.int64)
+
+    def rates(self) -> Numbers:
+        """Share of the T time steps in which each neuron fires, (positions, channels)."""
+        return self.counts() / self.time_steps
+
+    def _sum(self, of_each: Numbers) -> Numbers:
+        sums = np.zeros((self.positions_in_all, self.channels_in_all))
+        np.add.at(sums, (self.positions, self.channels), of_each)
+        return sums
+
+
+@dataclass(frozen=True)
+class SpikeEvents(Mapping[str, SiteEvents]):
+    """The spikes of several sites by name.
+
+    Attributes:
+        sites: the events of each.
+    """
+
+    sites: Mapping[str, SiteEvents]
+
+    def __getitem__(self, site: str) -> SiteEvents:
+        return self.sites[site]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.sites)
+
+    def __len__(self) -> int:
+        return len(self.sites)
+
+    def save(self, path: str | Path) -> Path:
+        """Write an npz file: "<site>/<array>" for each array of `SiteEvents`, and "header".
+
+        The header is a text in JSON that holds the rest. `np.load` reads it, with no pickle in it.
+
+        Returns:
+            The file written.
+        """
+        arrays: dict[str, Any] = {}
+        header: dict[str, Any] = {"format": FORMAT, "sites": {}}
+        for name, events in self.sites.items():
+            plain = {key: value for key, value in vars(events).items() if key not in _ARRAYS}
+            header["sites"][name] = plain
+            arrays |= {f"{name}/{part}": getattr(events, part) for part in _ARRAYS}
+        with atomic_file(Path(path)) as partial, partial.open("wb") as file:
+            np.savez_compressed(file, header=np.array(json.dumps(header)), **arrays)
+        return Path(path)
+
+    @classmethod
+    def load(cls, path: str | Path) -> SpikeEvents:
+        """Read what `save` wrote.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            LasError: it is damaged, or none of these files.
+        """
+        try:
+            with np.load(Path(path), allow_pickle=False) as file:
+                header = json.loads(str(file["header"]))
+                if header["format"] != FORMAT:
+                    raise ValueError(f"its format is {header['format']!r}")
+                return cls(
+                    {
+                        name: SiteEvents(
+                            **_with_tuples(plain),
+                            **{part: file[f"{name}/{part}"] for part in _ARRAYS},
+                        )
+                        for name, plain in header["sites"].items()
+                    }
+                )
+        except FileNotFoundError:
+            raise
+        except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
+            raise LasError(f"{path} is no file of spike events: {error}") from error
+
+
+def _with_tuples(plain: Mapping[str, Any]) -> dict[str, Any]:
+    """Lists, as JSON has them, as tuples."""
+    shapes = tuple(tuple(shape) for shape in plain["shapes"])
+    return {**plain, "taus": tuple(plain["taus"]), "shapes": shapes}
