@@ -18,7 +18,6 @@ from pipeline.records import Record, code_of
 from pipeline.tracking import tracked_cell
 
 ESTIMATE = (
-    "src/las/energy/__init__.py",
     "src/las/energy/cost_model.py",
     "src/las/energy/estimate.py",
     "src/las/energy/report.py",
@@ -39,10 +38,10 @@ def run(cfg: DictConfig) -> None:
         (scoring.score if in_process else vlmeval_process.score)(cfg)
         scored.keep()
     if paths.spiking(cfg):
-        estimated = _estimated(cfg, cell)
+        estimated = _estimated(cell)
         if not estimated.holds():
             holds = False
-            _estimate(cfg, cell)
+            _estimate(cell)
             estimated.keep()
     if holds:
         print(f"{cell.results}: made already")
@@ -71,20 +70,18 @@ def _scored(cfg: DictConfig, cell: Cell) -> Record:
     return Record.of(outputs, config=config, inputs=inputs, code=code)
 
 
-def _estimated(cfg: DictConfig, cell: Cell) -> Record:
-    """The record of the energy."""
-    config = {"energy": cfg.energy.name}
-    return Record.of([cell.energy], config=config, inputs=[cell.spikes], code=ESTIMATE)
+def _estimated(cell: Cell) -> Record:
+    """The record of the energy by Eq. 25; other accounts are the report's."""
+    return Record.of([cell.energy], config={}, inputs=[cell.spikes], code=ESTIMATE)
 
 
-def _estimate(cfg: DictConfig, cell: Cell) -> None:
-    from las.energy.cost_model import COST_MODELS
+def _estimate(cell: Cell) -> None:
     from las.energy.estimate import estimate
     from las.files.atomic import atomic_file
     from las.neurons.tally import SpikeTally
 
     spikes = SpikeTally.from_dict(json.loads(cell.spikes.read_text()))
-    report = estimate(spikes, COST_MODELS[cfg.energy.name])
+    report = estimate(spikes)
     with atomic_file(cell.energy) as file:
         file.write_text(json.dumps(report.to_dict(), indent=1) + "\n")
 

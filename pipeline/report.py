@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import hydra
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from pipeline import paths
 from pipeline.params import Grid
@@ -26,6 +26,7 @@ def run(cfg: DictConfig) -> None:
             "python -m pipeline.cell model=... neuron=...)"
         )
 
+    from las.energy.descriptions import described
     from las.files.atomic import atomic_directory
     from las.reporting.report import write_report
 
@@ -33,7 +34,11 @@ def run(cfg: DictConfig) -> None:
     reports = root / "reports"
     with atomic_directory(reports) as folder:
         report = write_report(
-            results, grid.cells(), folder, spiking_models=paths.spiking_models(root)
+            results,
+            grid.cells(),
+            folder,
+            spiking_models=paths.spiking_models(root),
+            hardware=described(OmegaConf.to_container(cfg.energy, resolve=True)),  # type: ignore[arg-type]
         )
         pictures = [picture.path.relative_to(folder) for picture in report.pictures]
     write_sweeps(root, grid)

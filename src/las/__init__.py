@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from las.conversion import convert, converts, load, recalibrate, save, simulate, stop_after
     from las.conversion.audit import audit
     from las.energy.counting import count_spikes
-    from las.energy.model_energy import energy
+    from las.energy.model_energy import energy, energy_accounts
     from las.foreign import account
     from las.planning import plan
     from las.reporting.raster import raster
@@ -37,6 +37,7 @@ __all__ = [
     "converts",
     "count_spikes",
     "energy",
+    "energy_accounts",
     "errors",
     "load",
     "plan",
@@ -55,6 +56,7 @@ _HOMES = {
     "convert": "las.conversion",
     "converts": "las.conversion",
     "count_spikes": "las.energy.counting",
+    "energy_accounts": "las.energy.model_energy",
     "load": "las.conversion",
     "plan": "las.planning",
     "raster": "las.reporting.raster",

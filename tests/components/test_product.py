@@ -80,6 +80,9 @@ def test_only_pairs_that_see_each_other_count(spiking, role, shared, turned, sim
     assert [site.spikes for site in sites] == fired
     assert [site.activations for site in sites] == heard
     assert (tally.operations["top"].sops, tally.operations["top"].macs) == (read, macs)
+    assert tally.operations["top"].inputs == sum(heard)
+    made = macs // WIDTH if role == "scores" else int(seen.any(-1).sum()) * WIDTH
+    assert tally.operations["top"].outputs == made
     assert value.shape == (BATCH, HEADS, QUERIES, right.shape[-1])
 
 

@@ -9,6 +9,7 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 from las.data.glue import GLUE
+from las.energy import HARDWARE, described
 from las.evaluation.suites.suite import Suite
 from las.hosts.loading import MODEL_CLASSES
 from las.reporting.paper.cited_rows import cited_table
@@ -120,6 +121,18 @@ def test_every_other_config_composes(composed, group):
         if name == "directory":
             overrides.append("source.directory=/data")
         OmegaConf.to_container(composed(*overrides), resolve=True, throw_on_missing=True)
+
+
+@pytest.mark.parametrize("name", names("energy"))
+def test_every_hardware_is_described_as_its_config_says(composed, name):
+    fields = OmegaConf.to_container(composed(f"energy={name}").energy, resolve=True)
+    assert described(fields) == HARDWARE[name]
+    assert {*names("energy")} == {*HARDWARE}
+
+
+def test_a_field_of_the_hardware_on_the_command_line(composed):
+    fields = OmegaConf.to_container(composed("energy.batch=1").energy, resolve=True)
+    assert described(fields).batch == 1
 
 
 @pytest.mark.parametrize("name", names("experiment"))

@@ -50,7 +50,9 @@ def test_the_report_is_written_whole(grid: Grid, tmp_path: Path) -> None:
         "anytime.png",
         "steps_tiny-encoder.png",
         "levels.png",
-    }
+        *[f"accounts_{what}_tiny-{model}.png" for what in ("kind", "layer")
+          for model in ("lm", "encoder")],
+    }  # fmt: skip
     assert len({table.slug for table in report.tables}) == len(report.tables)
 
 

@@ -22,7 +22,8 @@ class SpikingActivation(SpikingComponent):
 
     def work(self, x: Sequence[int]) -> tuple[Work, ...]:
         """One evaluation for each element of x."""
-        return (Work("activation", nonlinear={self.site.function: prod(x)}),)
+        evaluations = {self.site.function: prod(x)}
+        return (Work("activation", nonlinear=evaluations, inputs=prod(x), outputs=prod(x)),)
 
     def forward(self, x: Tensor) -> Tensor:
         """Element by element, any shape."""

@@ -53,17 +53,33 @@ class SpikingAttention(SpikingComponent):
         self.softmax = SpikingSoftmax()
         self.probability = OATSite(token_dim=2, weighs_keys=True)
 
-    def work(self, pairs: int, width: int, value_width: int) -> tuple[Work, ...]:
+    def work(
+        self, pairs: int, width: int, value_width: int, queries: int, keys: int
+    ) -> tuple[Work, ...]:
         """The two products, beside what softmax and cap do.
 
         Arguments:
             pairs: of a query and a key that it sees, over all heads.
             width: D of queries and keys.
             value_width: of values.
+            queries: that see a key, over all heads.
+            keys: that a query sees, over the heads of keys.
         """
         return (
-            Work("matmul", pairs * width, part="scores"),
-            Work("matmul", pairs * value_width, part="context"),
+            Work(
+                "matmul",
+                pairs * width,
+                part="scores",
+                inputs=(queries + keys) * width,
+                outputs=pairs,
+            ),
+            Work(
+                "matmul",
+                pairs * value_width,
+                part="context",
+                inputs=pairs + keys * value_width,
+                outputs=queries * value_width,
+            ),
         )
 
     def forward(
@@ -363,8 +379,23 @@ class SpikingAttention(SpikingComponent):
         scores = NOTHING if asked.packed is None else Firing.of(asked.packed, by_keys)
         out = value.value.shape[-1]
         early = read(key), read(value)
-        work = self.work(pairs, width, out)
+        work = self.work(pairs, width, out, *_rows(seen, heads, key.value.shape[1]))
         self.count(work, scores + early[0], coded * out + early[1], early=early)
+
+
+def _rows(seen: Tensor, heads: int, key_heads: int) -> tuple[int, int]:
+    """Queries that see a key, and keys that a query sees, over their heads.
+
+    Arguments:
+        seen: which keys a query sees, (B, 1 or H, L, S).
+        heads: H.
+        key_heads: heads of the keys; H is a multiple of it.
+    """
+    queries = total(seen.any(-1)) * heads // seen.shape[1]
+    shared = seen.any(-2)  # (B, 1 or H, S)
+    if shared.shape[1] > 1:
+        shared = shared.unflatten(1, (key_heads, -1)).any(2)
+    return queries, total(shared) * key_heads // shared.shape[1]
 
 
 def _fits_a_gpu(query: Tensor, value: Tensor) -> bool:

@@ -71,12 +71,18 @@ class Work:
         macs: multiply-accumulates.
         nonlinear: scalar evaluations of non-linear functions, e.g. {"gelu": 4096}.
         part: which of the operations of a component, if it stands for several of them.
+        inputs: scalars that it reads, both operands of a product among them.
+        outputs: scalars that it makes.
+        weights: stored numbers that it multiplies with, biases left out.
     """
 
     kind: str
     macs: int = 0
     nonlinear: Mapping[str, int] = field(default_factory=dict)
     part: str = ""
+    inputs: int = 0
+    outputs: int = 0
+    weights: int = 0
 
 
 class SpikingComponent(SpikingModule):
@@ -103,7 +109,7 @@ class SpikingComponent(SpikingModule):
                 self.site = OATSite()
 
             def work(self, x: Sequence[int]) -> tuple[Work, ...]:
-                return (Work("linear", macs=prod(x)),)
+                return (Work("linear", prod(x), inputs=prod(x), outputs=prod(x), weights=x[-1]),)
 
             def forward(self, x: Tensor) -> Tensor:
                 if self.run.simulating:
@@ -146,5 +152,6 @@ class SpikingComponent(SpikingModule):
         for work, spent, first in zip(works, sops, firsts, strict=True):
             name = f"{self.name}.{work.part}" if work.part else self.name
             self.run.add_operations(
-                name, self.name, work.kind, spent, work.macs, work.nonlinear, first
+                *(name, self.name, work.kind, spent, work.macs, work.nonlinear, first),
+                *(work.inputs, work.outputs, work.weights),
             )

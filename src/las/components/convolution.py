@@ -52,9 +52,22 @@ class SpikingConvolution(SpikingComponent):
         self.groups = groups
         self.site = OATSite()
 
-    def work(self, y: Sequence[int]) -> tuple[Work, ...]:
-        """Each output reads one kernel's worth of inputs: y is their shape, (B, out, *space)."""
-        return (Work("linear", macs=prod(y) * self.weight[0].numel()),)
+    def work(self, x: Sequence[int], y: Sequence[int]) -> tuple[Work, ...]:
+        """Each output reads one kernel's worth of inputs.
+
+        Arguments:
+            x: shape of the input, (B, in, *space).
+            y: shape of the output, (B, out, *space).
+        """
+        return (
+            Work(
+                "linear",
+                macs=prod(y) * self.weight[0].numel(),
+                inputs=prod(x),
+                outputs=prod(y),
+                weights=self.weight.numel(),
+            ),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """x: (B, in, *space) -> (B, out, *space), of one to three dimensions."""
@@ -68,7 +81,7 @@ class SpikingConvolution(SpikingComponent):
             fired = NOTHING
             if spiked.packed is not None:
                 fired = Firing.of(spiked.packed.movedim(-1, 1), self._reads)
-            self.count(self.work(y.shape), fired)
+            self.count(self.work(x.shape, y.shape), fired)
         return y
 
     def _convolve(self, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:

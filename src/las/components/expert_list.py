@@ -43,7 +43,8 @@ class SpikingExpertList(SpikingComponent):
             chosen: pairs of a token and an expert.
             hidden: width of a token.
         """
-        return (Work("hadamard", macs=chosen * hidden),)
+        weighed = chosen * hidden
+        return (Work("hadamard", macs=weighed, inputs=weighed + chosen, outputs=weighed),)
 
     def forward(self, x: Tensor, experts: Tensor, weights: Tensor) -> Tensor:
         """Let the chosen experts answer.

@@ -136,11 +136,30 @@ class SpikingExperts(SpikingComponent):
             hidden: width of a token.
             intermediate: width between the projections.
         """
-        function = {self.act_fn.site.function: chosen * intermediate}
+        gated, weighed = chosen * intermediate, chosen * hidden
         return (
-            Work("linear", macs=3 * chosen * hidden * intermediate),
-            Work("hadamard", macs=chosen * intermediate, nonlinear=function, part="gate"),
-            Work("hadamard", macs=chosen * hidden, part="weighing"),
+            Work(
+                "linear",
+                macs=3 * chosen * hidden * intermediate,
+                inputs=weighed + gated,
+                outputs=2 * gated + weighed,
+                weights=self.gate_up_proj.numel() + self.down_proj.numel(),
+            ),
+            Work(
+                "hadamard",
+                macs=gated,
+                nonlinear={self.act_fn.site.function: gated},
+                part="gate",
+                inputs=2 * gated,
+                outputs=gated,
+            ),
+            Work(
+                "hadamard",
+                macs=weighed,
+                part="weighing",
+                inputs=weighed + chosen,
+                outputs=weighed,
+            ),
         )
 
     def forward(self, x: Tensor, experts: Tensor, weights: Tensor) -> Tensor:
@@ -261,7 +280,16 @@ class SpikingSharedExpert(SpikingComponent):
 
     def work(self, x: Sequence[int]) -> tuple[Work, ...]:
         """One product for each element of x, and one sigmoid for each token."""
-        return (Work("hadamard", macs=prod(x), nonlinear={"sigmoid": prod(x[:-1])}),)
+        tokens = prod(x[:-1])
+        return (
+            Work(
+                "hadamard",
+                macs=prod(x),
+                nonlinear={"sigmoid": tokens},
+                inputs=prod(x) + tokens,
+                outputs=prod(x),
+            ),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """x: (B, L, hidden) -> (B, L, hidden)."""

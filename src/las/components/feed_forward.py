@@ -49,7 +49,10 @@ class SpikingGate(SpikingComponent):
     def work(self, gate: Sequence[int]) -> tuple[Work, ...]:
         """A function and a product for each element of the gate, (..., intermediate)."""
         count = prod(gate)
-        return (Work("hadamard", macs=count, nonlinear={self.act_fn.site.function: count}),)
+        evaluations = {self.act_fn.site.function: count}
+        return (
+            Work("hadamard", macs=count, nonlinear=evaluations, inputs=2 * count, outputs=count),
+        )
 
     def currents(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """W_g phi(x) and W_u phi(x), (..., intermediate) each."""

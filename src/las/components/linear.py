@@ -32,7 +32,15 @@ class SpikingProjection(SpikingComponent):
             x: shape of the input.
             outputs: out_features.
         """
-        return (Work("linear", macs=prod(x) * outputs),)
+        return (
+            Work(
+                "linear",
+                macs=prod(x) * outputs,
+                inputs=prod(x),
+                outputs=prod(x[:-1]) * outputs,
+                weights=x[-1] * outputs,
+            ),
+        )
 
     def project(self, x: Tensor, matrix: Tensor, bias: Tensor | None) -> Tensor:
         """Read the spikes of x.

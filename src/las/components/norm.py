@@ -63,7 +63,16 @@ class SpikingNorm(SpikingComponent):
 
     def work(self, x: Sequence[int]) -> tuple[Work, ...]:
         """A square and two products for each element of x, (..., n), and a root for each token."""
-        return (Work("norm", macs=3 * prod(x), nonlinear={"sqrt": prod(x[:-1])}),)
+        return (
+            Work(
+                "norm",
+                macs=3 * prod(x),
+                nonlinear={"sqrt": prod(x[:-1])},
+                inputs=prod(x),
+                outputs=prod(x),
+                weights=0 if self.weight is None else self.weight.numel(),
+            ),
+        )
 
     @property
     def gamma(self) -> Tensor | None:

@@ -27,9 +27,16 @@ class SpikingProduct(SpikingComponent):
         self.left = OATSite(token_dim=-2)
         self.right = OATSite(token_dim=-2)
 
-    def work(self, pairs: int, width: int) -> tuple[Work, ...]:
-        """Pairs of a query and a key, each of which multiplies `width` numbers."""
-        return (Work("matmul", macs=pairs * width),)
+    def work(self, pairs: int, width: int, inputs: int, outputs: int) -> tuple[Work, ...]:
+        """Pairs of a query and a key, each of which multiplies `width` numbers.
+
+        Arguments:
+            pairs: how many of them.
+            width: numbers that a pair multiplies.
+            inputs: elements of both operands that meet any.
+            outputs: elements of the product that are made of any.
+        """
+        return (Work("matmul", macs=pairs * width, inputs=inputs, outputs=outputs),)
 
     def forward(
         self, left: Tensor, right: Tensor, later: Callable[[Multiplied], None] | None = None
@@ -125,7 +132,9 @@ class Multiplied:
         *batch, queries, columns = self.shape
         inner = self.left.shape[-1]
         if self.a.packed is None or self.b.packed is None:  # they came in before anybody counted
-            self.product.count(self.product.work(self.shape.numel(), inner), 0)
+            read = self.left.numel() + self.stored.numel()
+            work = self.product.work(self.shape.numel(), inner, read, self.shape.numel())
+            self.product.count(work, 0)
             return
         across, width = (columns, inner) if keys == "columns" else (inner, columns)
         if seen is None:
@@ -147,7 +156,11 @@ class Multiplied:
         self.product.right.told(
             self.stored, self.b, unread_right.mT if self.turned else unread_right
         )
-        work = self.product.work(total(pairs), width)
+        silent = unread_left.expand_as(self.left), unread_right.expand_as(fired)
+        inputs = self.left.numel() + self.stored.numel() - sum(map(total, silent))
+        made = pairs if keys == "columns" else pairs.any(-1)
+        outputs = total(made) * (1 if keys == "columns" else columns)
+        work = self.product.work(total(pairs), width, inputs, outputs)
         self.product.count(work, of_left + of_right, early=(of_right,))
 
     def _of_no_padding(self) -> Tensor:

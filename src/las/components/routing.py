@@ -77,7 +77,10 @@ class SpikingShares(SpikingComponent):
 
     def work(self, w: Sequence[int]) -> tuple[Work, ...]:
         """A product for each weight, and a reciprocal for each token."""
-        return (Work("hadamard", macs=prod(w), nonlinear={"reciprocal": prod(w[:-1])}),)
+        reciprocals = {"reciprocal": prod(w[:-1])}
+        return (
+            Work("hadamard", macs=prod(w), nonlinear=reciprocals, inputs=prod(w), outputs=prod(w)),
+        )
 
     def forward(self, w: Tensor) -> Tensor:
         """w: (tokens, k), positive -> (tokens, k)."""

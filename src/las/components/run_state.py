@@ -248,11 +248,17 @@ class RunState:
         macs: int,
         nonlinear: Mapping[str, int],
         early: Firing = NOTHING,
+        inputs: int = 0,
+        outputs: int = 0,
+        weights: int = 0,
     ) -> None:
         """Add one call of a component to every open tally."""
         for block in self._tallies.open:
             tally, prefix = block.value
-            tally.add_operations(prefix + name, prefix + layer, kind, sops, macs, nonlinear, early)
+            tally.add_operations(
+                *(prefix + name, prefix + layer, kind, sops, macs, nonlinear, early),
+                *(inputs, outputs, weights),
+            )
 
     def hand_over(self, to: Any, what: Any) -> None:
         """Keep something for a module until it is taken, in this thread only."""

@@ -29,7 +29,7 @@ class SpikingSoftCap(SpikingComponent):
 
     def work(self, pairs: int) -> tuple[Work, ...]:
         """One tanh for each pair of a query and a key that it sees."""
-        return (Work("activation", nonlinear={"tanh": pairs}),)
+        return (Work("activation", nonlinear={"tanh": pairs}, inputs=pairs, outputs=pairs),)
 
     def forward(self, z: Tensor, allowed: Tensor | None, padded: Tensor | None = None) -> Tensor:
         """The fused path.

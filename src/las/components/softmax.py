@@ -31,7 +31,7 @@ class SpikingSoftmax(SpikingComponent):
     def work(self, pairs: int, queries: int) -> tuple[Work, ...]:
         """An exponential and a product for each pair of a query and a key that it sees."""
         nonlinear = {"exp": pairs, "reciprocal": queries}
-        return (Work("softmax", macs=pairs, nonlinear=nonlinear),)
+        return (Work("softmax", macs=pairs, nonlinear=nonlinear, inputs=pairs, outputs=pairs),)
 
     def forward(self, z: Tensor, padded: Tensor | None = None) -> Tensor:
         """Site by site: where no kernel runs, and where activations are observed.

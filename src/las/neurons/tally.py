@@ -73,6 +73,10 @@ class OperationCount:
         early_fetches: that part of fetches.
         dense_macs: multiply-accumulates that the spiking model itself makes, where it reads
             values that are no spikes, as the first layers of models that others made do.
+        inputs: scalars that the operation reads, both operands of a product among them.
+        outputs: scalars that it makes.
+        weights: stored numbers that it multiplies with, each counted once however often it runs;
+            biases are left out.
     """
 
     layer: str
@@ -86,6 +90,9 @@ class OperationCount:
     early_additions: int = 0
     early_fetches: int = 0
     dense_macs: int = 0
+    inputs: int = 0
+    outputs: int = 0
+    weights: int = 0
 
     @property
     def multiplies(self) -> bool:
@@ -130,6 +137,9 @@ class SpikeTally:
         macs: int,
         nonlinear: Mapping[str, int] | None = None,
         early: Firing = NOTHING,
+        inputs: int = 0,
+        outputs: int = 0,
+        weights: int = 0,
     ) -> None:
         """Add one call of a component.
 
@@ -141,6 +151,9 @@ class SpikeTally:
             macs: multiply-accumulates of the ANN.
             nonlinear: evaluations of its functions.
             early: that part of `sops` which is due to the operand that arrives first.
+            inputs: scalars that it reads.
+            outputs: scalars that it makes.
+            weights: stored numbers that it multiplies with.
         """
         caused = sops if isinstance(sops, Firing) else Firing.plain(sops)
         with _ADDING:
@@ -152,6 +165,9 @@ class SpikeTally:
             count.early_additions += early.digits
             count.early_fetches += early.active
             count.macs += macs
+            count.inputs += inputs
+            count.outputs += outputs
+            count.weights = max(count.weights, weights)
             for function, evaluations in (nonlinear or {}).items():
                 count.nonlinear[function] = count.nonlinear.get(function, 0) + evaluations
 
@@ -169,7 +185,10 @@ class SpikeTally:
         for name, op in other.operations.items():
             caused = Firing(op.sops, op.additions, op.fetches)
             early = Firing(op.early_sops, op.early_additions, op.early_fetches)
-            self.add_operations(name, op.layer, op.kind, caused, op.macs, op.nonlinear, early)
+            self.add_operations(
+                *(name, op.layer, op.kind, caused, op.macs, op.nonlinear, early),
+                *(op.inputs, op.outputs, op.weights),
+            )
             with _ADDING:
                 self.operations[name].dense_macs += op.dense_macs
         self.add_tokens(other.tokens)

@@ -132,7 +132,7 @@ def walk(config: Any, dtype: torch.dtype, batch: int, length: int) -> Walk:
             window = _window(modules[attention.name.rpartition(".")[0]], keys[2])
             seen = prod(query[:2]) * (window * (window + 1) // 2 + (keys[2] - window) * window)
         cached += prod(keys) + prod(values)
-        add(attention.work(seen, query[3], values[3]))
+        add(attention.work(seen, query[3], values[3], prod(query[:3]), prod(keys[:3])))
         add(attention.softmax.work(seen, prod(query[:3])))
         paired: list[Site] = [attention.softmax.exp, attention.probability]
         if attention.soft_cap is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from las.evaluation.anytime import AFTER
 from las.evaluation.score import Score
 from las.reporting.table import Number
@@ -41,6 +43,15 @@ _METRICS = {
     "spearman": "Spearman",
     "pearson": "Pearson",
 }
+
+
+_BLOCK = re.compile(r"(?:^|\.)(?:layers?|h|blocks?)\.(\d+)(?:\.|$)")
+
+
+def block_title(path: str) -> str:
+    """The transformer block that a module belongs to, by its path."""
+    match = _BLOCK.search(path)
+    return f"block {match[1]}" if match else "outside the blocks"
 
 
 def task_title(task: str) -> str:

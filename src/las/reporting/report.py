@@ -6,6 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from las.energy import Hardware, verdict
+from las.energy.descriptions import HOROWITZ_45NM
+from las.reporting.accounted import accounted, one_per_model
 from las.reporting.figures.picture import Picture
 from las.reporting.html import render_page
 from las.reporting.provenance import provenance
@@ -36,6 +39,7 @@ def write_report(
     cells: Iterable[Mapping[str, str]],
     output_dir: Path,
     spiking_models: Path | None = None,
+    hardware: Hardware = HOROWITZ_45NM,
 ) -> Report:
     """Write index.html, tables/*.md, tables/*.csv and figures/*.png below `output_dir`.
 
@@ -48,6 +52,7 @@ def write_report(
         output_dir: where to write.
         spiking_models: folder of each model's statistics, thresholds and functions, to be drawn;
             None draws none.
+        hardware: what operations and memory cost, beside Eq. 25.
 
     Raises:
         ValueError: a results file is not what the pipeline writes.
@@ -55,10 +60,12 @@ def write_report(
     """
     results = load_results(results_dir, cells)
     stored = Stored() if spiking_models is None else load_stored(spiking_models, results)
-    parts = sections(results, stored, output_dir / "figures")
+    charged = accounted(results, hardware)
+    verdicts = {one.cell.model: verdict(one.accounts) for one in one_per_model(charged, results)}
+    parts = sections(results, stored, output_dir / "figures", charged, hardware)
     tables = tuple(t for section in parts for t in (*section.tables, *section.folded))
     page = render_page(
-        summarise(results), parts, results.missing, provenance(results_dir.resolve())
+        summarise(results, verdicts), parts, results.missing, provenance(results_dir.resolve())
     )
     index = output_dir / "index.html"
     index.parent.mkdir(parents=True, exist_ok=True)

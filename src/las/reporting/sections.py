@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+from las.energy import Hardware
+from las.reporting.accounted import Accounted, one_per_model
+from las.reporting.figures.accounts import accounts_pictures
 from las.reporting.figures.anytime import anytime_pictures
 from las.reporting.figures.fits import fit_picture
 from las.reporting.figures.information import information_picture
@@ -20,6 +24,14 @@ from las.reporting.paper.table_5 import table_5
 from las.reporting.paper.table_6 import table_6
 from las.reporting.results import Results
 from las.reporting.stored import Stored
+from las.reporting.tables.accounts import (
+    accounts_by_kind,
+    accounts_by_layer,
+    accounts_by_part,
+    accounts_of_cells,
+    accounts_on_hardware,
+    latency_of_cells,
+)
 from las.reporting.tables.all_scores import all_scores
 from las.reporting.tables.anytime import anytime
 from las.reporting.tables.energy import energy_by_kind, energy_by_layer
@@ -30,14 +42,23 @@ from las.reporting.tables.losslessness_text import losslessness_of_text
 from las.reporting.tables.spikes import spikes_by_kind
 
 
-def sections(results: Results, stored: Stored, directory: Path) -> list[Section]:
+def sections(
+    results: Results,
+    stored: Stored,
+    directory: Path,
+    charged: Sequence[Accounted],
+    hardware: Hardware,
+) -> list[Section]:
     """Build all tables, and draw the figures that have data.
 
     Arguments:
         results: the cells that were evaluated.
         stored: what calibration and fitting stored of their models.
         directory: where to write the figures.
+        charged: all cells whose spikes were counted, under all accounts.
+        hardware: what they were charged for.
     """
+    detailed = one_per_model(charged, results)
     energy = [(cell, cell.energy) for cell in results.one_per_model() if cell.energy is not None]
     spikes = [(cell, cell.spikes) for cell in results.one_per_model() if cell.spikes is not None]
     return [
@@ -83,6 +104,21 @@ def sections(results: Results, stored: Stored, directory: Path) -> list[Section]
             ],
             pictures=levels_pictures(results, directory),
             folded=[energy_by_layer(cell, report) for cell, report in energy],
+        ),
+        Section(
+            "accounts",
+            "Energy under other accounts",
+            "Eq. 25 is blind to memory, and charges a graded spike like a plain one. The same "
+            "spikes, charged in other ways, on both sides alike.",
+            tables=[
+                accounts_of_cells(charged, hardware, last=False),
+                accounts_of_cells(charged, hardware, last=True),
+                latency_of_cells(charged),
+                *map(accounts_by_part, detailed),
+                *map(accounts_by_kind, detailed),
+            ],
+            pictures=accounts_pictures(detailed, directory),
+            folded=[accounts_on_hardware(detailed), *map(accounts_by_layer, detailed)],
         ),
         Section(
             "neurons",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from las.evaluation.score import Score
@@ -21,7 +22,7 @@ class ModelSummary:
         title: the model's name.
         converted: what spikes, in one sentence.
         lost: every score of the two models side by side.
-        cost: the energy by Eq. 25, one sentence per evaluation.
+        cost: the energy by Eq. 25, one sentence per evaluation, and the verdict of all accounts.
     """
 
     title: str
@@ -30,8 +31,14 @@ class ModelSummary:
     cost: tuple[str, ...]
 
 
-def summarise(results: Results) -> list[ModelSummary]:
-    """One summary per model, of its cells nearest to the paper's T=16 and H=5."""
+def summarise(results: Results, verdicts: Mapping[str, str] | None = None) -> list[ModelSummary]:
+    """One summary per model, of its cells nearest to the paper's T=16 and H=5.
+
+    Arguments:
+        results: the cells that were evaluated.
+        verdicts: by the model's name, under which accounts spiking wins.
+    """
+    told = {model: (paragraph,) for model, paragraph in (verdicts or {}).items()}
     summaries = []
     for first in results.one_per_model():
         cells = [
@@ -41,7 +48,12 @@ def summarise(results: Results) -> list[ModelSummary]:
             == (first.time_steps, first.levels, first.vision)
         ]
         summaries.append(
-            ModelSummary(first.title, _converted(first), _lost(first, cells), _cost(cells))
+            ModelSummary(
+                first.title,
+                _converted(first),
+                _lost(first, cells),
+                (*_cost(cells), *told.get(first.model, ())),
+            )
         )
     return summaries
 

@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 from las.energy import EnergyReport, EnergyRow
 from las.reporting.column import Column, tabulate
-from las.reporting.names import task_title
+from las.reporting.names import block_title, task_title
 from las.reporting.results import CellResult
 from las.reporting.table import Table
-
-_BLOCK = re.compile(r"(?:^|\.)(?:layers?|h|blocks?)\.(\d+)(?:\.|$)")
 
 
 def energy_by_layer(cell: CellResult, energy: EnergyReport) -> Table:
     """Energy of every transformer block, of what lies outside the blocks, and in total."""
-    return _energy_table(cell, energy, "layer", "block", lambda row: _block(row.name))
+    return _energy_table(cell, energy, "layer", "block", lambda row: block_title(row.name))
 
 
 def energy_by_kind(cell: CellResult, energy: EnergyReport) -> Table:
     """Energy of every kind of operation, and in total."""
     return _energy_table(cell, energy, "kind", "kind of operation", lambda row: row.kind)
-
-
-def _block(name: str) -> str:
-    match = _BLOCK.search(name)
-    return f"block {match[1]}" if match else "outside the blocks"
 
 
 def _energy_table(

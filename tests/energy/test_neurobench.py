@@ -1,0 +1,79 @@
+"""NeuroBench's metrics, worked out by hand and by PyTorch."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from las.components.linear import spiking_linear
+from las.energy.neurobench import neurobench
+from las.neurons.tally import OperationCount, SiteCount, SpikeTally
+
+
+@pytest.fixture
+def tally() -> SpikeTally:
+    """Two tokens, T = 4: 16 inputs with 20 spikes, 8 queries with 9, 8 keys with 11."""
+    return SpikeTally(
+        sites={
+            "fc.site": SiteCount("oat", 4, 16, 20, digits=34, active=12, levels=5),
+            "attn.query": SiteCount("oat", 4, 8, 9, digits=9, active=7, levels=1),
+            "attn.key": SiteCount("oat", 4, 8, 11, digits=11, active=8, levels=1),
+        },
+        operations={
+            "fc": OperationCount("fc", "linear", 80, 64, additions=136, fetches=48),
+            "attn.scores": OperationCount("attn", "matmul", 40, 16, additions=40, fetches=30),
+        },
+        tokens=2,
+    )
+
+
+def test_the_layers_that_the_package_sees(tally: SpikeTally) -> None:
+    found = neurobench(tally)
+    assert found.activation_sparsity == 1 - 40 / (32 * 4)
+    assert found.dense == 4 * 64 / 2
+    assert (found.effective_macs, found.effective_acs) == (80 / 2, 0.0)
+    assert found.membrane_updates == (32 + 40) / 2
+    assert found.footprint is None and found.connection_sparsity is None
+
+
+def test_products_of_two_spike_trains(tally: SpikeTally) -> None:
+    """H = 1 at queries and keys: their spikes accumulate. H = 5 at the layer: they multiply."""
+    found = neurobench(tally, ("linear", "matmul"))
+    assert found.dense == 4 * (64 + 2 * 16) / 2
+    assert (found.effective_macs, found.effective_acs) == (80 / 2, 40 / 2)
+
+
+def test_of_the_levels_of_a_neuron_one_has_one_digit() -> None:
+    """So that as many digits as spikes mean spikes of one size: what the metric relies on."""
+
+    def digits(number: int) -> int:
+        found = 0
+        while number:
+            if number % 2:
+                number -= 2 - number % 4
+                found += 1
+            number //= 2
+        return found
+
+    for levels in range(1, 65):
+        assert sum(digits(levels + k) == 1 for k in range(levels)) == 1
+
+
+def test_older_counts_tell_no_accumulations(tally: SpikeTally) -> None:
+    for operation in tally.operations.values():
+        operation.additions = 0
+    found = neurobench(tally)
+    assert found.effective_macs is None and found.effective_acs is None
+    assert found.dense == 4 * 64 / 2
+
+
+def test_sizes_of_a_model(tally: SpikeTally) -> None:
+    """4 x 8 weights, of which 8 are 0, and 4 biases, in float32; an embedding is no connection."""
+    layer = nn.Linear(8, 4)
+    with torch.no_grad():
+        layer.weight[1] = 0
+    model = nn.Sequential(nn.Embedding(3, 8), spiking_linear(layer))
+    found = neurobench(tally, model=model)
+    assert found.footprint == (3 * 8 + 4 * 8 + 4) * 4
+    assert found.connection_sparsity == 8 / 32

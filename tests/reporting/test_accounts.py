@@ -1,0 +1,185 @@
+"""Tables, figures and the paragraph of all accounts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from las.energy import HARDWARE, accounts, verdict
+from las.neurons.tally import OperationCount, SiteCount, SpikeTally
+from las.reporting.accounted import HEADLINE, Accounted, accounted, one_per_model
+from las.reporting.figures.accounts import accounts_pictures, draw_kinds, draw_layers
+from las.reporting.results import CellResult, Results, load_results
+from las.reporting.summary import summarise
+from las.reporting.table import MISSING, Table, text
+from las.reporting.tables.accounts import (
+    accounts_by_kind,
+    accounts_by_layer,
+    accounts_by_part,
+    accounts_of_cells,
+    accounts_on_hardware,
+    latency_of_cells,
+)
+
+Grid = tuple[Path, list[dict[str, str]]]
+HOROWITZ = HARDWARE["horowitz_45nm"]
+
+
+def counted() -> SpikeTally:
+    """Two tokens through one layer of each of two blocks, and a head."""
+    tally = SpikeTally(tokens=2)
+    for block in ("model.layers.0.up", "model.layers.1.up", "lm_head"):
+        tally.sites[f"{block}.site"] = SiteCount("oat", 12, 16, 20, digits=34, active=12, levels=5)
+        tally.operations[block] = OperationCount(
+            *(block, "linear"), sops=80, macs=64, additions=136, fetches=48, inputs=16, outputs=8,
+            weights=32,
+        )  # fmt: skip
+    return tally
+
+
+def cell(tally: SpikeTally, time_steps: int = 12) -> CellResult:
+    return CellResult(
+        *("tiny", f"t{time_steps}h5", "text", "Tiny", "Tiny", ()),
+        time_steps=time_steps,
+        levels=5,
+        rounding="nearest",
+        spikes=tally,
+    )
+
+
+@pytest.fixture
+def new() -> Accounted:
+    """A cell of which everything was counted."""
+    (one,) = accounted(Results((cell(counted()),)), HOROWITZ)
+    return one
+
+
+@pytest.fixture
+def old(grid: Grid) -> list[Accounted]:
+    """Cells that were counted before there were other accounts."""
+    results = load_results(*grid)
+    for one in results.cells:
+        assert one.spikes is not None
+        for operation in one.spikes.operations.values():
+            operation.additions = operation.fetches = 0
+    return accounted(results, HOROWITZ)
+
+
+def column(table: Table, name: str) -> list[str]:
+    place = table.columns.index(name)
+    return [text(row.cells[place]) for row in table.rows]
+
+
+def test_every_account_of_a_cell_is_shown(new: Accounted) -> None:
+    table = accounts_of_cells([new], HOROWITZ, last=False)
+    ratios = [text(one) for one in table.rows[0].cells[4:]]
+    expected = [one.ratio for one in new.accounts.accounts]
+    assert ratios == [f"{ratio:.3f}" for ratio in expected]
+    assert column(table, "4 T-bit INT, graded spikes") == [
+        f"{new.accounts['graded_int12'].ratio:.3f}"
+    ]
+    # No product of two activations: what arrives last is all there is.
+    assert accounts_of_cells([new], HOROWITZ, last=True).rows == table.rows
+
+
+def test_what_was_not_counted_is_a_dash(old: list[Accounted]) -> None:
+    table = accounts_of_cells(old, HOROWITZ, last=False)
+    assert all(ratio != MISSING for ratio in column(table, "1 Eq. 25"))
+    for name in table.columns[5:]:
+        assert set(column(table, name)) == {MISSING}
+    last = accounts_of_cells(old, HOROWITZ, last=True)
+    assert set(column(last, "1 Eq. 25")) == {MISSING}
+    latency = latency_of_cells(old)
+    assert set(column(latency, "Effective MACs")) == {MISSING}
+    assert set(column(latency, "Weights of the layers, MB")) == {MISSING}
+    assert not accounts_on_hardware(old).rows
+
+
+def test_a_cell_that_was_stopped_early_has_no_accounts(grid: Grid, old: list[Accounted]) -> None:
+    assert "anytime" in {one.evaluation for one in load_results(*grid).cells}
+    assert "anytime" not in {one.cell.evaluation for one in old}
+
+
+@pytest.mark.parametrize("table", [accounts_by_kind, accounts_by_layer, accounts_by_part])
+def test_rows_add_up_to_the_total(new: Accounted, table: object) -> None:
+    shown: Table = table(new)  # type: ignore[operator]
+    *rows, total = shown.rows
+    assert total.cells[0] == "total"
+    for place in range(1, len(shown.columns)):
+        numbers = [row.cells[place].value for row in rows if row.cells[place] is not None]  # type: ignore[union-attr]
+        assert sum(numbers) == pytest.approx(total.cells[place].value)  # type: ignore[union-attr]
+    assert len(shown.columns) == 1 + 2 * len(HEADLINE)
+
+
+def test_energy_by_layer_and_kind(new: Accounted) -> None:
+    layers = accounts_by_layer(new)
+    assert [row.cells[0] for row in layers.rows] == [
+        *("block 0", "block 1", "outside the blocks", "total")
+    ]
+    # 80 SOPs at 0.9 pJ for 2 tokens, in millionths of a microjoule.
+    place = layers.columns.index("Eq. 25: E_snn")
+    assert layers.rows[0].cells[place].value == pytest.approx(36e-6)  # type: ignore[union-attr]
+    kinds = accounts_by_kind(new)
+    assert [row.cells[0] for row in kinds.rows] == ["linear", "neurons", "total"]
+    assert column(kinds, "Eq. 25: E_snn")[1] == MISSING  # which it does not charge
+
+
+def test_energy_by_what_it_is_spent_on(new: Accounted) -> None:
+    parts = accounts_by_part(new)
+    moved = dict(zip(column(parts, "Spent on"), parts.rows, strict=True))
+    graded = parts.columns.index("FP32, graded spikes: E_snn")
+    assert moved["weights"].cells[graded].value == 0.0  # type: ignore[union-attr]
+    memory = parts.columns.index("FP32, memory, neuron-major: E_snn")
+    assert moved["weights"].cells[memory].value > 0.0  # type: ignore[union-attr]
+
+
+def test_all_hardware_side_by_side(new: Accounted) -> None:
+    table = accounts_on_hardware([new])
+    assert set(column(table, "Hardware")) == {one.title for one in HARDWARE.values()}
+    chips = [row for row in table.rows if "synaptic" in str(row.cells[2])]
+    assert len(chips) == 4
+    assert all(row.cells[4] is None and row.cells[5] is None for row in chips)
+
+
+def test_latency_and_neurobench(new: Accounted) -> None:
+    table = latency_of_cells([new])
+    assert column(table, "Stages") == ["3"]
+    assert column(table, "Time steps") == ["36"]
+    assert column(table, "Activation sparsity, %") == [f"{100 * (1 - 60 / 576):.1f}"]
+    assert column(table, "Dense, per token") == ["1,152"]  # 12 x 3 x 64 / 2
+    assert column(table, "Effective MACs") == ["120"]
+    assert column(table, "Effective ACs") == ["0"]
+
+
+def test_only_the_cell_that_is_drawn_is_shown_in_detail() -> None:
+    results = Results((cell(counted(), 12), cell(counted(), 16)))
+    shown = one_per_model(accounted(results, HOROWITZ), results)
+    assert [one.cell.time_steps for one in shown] == [16]
+
+
+def test_the_figures_are_drawn(new: Accounted, old: list[Accounted], tmp_path: Path) -> None:
+    pictures = accounts_pictures([new, old[0]], tmp_path)
+    assert [picture.path.name for picture in pictures] == [
+        *("accounts_kind_tiny.png", "accounts_layer_tiny.png"),
+        *("accounts_kind_tiny-lm.png", "accounts_layer_tiny-lm.png"),
+    ]
+    assert all(picture.path.read_bytes().startswith(b"\x89PNG") for picture in pictures)
+
+
+def test_two_drawings_are_equal_to_the_byte(tmp_path: Path) -> None:
+    bars = {"Eq. 25": ({"linear": 1.0, "neurons": 0.5}, {"linear": 2.0})}
+    lines = {"Eq. 25": ([1.0, 2.0, 5.0], [2.0, 2.0, 6.0]), "a chip": ([3.0, 3.0, 9.0], [0.0] * 3)}
+    blocks = ["block 0", "block 1", "outside the blocks"]
+    for name in ("one", "two"):
+        draw_kinds(tmp_path / f"kinds_{name}.png", bars, "kinds")
+        draw_layers(tmp_path / f"layers_{name}.png", lines, blocks, "layers")
+    for what in ("kinds", "layers"):
+        first, second = (tmp_path / f"{what}_{name}.png" for name in ("one", "two"))
+        assert first.read_bytes() == second.read_bytes()
+
+
+def test_the_summary_ends_with_the_verdict(new: Accounted) -> None:
+    results = Results((new.cell,))
+    (summary,) = summarise(results, {"tiny": verdict(new.accounts)})
+    assert summary.cost == (verdict(accounts(counted(), HOROWITZ)),)
