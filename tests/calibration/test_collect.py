@@ -163,8 +163,8 @@ class TestWholeModels:
         self, model, make_batches
     ) -> None:
         class Nobody:
-            def observe(self, site: object, x: torch.Tensor, importance: object) -> None:
-                pass
+            def observe(self, site: object, x: torch.Tensor, importance: object) -> torch.Tensor:
+                return x
 
         (batch,) = make_batches(1, padding=5)
         kept = batch["attention_mask"].bool()

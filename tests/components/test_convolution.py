@@ -95,6 +95,7 @@ def test_a_channel_counts_as_much_as_the_weights_that_read_it(spiking):
         def observe(self, site, x, importance):
             assert x.shape == (2, 7, 5, 4)
             found.append(importance())
+            return x
 
     convolution = nn.Conv2d(4, 6, 3, groups=2)
     spikes = spiking_convolution(convolution)

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from transformers import LlamaForCausalLM
 
 import las
-from las.foreign.error import AccountError
 from las.foreign import account
+from las.foreign.error import AccountError
 from las.neurons.tally import SpikeTally
 from tests.foreign.networks import Deep, Fire
 

@@ -112,9 +112,10 @@ def test_memory_is_what_pytorch_allocates(family: str) -> None:
         def __init__(self) -> None:
             self.kept: list[torch.Tensor] = []
 
-        def observe(self, site: Any, x: torch.Tensor, importance: Any) -> None:
+        def observe(self, site: Any, x: torch.Tensor, importance: Any) -> torch.Tensor:
             if importance is not None:
                 self.kept.append(importance())
+            return x
 
     model = tiny_models.build(family)
     walked = walk(config_of(model), torch.float32, ROWS, LENGTH)

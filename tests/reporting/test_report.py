@@ -12,7 +12,7 @@ import pytest
 
 from las.calibration import bins
 from las.calibration.statistics import SiteStatistics, Statistics
-from las.calibration.thresholds import Thresholds
+from las.calibration.thresholds import SiteThresholds, Thresholds
 from las.fitting.fit import fit
 from las.fitting.functions import FUNCTIONS
 from las.fitting.model_functions import FittedFunctions
@@ -111,7 +111,7 @@ def test_outliers_codes_and_fits_are_shown(grid: Grid, tmp_path: Path) -> None:
         for name, peak in (("attn", calm), ("mlp", spiky))
     }
     Statistics("base", "llama", sites).save(spiking / "tiny-lm" / "statistics.safetensors")
-    Thresholds({name: ((2.0, 1000.0), (3.0,)) for name in sites}).save(
+    Thresholds({name: SiteThresholds((2.0, 1000.0), (3.0,)) for name in sites}).save(
         spiking / "tiny-lm" / "neurons" / "t16h5" / "thresholds.json"
     )
     fitted = FittedFunctions(
