@@ -31,7 +31,7 @@ class Accounted:
     def setting(self) -> str:
         """What was counted, in words."""
         cell = self.cell
-        return f"{cell.title}, {task_title(cell.evaluation)}, T={cell.time_steps}, H={cell.levels}"
+        return f"{cell.title}, {task_title(cell.evaluation)}, {cell.setting}"
 
     @property
     def headline(self) -> list[Account]:

@@ -54,6 +54,8 @@ class CellResult(OriginalResult):
         time_steps: T.
         levels: H.
         rounding: how the MT neurons round.
+        budget: the loss that is allowed to frugal neurons, whose T differs from site to site; None
+            for others.
         vision: whether vision towers spike too; where they do not, title and row say so.
         energy: the estimate of Eq. 25, None where there is none.
         spikes: what was counted, None where nothing was.
@@ -63,8 +65,24 @@ class CellResult(OriginalResult):
     levels: int
     rounding: Rounding
     vision: Vision = "spiking"
+    budget: float | None = None
     energy: EnergyReport | None = None
     spikes: SpikeTally | None = None
+
+    @property
+    def steps(self) -> int | str:
+        """T as it is shown: of frugal neurons, the most that a site has."""
+        if self.budget is None:
+            return self.time_steps
+        sites = [] if self.spikes is None else list(self.spikes.sites.values())
+        most = max((s.time_steps for s in sites if s.kind == "oat"), default=self.time_steps)
+        return f"≤ {most}, frugal"
+
+    @property
+    def setting(self) -> str:
+        """T and H, or the budget and H, in a few words."""
+        neurons = f"T={self.time_steps}" if self.budget is None else f"frugal {self.budget:g}"
+        return f"{neurons}, H={self.levels}"
 
     @property
     def snn_row(self) -> str:
@@ -125,7 +143,7 @@ class Results:
         ]
 
     def sweep(self, over: str) -> list[list[CellResult]]:
-        """Cells that differ in one setting only, per model and evaluation.
+        """Cells that differ in one setting only, per model and evaluation; frugal ones in none.
 
         Args:
             over: "time_steps" or "levels"; the other one is held at the value that gives the
@@ -137,6 +155,8 @@ class Results:
         held = "levels" if over == "time_steps" else "time_steps"
         groups: dict[tuple[str, str, Vision], dict[int, list[CellResult]]] = {}
         for cell in self.cells:
+            if cell.budget is not None:
+                continue
             by_held = groups.setdefault((cell.model, cell.evaluation, cell.vision), {})
             by_held.setdefault(getattr(cell, held), []).append(cell)
         longest = [
@@ -202,6 +222,7 @@ def _load_cell(directory: Path, cell: Mapping[str, str]) -> OriginalResult:
             levels=neuron["levels"],
             rounding=neuron["rounding"],
             vision=vision,
+            budget=neuron.get("budget"),
             energy=EnergyReport.from_dict(_read(energy)) if energy.exists() else None,
             spikes=SpikeTally.from_dict(_read(spikes)) if spikes.exists() else None,
         )
@@ -216,5 +237,5 @@ def _read(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def _distance(cell: CellResult) -> tuple[int, int]:
-    return abs(cell.time_steps - 16), abs(cell.levels - 5)
+def _distance(cell: CellResult) -> tuple[bool, int, int]:
+    return cell.budget is not None, abs(cell.time_steps - 16), abs(cell.levels - 5)

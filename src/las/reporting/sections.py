@@ -10,6 +10,7 @@ from las.reporting.accounted import Accounted, one_per_model
 from las.reporting.figures.accounts import accounts_pictures
 from las.reporting.figures.anytime import anytime_pictures
 from las.reporting.figures.fits import fit_picture
+from las.reporting.figures.frontier import frontier_pictures
 from las.reporting.figures.information import information_picture
 from las.reporting.figures.levels import levels_pictures
 from las.reporting.figures.losslessness import losslessness_pictures
@@ -117,7 +118,10 @@ def sections(
                 *map(accounts_by_part, detailed),
                 *map(accounts_by_kind, detailed),
             ],
-            pictures=accounts_pictures(detailed, directory),
+            pictures=[
+                *frontier_pictures(charged, directory),
+                *accounts_pictures(detailed, directory),
+            ],
             folded=[accounts_on_hardware(detailed), *map(accounts_by_layer, detailed)],
         ),
         Section(

@@ -52,7 +52,7 @@ def summarise(results: Results, verdicts: Mapping[str, str] | None = None) -> li
                 first.title,
                 _converted(first),
                 _lost(first, cells),
-                (*_cost(cells), *told.get(first.model, ())),
+                (*_cost(cells), *told.get(first.model, ()), *_frugal(results.of(first.model))),
             )
         )
     return summaries
@@ -94,6 +94,27 @@ def _lost(first: CellResult, cells: list[CellResult]) -> Table:
             if score.metric != "pearson" and "after_steps" not in score.extra
         ],
     )
+
+
+def _frugal(cells: list[CellResult]) -> tuple[str, ...]:
+    """What the cells with a budget lose and save."""
+    sentences = []
+    for cell in cells:
+        if cell.budget is None or cell.energy is None:
+            continue
+        ratio = text(None if (r := cell.energy.total.ratio) is None else Number(r, spec=".3f"))
+        sentence = (
+            f"{cell.evaluation}, frugal neurons with H = {cell.levels} and a loss of "
+            f"{cell.budget:g} allowed: E_snn/E_ann = {ratio} by Eq. 25"
+        )
+        found = [score.kl for score in cell.with_metric("perplexity") if score.kl is not None]
+        if found:
+            sentence += f", KL {sum(found) / len(found):.1e} on held-out text"
+        lost = [score.ann - score.spiking for score in cell.with_metric("spearman")]
+        if lost:
+            sentence += f", Spearman's rho at most {max(map(abs, lost)):.2f} points from the ANN's"
+        sentences.append(f"{sentence}.")
+    return tuple(sentences)
 
 
 def _cost(cells: list[CellResult]) -> tuple[str, ...]:

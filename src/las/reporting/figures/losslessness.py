@@ -26,7 +26,7 @@ def losslessness_pictures(results: Results, directory: Path) -> list[Picture]:
         for cell in results.of(model):
             for score in cell.with_metric("perplexity"):
                 # A divergence of exactly zero has no place on a logarithmic axis.
-                if score.kl is not None and score.kl > 0:
+                if cell.budget is None and score.kl is not None and score.kl > 0:
                     name = f"{cell.title}, H = {cell.levels}"
                     points.setdefault(name, []).append((cell.time_steps, score.kl))
     if not points:

@@ -16,7 +16,7 @@ from las.reporting.table import Table
 _CELL = (
     Column[Accounted]("Model", lambda one: one.cell.title),
     Column[Accounted]("Evaluation", lambda one: task_title(one.cell.evaluation)),
-    Column[Accounted]("T", lambda one: one.cell.time_steps),
+    Column[Accounted]("T", lambda one: one.cell.steps),
     Column[Accounted]("H", lambda one: one.cell.levels),
 )
 _SCHEDULES = (

@@ -26,7 +26,7 @@ _COLUMNS = (
     Column[_Row]("Model", lambda row: row.result.title),
     Column[_Row]("Task", lambda row: task_title(row.score.task)),
     Column[_Row]("Metric", lambda row: metric_title(row.score.metric)),
-    Column[_Row]("T", lambda row: row.cell.time_steps if row.cell else None),
+    Column[_Row]("T", lambda row: row.cell.steps if row.cell else None),
     Column[_Row]("H", lambda row: row.cell.levels if row.cell else None),
     Column[_Row]("ANN", lambda row: ann_number(row.score)),
     Column[_Row]("SNN", lambda row: snn_number(row.score) if row.cell else None),

@@ -20,7 +20,7 @@ def losslessness_of_similarity(results: Results) -> Table:
     tasks = dict.fromkeys(s.task for cell in cells for s in cell.with_metric(_METRIC))
     columns = (
         Column[CellResult]("Model", lambda cell: cell.title),
-        Column[CellResult]("T", lambda cell: cell.time_steps),
+        Column[CellResult]("T", lambda cell: cell.steps),
         Column[CellResult]("H", lambda cell: cell.levels),
         *[Column(f"{task_title(task)}, change", _change(task), "+.3f") for task in tasks],
         Column[CellResult]("Same order, %", lambda cell: percent(_worst_agreement(cell)), ".2f"),

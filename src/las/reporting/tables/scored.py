@@ -62,7 +62,7 @@ MODEL = Column[Scored]("Model", lambda row: row.cell.title)
 TEXT = Column[Scored]("Text", lambda row: task_title(row.score.task))
 TASK = Column[Scored]("Task", lambda row: task_title(row.score.task))
 METRIC = Column[Scored]("Metric", lambda row: metric_title(row.score.metric))
-TIME_STEPS = Column[Scored]("T", lambda row: row.cell.time_steps)
+TIME_STEPS = Column[Scored]("T", lambda row: row.cell.steps)
 LEVELS = Column[Scored]("H", lambda row: row.cell.levels)
 KL = Column[Scored]("KL(ANN || SNN), nats", lambda row: row.score.kl, ".2e")
 
