@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from las.config import Rounding, Vision
+from las.config import Rounding, ThresholdRule, Vision
 from las.energy import EnergyReport
 from las.evaluation.score import Score
 from las.neurons.tally import SpikeTally
@@ -54,6 +54,7 @@ class CellResult(OriginalResult):
         time_steps: T.
         levels: H.
         rounding: how the MT neurons round.
+        threshold_rule: how thresholds were chosen.
         budget: the loss that is allowed to frugal neurons, whose T differs from site to site; None
             for others.
         vision: whether vision towers spike too; where they do not, title and row say so.
@@ -65,6 +66,7 @@ class CellResult(OriginalResult):
     levels: int
     rounding: Rounding
     vision: Vision = "spiking"
+    threshold_rule: ThresholdRule = "error"
     budget: float | None = None
     energy: EnergyReport | None = None
     spikes: SpikeTally | None = None
@@ -73,7 +75,11 @@ class CellResult(OriginalResult):
     def steps(self) -> int | str:
         """T as it is shown: of frugal neurons, the most that a site has."""
         if self.budget is None:
-            return self.time_steps
+            return (
+                self.time_steps
+                if self.threshold_rule == "error"
+                else f"{self.time_steps}, {self.threshold_rule}"
+            )
         sites = [] if self.spikes is None else list(self.spikes.sites.values())
         most = max((s.time_steps for s in sites if s.kind == "oat"), default=self.time_steps)
         return f"≤ {most}, frugal"
@@ -82,7 +88,8 @@ class CellResult(OriginalResult):
     def setting(self) -> str:
         """T and H, or the budget and H, in a few words."""
         neurons = f"T={self.time_steps}" if self.budget is None else f"frugal {self.budget:g}"
-        return f"{neurons}, H={self.levels}"
+        rule = "" if self.threshold_rule == "error" else f", thresholds: {self.threshold_rule}"
+        return f"{neurons}, H={self.levels}{rule}"
 
     @property
     def snn_row(self) -> str:
@@ -153,11 +160,12 @@ class Results:
             sweeps of at least two cells, in rising order of the setting.
         """
         held = "levels" if over == "time_steps" else "time_steps"
-        groups: dict[tuple[str, str, Vision], dict[int, list[CellResult]]] = {}
+        groups: dict[tuple[str, ...], dict[int, list[CellResult]]] = {}
         for cell in self.cells:
             if cell.budget is not None:
                 continue
-            by_held = groups.setdefault((cell.model, cell.evaluation, cell.vision), {})
+            name = cell.model, cell.evaluation, cell.vision, cell.threshold_rule
+            by_held = groups.setdefault(name, {})
             by_held.setdefault(getattr(cell, held), []).append(cell)
         longest = [
             max(by_held.items(), key=lambda item: (len(item[1]), item[0]))[1]
@@ -222,6 +230,7 @@ def _load_cell(directory: Path, cell: Mapping[str, str]) -> OriginalResult:
             levels=neuron["levels"],
             rounding=neuron["rounding"],
             vision=vision,
+            threshold_rule=neuron.get("threshold_rule", "error"),
             budget=neuron.get("budget"),
             energy=EnergyReport.from_dict(_read(energy)) if energy.exists() else None,
             spikes=SpikeTally.from_dict(_read(spikes)) if spikes.exists() else None,
@@ -238,4 +247,5 @@ def _read(path: Path) -> Any:
 
 
 def _distance(cell: CellResult) -> tuple[bool, int, int]:
-    return cell.budget is not None, abs(cell.time_steps - 16), abs(cell.levels - 5)
+    special = cell.budget is not None or cell.threshold_rule != "error"
+    return special, abs(cell.time_steps - 16), abs(cell.levels - 5)

@@ -126,6 +126,8 @@ def _point(one: Accounted) -> Point | None:
     if not loss:
         return None
     ratios = {slug: ratio for slug in ACCOUNTS if (ratio := one.accounts[slug].ratio) is not None}
+    if cell.threshold_rule != "error":
+        return None
     label = f"{cell.budget:g}/{cell.levels}" if cell.budget else f"{cell.time_steps}/{cell.levels}"
     paper = cell.budget is None and (cell.time_steps, cell.levels) == PAPER
     return Point(label, loss, ratios, cell.budget is not None, paper, _floor(one))

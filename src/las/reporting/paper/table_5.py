@@ -24,7 +24,9 @@ def table_5(results: Results) -> Table:
     if sweeps:
         notes.append("Standard errors of the SNN scores are in the table of all scores.")
     for sweep in sweeps:
-        title, by_level = sweep[0].title, {cell.levels: cell for cell in sweep}
+        rule = sweep[0].threshold_rule
+        title = sweep[0].title if rule == "error" else f"{sweep[0].title}, {rule} thresholds"
+        by_level = {cell.levels: cell for cell in sweep}
         notes.append(f"{title}, {sweep[0].evaluation}: T={sweep[0].time_steps} throughout.")
         for first in sweep[0].scores:
             if first.metric == "pearson":
