@@ -44,8 +44,7 @@ def summarise(results: Results, verdicts: Mapping[str, str] | None = None) -> li
         cells = [
             cell
             for cell in results.of(first.model)
-            if (cell.time_steps, cell.levels, cell.vision)
-            == (first.time_steps, first.levels, first.vision)
+            if (cell.setting, cell.vision) == (first.setting, first.vision)
         ]
         summaries.append(
             ModelSummary(
