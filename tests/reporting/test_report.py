@@ -51,6 +51,7 @@ def test_the_report_is_written_whole(grid: Grid, tmp_path: Path) -> None:
         "steps_tiny-encoder.png",
         "levels.png",
         "frontier_tiny-lm_text.png",
+        "frontier_tiny-encoder_similarity.png",
         *[f"accounts_{what}_tiny-{model}.png" for what in ("kind", "layer")
           for model in ("lm", "encoder")],
     }  # fmt: skip
