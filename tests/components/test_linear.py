@@ -26,7 +26,7 @@ def test_both_paths_agree(spiking, assert_one_truth, both_paths, bias: bool, sha
     assert torch.allclose(y, linear(x), atol=1e-1)
 
 
-@pytest.mark.parametrize("rounding", ["nearest", "half_step", "floor"])
+@pytest.mark.parametrize("rounding", ["nearest", "half_step", "floor", "signed"])
 @pytest.mark.parametrize(("steps", "levels"), [(1, 1), (8, 3), (16, 5), (32, 16)])
 def test_both_paths_agree_for_any_neuron(
     spiking, assert_one_truth, rounding: str, steps: int, levels: int

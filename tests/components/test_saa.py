@@ -73,11 +73,21 @@ def test_one_factor_of_every_product_is_a_spike_tensor(product) -> None:
     assert not is_spike_tensor(accumulated, A)  # the check can tell them apart
 
 
-def test_trains_of_different_length_are_refused() -> None:
-    short = OAT((1.0,), (), 4, 5)
-    x = torch.randn(3, 3)
-    with pytest.raises(ValueError, match=r"shorter|longer"):
-        list(multiply_steps(oat.spike_train(x, A), oat.spike_train(x, short), torch.mul))
+@pytest.mark.parametrize("matrix", [True, False])
+@pytest.mark.parametrize("shorter", ["the first", "the second"])
+def test_an_operand_of_fewer_steps_is_silent_in_the_others(shorter: str, matrix: bool) -> None:
+    """After each step the product of what was fired, up to the last step of the longer one."""
+    x, y = torch.randn(4, 4, dtype=torch.float64) * 5, torch.randn(4, 4, dtype=torch.float64)
+    trains = [list(oat.spike_train(x, A)), list(oat.spike_train(y, OAT((4.0,), (), 3, 5)))]
+    fired_x, fired_y = trains[::-1] if shorter == "the first" else trains
+    product = torch.matmul if matrix else torch.mul
+    increments = list(multiply_steps(iter(fired_x), iter(fired_y), product))
+    assert len(increments) == 10
+    total = torch.zeros(4, 4, dtype=torch.float64)
+    for t, increment in enumerate(increments, 1):
+        total += increment
+        expected = product(sum(fired_x[:t]), sum(fired_y[:t]))
+        assert torch.allclose(total, expected, rtol=1e-12, atol=1e-12)
 
 
 def test_a_spike_train_of_no_step_has_no_sum() -> None:

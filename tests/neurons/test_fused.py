@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 import numpy as np
 import pytest
@@ -12,6 +13,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from las.neurons import HG, OAT, Octaves, code_hg, code_oat, hg, oat
+from las.neurons.encoding import Firing
+from tests.neurons.signed_digits import fewest_digits
 
 EXAMPLES = settings(max_examples=40, deadline=None)
 TOLERANCE = {torch.float64: 1e-12, torch.float32: 2e-6}  # of the largest value that is coded
@@ -28,7 +31,7 @@ def oats(draw: st.DrawFn) -> OAT:
         tuple(factor * tau for tau in taus[:-1]),
         draw(st.integers(1, 32)),
         draw(st.integers(1, 16)),
-        draw(st.sampled_from(["nearest", "half_step", "floor"])),
+        draw(st.sampled_from(["nearest", "half_step", "floor", "signed"])),
     )
 
 
@@ -66,7 +69,7 @@ def inputs(draw: st.DrawFn, dtype: torch.dtype, neuron: OAT | HG) -> Tensor:
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     values = rng.standard_normal(count) * np.exp(rng.uniform(-12, 8, count))
     if isinstance(neuron, OAT):
-        borders = [*neuron.gates, *neuron.taus, neuron.largest, 1.01 * neuron.largest]
+        borders = [*neuron.gates, *neuron.taus, neuron.largest, 1.01 * neuron.largest, np.nan]
     else:
         borders = [neuron.low, neuron.high, *(neuron.left + neuron.width)]
     special = np.array([0.0, -0.0, 1e30, -1e30, 1e-40, -1e-40, 1e-310, np.inf, -np.inf, *borders])
@@ -76,13 +79,25 @@ def inputs(draw: st.DrawFn, dtype: torch.dtype, neuron: OAT | HG) -> Tensor:
 
 
 def simulated(train: Iterator[Tensor]) -> tuple[Tensor, Tensor]:
-    """What a spike train adds up to, and the number of its spikes."""
+    """What a spike train adds up to, and the number of its spikes; what is no number is none."""
     weighted = torch.stack(list(train))
-    return weighted.sum(0), (weighted != 0).sum(0)
+    return weighted.sum(0), (weighted.abs() > 0).sum(0)
+
+
+def digits(x: Tensor, neuron: OAT, stop: int | None = None) -> Tensor:
+    """Signed binary digits of the levels that each input fires, looked up spike by spike."""
+    least = torch.tensor([fewest_digits(level) for level in range(32)])
+    found = torch.zeros(x.shape, dtype=torch.int64)
+    for t, weighted in enumerate(islice(oat.spike_train(x, neuron), stop), 1):
+        fired = weighted.abs() > 0
+        found[fired] += least[oat.levels_of(weighted, t, x, neuron)[fired].long()]
+    return found
 
 
 def close(a: Tensor, b: Tensor, largest: float) -> bool:
-    return torch.allclose(a, b, rtol=TOLERANCE[a.dtype], atol=TOLERANCE[a.dtype] * largest)
+    """Relative to each value, and to the largest one."""
+    tolerance = TOLERANCE[a.dtype]
+    return torch.allclose(a, b, rtol=tolerance, atol=tolerance * largest, equal_nan=True)
 
 
 @EXAMPLES
@@ -91,10 +106,12 @@ def test_oat_neurons(data: st.DataObject, dtype: torch.dtype, neuron: OAT) -> No
     x = data.draw(inputs(dtype, neuron))
     value, counts = simulated(oat.spike_train(x, neuron))
     coded = code_oat(x, neuron, count=True)
-    assert coded.counts is not None
+    assert coded.counts is not None and coded.packed is not None
     assert (coded.value.shape, coded.value.dtype, coded.counts.shape) == (x.shape, dtype, x.shape)
     assert close(coded.value, value, 0)  # relative to each value
     assert torch.equal(coded.counts.long(), counts)
+    assert torch.equal(coded.packed.long() >> 8, digits(x, neuron))
+    assert coded.firing == Firing.of(coded.packed)
     assert coded.out_of_range == int((x.abs().double() > neuron.largest).sum())
 
 
@@ -125,6 +142,7 @@ def test_hg_neurons_in_float32(data: st.DataObject, neuron: HG) -> None:
 
 
 OAT_NEURON = OAT((1.0, 30.0), (0.8,))
+SIGNED = OAT((1.0, 30.0), (0.8,), 16, 5, "signed")
 HG_NEURON = HG(
     "silu",
     16,
@@ -137,7 +155,9 @@ HG_NEURON = HG(
 )
 
 
-@pytest.mark.parametrize(("code", "neuron"), [(code_oat, OAT_NEURON), (code_hg, HG_NEURON)])
+@pytest.mark.parametrize(
+    ("code", "neuron"), [(code_oat, OAT_NEURON), (code_oat, SIGNED), (code_hg, HG_NEURON)]
+)
 class TestBothPopulations:
     def test_tensors_in_any_memory_layout(self, code, neuron) -> None:
         x = torch.randn(6, 8, 10, dtype=torch.float64)
@@ -205,7 +225,7 @@ class TestBothPopulations:
 
 def test_zero_emits_nothing_and_keeps_its_sign() -> None:
     x = torch.tensor([0.0, -0.0, 1.0])
-    for neuron in (OAT_NEURON, OAT((1.0,), (), 4, 3, "half_step")):
+    for neuron in (OAT_NEURON, SIGNED, OAT((1.0,), (), 4, 3, "half_step")):
         coded = code_oat(x, neuron, count=True)
         assert coded.counts is not None
         assert coded.counts[:2].tolist() == [0, 0]

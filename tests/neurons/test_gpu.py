@@ -24,7 +24,7 @@ from las.components.padding import TokenMasks
 from las.components.site import HGSite, OATSite
 from las.fitting import FUNCTIONS, fit
 from las.neurons import OAT, fused
-from las.neurons.encoding import SpikeEncoding
+from las.neurons.encoding import Firing, SpikeEncoding
 from las.neurons.tally import SpikeTally
 from tests.tiny_models import plain
 
@@ -47,6 +47,11 @@ NEURONS = [
     OAT((1.0,), (), 16, 1),
     OAT((8.0, 64.0), (9.0,), 7, 16, "floor"),
     OAT((3.0,), (), 10, 3, "half_step"),
+    OAT((2.5, 40.0, 300.0), (3.0, 45.0), 24, 16, "signed"),
+    OAT((1.0,), (), 16, 1, "signed"),
+    OAT((8.0, 64.0), (9.0,), 5, 5, "signed"),
+    OAT((8.0,), (), 32, 3, "signed"),
+    OAT((2.0,), (), 1, 7, "signed"),
 ]
 SHARE = 0.02
 """Of the spikes, those that may differ where sums are taken in another order: last bits."""
@@ -62,11 +67,13 @@ def inputs(seed: int, spread: float, size: int = 700) -> Tensor:
 
 def same(ours: SpikeEncoding, theirs: SpikeEncoding) -> None:
     """To the bit, and spike for spike."""
-    assert ours.counts is not None and theirs.counts is not None
+    assert ours.packed is not None and theirs.packed is not None
     assert ours.value.dtype == theirs.value.dtype
     assert torch.equal(ours.value.cpu().isnan(), theirs.value.isnan())
     assert torch.equal(ours.value.cpu().nan_to_num(), theirs.value.nan_to_num())
-    assert torch.equal(ours.counts.cpu(), theirs.counts)
+    assert torch.equal(ours.packed.cpu(), theirs.packed)
+    fired = ours.firing
+    assert Firing(int(fired.spikes), int(fired.digits), int(fired.active)) == theirs.firing
     assert (int(ours.spikes), int(ours.out_of_range)) == (theirs.spikes, theirs.out_of_range)
 
 

@@ -12,7 +12,7 @@ from las.neurons import MT, OAT, code_oat, mt, oat
 EXAMPLES = settings(max_examples=40, deadline=None)
 STEPS = st.integers(1, 32)
 LEVELS = st.integers(1, 16)
-ROUNDINGS = st.sampled_from(["nearest", "half_step", "floor"])
+ROUNDINGS = st.sampled_from(["nearest", "half_step", "floor", "signed"])
 
 
 def trace(x: float, neuron: MT) -> tuple[list[float], list[float]]:
@@ -104,6 +104,58 @@ class TestHandWorkedTraces:
         assert trace(2.4, neuron)[0] == [0, 0, 0]
         assert trace(2.6, neuron)[0] == [0, 0, 5]
 
+    # Signed neurons fire the nearest level from (H - 1/4) theta(t)/H on, half-way between the
+    # lowest level of a step and the highest one of the next. H = 1: 6, 3, 1.5, 0.75.
+
+    def test_one_level_signed(self) -> None:
+        # 13 fires 8, 5 fires 4, 1 < 1.5 is silent, 1 fires 1.
+        fired, membrane = trace(13.0, MT(16.0, 4, 1, "signed"))
+        assert fired == [8, 4, 0, 1]
+        assert membrane == pytest.approx([5, 1, 1, 0])
+
+    def test_one_level_signed_goes_beyond_and_comes_back(self) -> None:
+        # 6.3 >= 6 fires 8: -1.7 is left. |-1.7| < 3 is silent, >= 1.5 fires -2, and 0.3 < 0.75
+        # stays: two spikes where 4 + 2 and a rest would be as many, and 7 takes two and not three.
+        fired, membrane = trace(6.3, MT(16.0, 4, 1, "signed"))
+        assert fired == [8, 0, -2, 0]
+        assert membrane == pytest.approx([-1.7, -1.7, 0.3, 0.3])
+        assert trace(7.0, MT(16.0, 4, 1, "signed"))[0] == [8, 0, 0, -1]
+
+    # H = 5: a step fires from 19, 9.5, 4.75 on; its levels are 4, 2, 1 apart.
+
+    def test_five_levels_signed(self) -> None:
+        # 31.4 is nearest to 32; -0.6 is silent to the end.
+        fired, membrane = trace(31.4, MT(40.0, 3, 5, "signed"))
+        assert fired == [32, 0, 0]
+        assert membrane == pytest.approx([-0.6, -0.6, -0.6])
+
+    def test_five_levels_signed_fire_in_every_step(self) -> None:
+        # 70 fires the top level 36; 34 fires 18; 16 fires 9; 7 is beyond what is representable.
+        fired, membrane = trace(70.0, MT(40.0, 3, 5, "signed"))
+        assert fired == [36, 18, 9]
+        assert membrane == pytest.approx([34, 16, 7])
+
+    def test_five_levels_signed_fire_once_more_with_the_other_sign(self) -> None:
+        # tau = 160, T = 5: theta = 80, 40, 20, 10, 5. The levels of step 1 are 16 apart: 103.5 is
+        # nearest to 96 or 112: 103.5 - 96 = 7.5 < 8, so 96. 104.5 fires 112 and leaves -7.5: silent
+        # at 20 and 10, and at the last step, where levels are 1 apart, -7.5 is as near to -7 as to
+        # -8: the larger one fires.
+        neuron = MT(160.0, 5, 5, "signed")
+        fired, membrane = trace(104.5, neuron)
+        assert fired == [112, 0, 0, 0, -8]
+        assert membrane == pytest.approx([-7.5, -7.5, -7.5, -7.5, 0.5])
+        assert trace(103.5, neuron)[0] == [96, 0, 0, 0, 8]
+
+    def test_signed_is_silent_below_the_smallest_level_but_for_a_quarter_of_their_distance(
+        self,
+    ) -> None:
+        # theta(3) = 5 with levels 1 apart: silent below 4.75. H = 1: theta(4) = 1, below 0.75.
+        for x in (0.0, 2.6, 4.7):
+            assert trace(x, MT(40.0, 3, 5, "signed"))[0] == [0, 0, 0]
+        assert trace(4.8, MT(40.0, 3, 5, "signed"))[0] == [0, 0, 5]
+        assert trace(0.7, MT(16.0, 4, 1, "signed"))[0] == [0, 0, 0, 0]
+        assert trace(0.8, MT(16.0, 4, 1, "signed"))[0] == [0, 0, 0, 1]
+
 
 @EXAMPLES
 @given(st.integers(-(2**20), 2**20), st.integers(1, 12), LEVELS)
@@ -139,6 +191,8 @@ def test_the_error_is_bounded_by_the_last_threshold(
 ) -> None:
     """Up to the largest value: below theta(T) for floor, which never overshoots; else theta(T)/2.
 
+    Of signed neurons it is what they are silent at in the end, (H - 1/4) theta(T)/H.
+
     A silent last step leaves less than theta(T), a firing one less than theta(T)/H; what the top
     level leaves is within reach of the steps that follow. The two other roundings move that
     interval, or every threshold, down by half of it.
@@ -153,6 +207,8 @@ def test_the_error_is_bounded_by_the_last_threshold(
     if rounding == "floor":
         assert error.min() >= -rounding_error
         assert error.max() < last + rounding_error
+    elif rounding == "signed":
+        assert error.abs().max() <= last * (levels - 1 / 4) / levels + rounding_error
     else:
         assert error.abs().max() <= last / 2 + rounding_error
 
@@ -194,6 +250,67 @@ def test_nearest_has_the_smallest_error_and_hardly_a_bias(levels: int) -> None:
     assert mean_square["nearest"] <= mean_square["half_step"] * 1.001
     assert mean_square["half_step"] < mean_square["floor"]
     assert bias["nearest"] < 0.2 * bias["floor"]
+
+
+@pytest.mark.parametrize("levels", [1, 2, 5, 16])
+def test_signed_has_hardly_a_bias(levels: int) -> None:
+    """What is left has either sign, and as often; "floor" leaves (H + 1)/4H theta(T) or so."""
+    generator = torch.Generator().manual_seed(3)
+    x = torch.rand(20_000, generator=generator, dtype=torch.float64)
+    floor = code(x, MT(1.0, 8, levels, "floor")) - x
+    error = code(x, MT(1.0, 8, levels, "signed")) - x
+    assert abs(float(error.mean())) < 0.05 * abs(float(floor.mean()))
+    assert float((error > 0).double().mean()) == pytest.approx(0.5, abs=0.03)
+
+
+@pytest.mark.parametrize(("levels", "share"), [(1, 0.86), (5, 0.95), (16, 0.98)])
+def test_signed_buys_the_same_error_with_fewer_spikes(levels: int, share: float) -> None:
+    """On normal values, and the more the fewer levels. "nearest" may have the larger error."""
+    generator = torch.Generator().manual_seed(5)
+    x = torch.randn(20_000, generator=generator, dtype=torch.float64)
+
+    def spikes_and_error(neuron: MT) -> tuple[float, float]:
+        alone = OAT((neuron.tau,), (), neuron.time_steps, neuron.levels, neuron.rounding)
+        coded = code_oat(x, alone, count=True)
+        return coded.spikes / len(x), float((coded.value - x).square().mean())
+
+    nearest, error = spikes_and_error(MT(8.0, 12, levels, "nearest"))
+    _, finer = spikes_and_error(MT(8.0, 13, levels, "signed"))
+    signed, alike = spikes_and_error(MT(7.8 * (error / finer) ** 0.5, 13, levels, "signed"))
+    assert 0.9 * error < alike < error
+    assert signed < share * nearest
+
+
+def test_one_signed_level_fires_at_about_a_third_of_the_steps() -> None:
+    """As often as a digit of the sparsest signed binary form is nonzero; in binary it is half."""
+    generator = torch.Generator().manual_seed(6)
+    x = torch.rand(5000, generator=generator, dtype=torch.float64)
+    rate = {
+        rounding: code_oat(x, OAT((1.0,), (), 30, 1, rounding), count=True).spikes / len(x) / 30
+        for rounding in ("signed", "floor")
+    }
+    assert rate["signed"] == pytest.approx(1 / 3, abs=0.03)
+    assert rate["floor"] == pytest.approx(1 / 2, abs=0.03)
+
+
+@EXAMPLES
+@given(STEPS, LEVELS, st.integers(0, 2**32 - 1))
+def test_signed_fires_the_level_that_is_nearest(steps: int, levels: int, seed: int) -> None:
+    """Word for word, at every step: of all levels and of silence in the dead zone."""
+    generator = torch.Generator().manual_seed(seed)
+    v = torch.randn(200, generator=generator, dtype=torch.float64) * levels * 2.0**steps
+    neuron = MT(1.0, steps, levels, "signed")
+    allowed = torch.arange(levels, 2 * levels, dtype=torch.float64)
+    for t in range(1, steps + 1):
+        spacing = 2.0 ** (steps - t)
+        level, rest = mt.step(v, t, neuron)
+        silent = v.abs() < (levels - 1 / 4) * spacing
+        assert torch.equal(level == 0, silent)
+        distance = (v.abs()[:, None] - allowed * spacing).abs().amin(1)
+        assert torch.equal(rest.abs()[~silent], distance[~silent])
+        assert torch.equal(rest[silent], v[silent])
+        assert torch.equal(level[~silent].sign(), v[~silent].sign())
+        v = rest
 
 
 @pytest.mark.parametrize("steps", [1, 2, 7, 16, 32])

@@ -70,7 +70,7 @@ def test_more_bands_code_small_values_beside_outliers_better() -> None:
 @given(
     st.integers(1, 32),
     st.integers(1, 16),
-    st.sampled_from(["nearest", "half_step", "floor"]),
+    st.sampled_from(["nearest", "half_step", "floor", "signed"]),
     st.integers(0, 2**32 - 1),
 )
 def test_weighted_spikes_lie_on_the_levels_of_the_band(
@@ -82,10 +82,22 @@ def test_weighted_spikes_lie_on_the_levels_of_the_band(
     tau = torch.tensor(neuron.taus, dtype=torch.float64)[oat.band_of(x, neuron)]
     for t, weighted in enumerate(oat.spike_train(x, neuron), start=1):
         fired = weighted != 0
-        assert (weighted[fired].sign() == x[fired].sign()).all()
+        if rounding != "signed":
+            assert (weighted[fired].sign() == x[fired].sign()).all()
         level = (weighted.abs() / (tau * 2.0**-t) * levels)[fired]
         assert torch.allclose(level, level.round(), rtol=1e-12)
         assert ((level.round() >= levels) & (level.round() <= 2 * levels - 1)).all()
+        assert torch.equal(oat.levels_of(weighted, t, x, neuron)[fired], level.round())
+        assert not oat.levels_of(weighted, t, x, neuron)[~fired].any()
+
+
+def test_the_first_spike_of_a_signed_neuron_has_the_sign_of_its_input() -> None:
+    """And later ones either sign: 6.3 = 8 - 2 + 0.3 in the band of tau = 16, 0.79 = 1 - 0.25."""
+    neuron = OAT((2.0, 16.0), (1.2,), 4, 1, "signed")
+    x = torch.tensor([6.3, -6.3, 0.79, -0.79], dtype=torch.float64)
+    train = torch.stack(list(oat.spike_train(x, neuron)), dim=1)
+    assert train.tolist() == [[8, 0, -2, 0], [-8, 0, 2, 0], [1, 0, -0.25, 0], [-1, 0, 0.25, 0]]
+    assert code_oat(x, neuron).value.tolist() == [6, -6, 0.75, -0.75]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from las.neurons import HG, OAT, Octaves, code_hg, code_oat, fused, hg, oat
-from tests.neurons.test_fused import close, hgs, inputs, oats, simulated
+from tests.neurons.test_fused import close, digits, hgs, inputs, oats, simulated
 
 EXAMPLES = settings(max_examples=40, deadline=None)
 
@@ -40,6 +40,17 @@ class TestHandWorkedTraces:
         assert read_off(code_oat, 5.0, neuron) == [0, 4, 4, 5]
         assert read_off(code_oat, 5.0, OAT((16.0,), (), 1, 1, "nearest")) == [8]
 
+    def test_signed_goes_beyond_before_it_comes_back(self) -> None:
+        # 6.3 fires 8; -1.7 is silent at 4 and fires -2; 0.3 is silent. 7 fires 8 and -1.
+        neuron = OAT((16.0,), (), 4, 1, "signed")
+        assert read_off(code_oat, 6.3, neuron) == [8, 8, 6, 6]
+        assert read_off(code_oat, -7.0, neuron) == [-8, -8, -8, -7]
+
+    def test_signed_keeps_the_thresholds_of_all_its_steps(self) -> None:
+        # 0.75 theta(t) at every step: what is fired at a step does not depend on those after it.
+        longer, shorter = (OAT((16.0,), (), steps, 1, "signed") for steps in (9, 4))
+        assert read_off(code_oat, 5.0, longer)[:4] == read_off(code_oat, 5.0, shorter)
+
     def test_every_band_has_its_own_first_step(self) -> None:
         # Bands of tau 2 and 16 with H = 1: 1.6 fires 1, 0.5; 11 fires 8 and no 4.
         neuron = OAT((2.0, 16.0), (4.0,), 4, 1, "floor")
@@ -62,6 +73,8 @@ def test_oat_neurons_stop_alike_on_both_paths(data, dtype: torch.dtype, neuron: 
     assert coded.counts is not None
     assert close(coded.value, value, 0)
     assert torch.equal(coded.counts.long(), counts)
+    assert coded.packed is not None
+    assert torch.equal(coded.packed.long() >> 8, digits(x, neuron, stop))
 
 
 @EXAMPLES
@@ -78,6 +91,7 @@ def test_hg_neurons_stop_alike_on_both_paths(data, neuron: HG, dtype: torch.dtyp
 
 NEURONS = [
     (code_oat, OAT((1.0, 30.0), (0.8,))),
+    (code_oat, OAT((1.0, 30.0), (0.8,), 16, 16, "signed")),
     (code_hg, HG("silu", 16, None, Octaves(-1, (0, 1)), np.ones(4), np.ones(4), 0.0, 2.0)),
 ]
 

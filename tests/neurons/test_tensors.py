@@ -19,6 +19,9 @@ OATS = [
     OAT((2.0, 40.0), (1.5,), 16, 5),
     OAT((2.0,), (), 8, 1, "floor"),
     OAT((1.0, 9.0, 300.0), (0.7, 8.0), 12, 15, "half_step"),
+    OAT((2.0, 40.0), (1.5,), 16, 16, "signed"),
+    OAT((2.0,), (), 8, 1, "signed"),
+    OAT((1.0, 9.0, 300.0), (0.7, 8.0), 32, 5, "signed"),
 ]
 
 
@@ -40,7 +43,8 @@ def values(dtype: torch.dtype) -> torch.Tensor:
 
 def assert_same(a, b) -> None:
     assert torch.equal(a.value.nan_to_num(nan=7e7), b.value.nan_to_num(nan=7e7))
-    assert torch.equal(a.counts, b.counts)
+    assert torch.equal(a.packed, b.packed)
+    assert a.firing == b.firing
     assert (a.spikes, a.out_of_range) == (b.spikes, b.out_of_range)
 
 

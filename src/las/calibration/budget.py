@@ -106,8 +106,10 @@ def _site(site: SiteStatistics, last: float, config: SpikeConfig) -> SiteThresho
     Silent steps at the beginning cost no spike.
     """
     peak = max(site.high, 1.0) if site.keys else site.peak
-    octaves = math.ceil(math.log2(max(config.margin * peak / last, 1.0)))
-    steps = max(octaves, 1)
+    reach = config.margin * peak / last
+    octaves = math.ceil(math.log2(max(reach, 1.0)))
+    filled = math.ceil(math.log2(reach / (2 - 1 / config.levels) + 1))  # by the top levels of all
+    steps = min(max(octaves, filled, 1), config.time_steps)
     tau = short(last * 2.0**steps, config.levels)
     return SiteThresholds((tau,), (), steps)
 

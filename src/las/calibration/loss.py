@@ -80,7 +80,7 @@ def scored(output: Any, tokens: Tokens) -> Tensor:
             f"{type(output).__name__} has none"
         )
     for keep in (tokens.decoded, tokens.keep):
-        if keep is not None and keep.shape == values.shape[:2]:
+        if keep is not None and values.dim() > 2 and keep.shape == values.shape[:2]:
             return values[keep.to(values.device)]
     return values.reshape(-1, values.shape[-1])
 

@@ -103,6 +103,7 @@ class SpikingExperts(SpikingComponent):
     """
 
     equations = "Eqs. 12, 21"
+    reads = {"": ("input_site", "down_site")}  # noqa: RUF012
     gate_up_proj_bias: nn.Parameter | None
     down_proj_bias: nn.Parameter | None
 

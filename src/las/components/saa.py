@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import zip_longest
 
 from torch import Tensor
 
@@ -15,11 +16,12 @@ def multiply_steps(a: Iterator[Tensor], b: Iterator[Tensor], product: Product) -
     Eq. 12 (its q/k subscripts set right): A_s(t) = a(t) b(t) + a(t) S_b(t) + S_a(t) b(t), where
     S_a and S_b hold what has been fired before t. In every term one factor is a spike, so that the
     term selects and adds; two accumulated tensors are never multiplied. The first two terms are
-    taken together: a(t) reads all that b has fired so far, this step included.
+    taken together: a(t) reads all that b has fired so far, this step included. An operand with
+    fewer time steps than the other one is silent in the rest of them.
 
     Arguments:
-        a: weighted spikes of the first operand, T tensors.
-        b: weighted spikes of the second operand, T tensors.
+        a: weighted spikes of the first operand, one tensor for each of its time steps.
+        b: weighted spikes of the second operand, likewise.
         product: a bilinear map, e.g. `torch.matmul` or `torch.mul`.
 
     Yields:
@@ -27,10 +29,15 @@ def multiply_steps(a: Iterator[Tensor], b: Iterator[Tensor], product: Product) -
     """
     sum_a: Tensor | None = None
     sum_b: Tensor | None = None
-    for spikes_a, spikes_b in zip(a, b, strict=True):
-        sum_b = spikes_b if sum_b is None else sum_b + spikes_b
-        increment = product(spikes_a, sum_b)
-        if sum_a is not None:
-            increment = increment + product(sum_a, spikes_b)
-        sum_a = spikes_a if sum_a is None else sum_a + spikes_a
-        yield increment
+    for spikes_a, spikes_b in zip_longest(a, b):
+        increment: Tensor | None = None
+        if spikes_b is not None:
+            sum_b = spikes_b if sum_b is None else sum_b + spikes_b
+            if sum_a is not None:
+                increment = product(sum_a, spikes_b)
+        if spikes_a is not None and sum_b is not None:
+            read = product(spikes_a, sum_b)
+            increment = read if increment is None else read + increment
+            sum_a = spikes_a if sum_a is None else sum_a + spikes_a
+        if increment is not None:
+            yield increment

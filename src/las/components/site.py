@@ -70,7 +70,7 @@ class Site(SpikingModule):
             t: the time step, 1 to T.
             weighted: their weighted spikes, the shape of x.
         """
-        return 257 * (weighted != 0).to(torch.int16)
+        return 257 * (weighted.abs() > 0).to(torch.int16)
 
     def fused(self, x: Tensor) -> tuple[Tensor, SpikeEncoding]:
         """What the T time steps come to, and the spikes."""
@@ -218,7 +218,7 @@ class OATSite(Site):
 
     def packed(self, x: Tensor, t: int, weighted: Tensor) -> Tensor:
         """See `Site`."""
-        fires = (weighted != 0).to(torch.int16)
+        fires = (weighted.abs() > 0).to(torch.int16)  # what is no number is no spike
         digits = digits_of(oat.levels_of(weighted, t, x, self.calibrated()))
         return fires * (1 + 256 * digits).to(torch.int16)
 

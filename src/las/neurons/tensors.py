@@ -55,7 +55,8 @@ def code_hg(x: Tensor, neuron: HG, count: bool, stop: int | None) -> SpikeEncodi
     if packed is None:
         return SpikeEncoding(value)
     outside = total(beyond_range(inputs, neuron))
-    return SpikeEncoding(value, packed.view(x.shape), Firing.of(packed), outside)
+    fired = Firing.plain(total(packed & 0xFF))
+    return SpikeEncoding(value, packed.view(x.shape), fired, outside)
 
 
 def _run(function: Function, device: torch.device, *tensors: Tensor) -> Any:

@@ -1,0 +1,225 @@
+"""What a budget buys, against all that it could buy and against neurons that really fire."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from las.calibration import SiteStatistics, Statistics, bins
+from las.calibration.budget import Choices, allot, choices
+from las.calibration.sensitivity import Sensitivity
+from las.config import SpikeConfig
+from las.neurons import OAT, code_oat
+
+EXAMPLES = settings(max_examples=30, deadline=None)
+TOKENS = 1000
+LEVELS = st.sampled_from([1, 2, 5, 16])
+Array = NDArray[np.float64]
+
+
+@pytest.fixture(scope="module")
+def values() -> dict[str, Array]:
+    rng = np.random.default_rng(0)
+    return {
+        "normal": rng.standard_normal(40_000) * 3,
+        "heavy": rng.standard_t(3, 30_000) * 0.01,
+        "tiny": rng.standard_normal(20_000) * 1e-6,
+        "sparse": rng.standard_normal(90_000) * (rng.random(90_000) < 0.2),
+    }
+
+
+@pytest.fixture(scope="module")
+def statistics(values: dict[str, Array]) -> Statistics:
+    sites = {}
+    for name, x in values.items():
+        histogram, _ = np.histogram(np.abs(x[x != 0]), bins.edges())
+        sites[name] = SiteStatistics(
+            "oat", count=len(x), low=x.min(), high=x.max(), histogram=histogram.astype(float)
+        )
+    sites["function"] = SiteStatistics("silu", count=1, low=0.0, high=1.0)
+    return Statistics("base", "llama", sites, tokens=TOKENS)
+
+
+@pytest.fixture(scope="module")
+def costs(statistics: Statistics) -> Sensitivity:
+    """A squared error costs the same wherever it is made; as if each site had gradients of 1."""
+    sites = {n: s for n, s in statistics.sites.items() if s.kind == "oat"}
+    return Sensitivity(
+        {name: site.histogram / TOKENS for name, site in sites.items()},
+        dict(zip(sites, (10.0, 3.0, 100.0, 1.0), strict=True)),
+    )
+
+
+def config(levels: int, margin: float = 2.0, time_steps: int = 24) -> SpikeConfig:
+    return SpikeConfig(time_steps, levels, margin=margin, budget=1.0)
+
+
+def fires(x: Array, neuron: OAT) -> tuple[int, float, int]:
+    """Spikes, the squared error, and inputs out of range."""
+    inputs = torch.from_numpy(x)
+    coded = code_oat(inputs, neuron, count=True)
+    return coded.spikes, float((coded.value - inputs).square().sum()), coded.out_of_range
+
+
+@pytest.mark.parametrize("levels", [1, 5, 16])
+@pytest.mark.parametrize("name", ["normal", "heavy", "sparse"])
+def test_a_choice_costs_what_its_neurons_really_cost(
+    statistics: Statistics, costs: Sensitivity, values, name: str, levels: int
+) -> None:
+    """From a last threshold at the peak down to one of 12 octaves below."""
+    option = choices(statistics, costs, config(levels))[name]
+    assert (np.diff(option.last) < 0).all()
+    x = values[name]
+    peak = np.abs(x).max()
+    for choice in range(0, len(option.last), 7):
+        last = option.last[choice]
+        if last < peak / 2**12:
+            break
+        spikes, error, _ = fires(x, OAT((last * 2.0**30,), (), 30, levels, "signed"))
+        operations = spikes / TOKENS * costs.synapses[name]
+        few = 4 * costs.synapses[name] * (spikes + 1) ** 0.5 / TOKENS
+        assert option.operations[choice] == pytest.approx(operations, rel=0.02, abs=few)
+        assert option.loss[choice] == pytest.approx(error / TOKENS, rel=0.05)
+
+
+def test_each_choice_lets_more_spikes_and_less_loss(statistics, costs) -> None:
+    """But for the phases within an octave, where levels fit in one way or another."""
+    for option in choices(statistics, costs, config(5)).values():
+        eighth = slice(None, None, 8)
+        assert (np.diff(option.operations[eighth]) >= 0).all()
+        assert (np.diff(option.loss[eighth]) <= 0).all()
+        assert option.loss[-1] < 1e-6 * option.loss[0]
+
+
+def test_sites_without_costs_and_hg_sites_have_no_choice(statistics, costs) -> None:
+    known = Sensitivity({"normal": costs.costs["normal"]}, costs.synapses)
+    assert list(choices(statistics, known, config(5))) == ["normal"]
+    assert "function" not in choices(statistics, costs, config(5))
+
+
+@pytest.mark.parametrize("levels", [1, 5, 16])
+@pytest.mark.parametrize("margin", [1.0, 1.5, 2.0, 7.0])
+@pytest.mark.parametrize("budget", [1e-12, 1e-4, 1e-1, 1e1, 1e9])
+def test_thresholds_reach_the_margin_in_as_many_steps_as_are_allowed(
+    statistics: Statistics, costs: Sensitivity, budget: float, margin: float, levels: int
+) -> None:
+    """Where no threshold is low enough T is the most that is allowed, or an octave is left over."""
+    for most in (24, 9):
+        options = config(levels, margin, most)
+        found = allot(statistics, choices(statistics, costs, options), options, budget)
+        assert list(found.sites) == list(costs.costs)
+        for name, (taus, gates, steps) in found.sites.items():
+            assert steps is not None and 1 <= steps <= most
+            neuron = OAT(taus, gates, steps, levels, "signed")
+            reached = neuron.largest / (margin * statistics.sites[name].peak)
+            assert reached >= 1 - 2.0**-most
+        if budget == 1e-12:
+            assert max(site.time_steps or 0 for site in found.sites.values()) >= most - 1
+
+
+def spent(options: dict[str, Choices], found, scale: float = 1.0) -> tuple[float, float]:
+    """Operations and loss of what was allotted."""
+    operations = loss = 0.0
+    for name, one in options.items():
+        (tau,), _, steps = found.sites[name]
+        last = tau * 2.0**-steps
+        choice = int(np.argmin(np.abs(np.log(one.last / last))))
+        assert one.last[choice] == pytest.approx(last, rel=1e-5)
+        operations += one.operations[choice]
+        loss += one.loss[choice]
+    return operations, loss
+
+
+BUDGETS = [1e-8, 1e-5, 1e-3, 1e-2, 0.1, 1.0, 10.0]
+
+
+@pytest.mark.parametrize("levels", [1, 5, 16])
+def test_a_larger_budget_never_costs_more_operations(statistics, costs, levels: int) -> None:
+    options = choices(statistics, costs, config(levels))
+    both = [spent(options, allot(statistics, options, config(levels), b)) for b in BUDGETS]
+    operations, loss = map(np.array, zip(*both, strict=True))
+    assert (np.diff(operations) <= 0).all()
+    assert (np.diff(loss) >= 0).all()
+    assert (loss <= BUDGETS).all()
+    assert loss[3] > 0.5 * BUDGETS[3]  # and little of it is left over
+
+
+@pytest.mark.parametrize("levels", [1, 5, 16])
+def test_it_is_never_worse_than_one_relative_step_everywhere(
+    statistics: Statistics, costs: Sensitivity, levels: int
+) -> None:
+    """At the same loss: the same number of octaves below the root mean square of each site."""
+    options = choices(statistics, costs, config(levels))
+    size = {
+        name: float(np.sqrt((site.histogram * bins.edges()[:-1] ** 2).sum() / site.count))
+        for name, site in statistics.sites.items()
+        if name in options
+    }
+    gains = []
+    for step in np.arange(-1, 8, 0.25):
+        operations = loss = 0.0
+        for name, one in options.items():
+            choice = int(np.argmin(np.abs(np.log2(size[name] / one.last) - step)))
+            operations, loss = operations + one.operations[choice], loss + one.loss[choice]
+        found = spent(options, allot(statistics, options, config(levels), loss))
+        assert found[1] <= loss
+        gains.append(found[0] / operations)
+    # The loss of the best choices has steps, too: what is left of a budget may buy nothing.
+    assert max(gains) < 1.02
+    assert np.mean(gains) < 0.97
+
+
+ONE = st.lists(
+    st.tuples(st.floats(0, 100), st.floats(1e-6, 10)), min_size=1, max_size=4, unique=True
+)
+
+
+@EXAMPLES
+@given(st.lists(ONE, min_size=1, max_size=4), st.floats(1e-5, 50))
+def test_nothing_else_within_the_loss_of_an_allotment_costs_fewer_operations(
+    sites: list[list[tuple[float, float]]], budget: float
+) -> None:
+    """All combinations, one by one."""
+    options, known = {}, {}
+    for i, site in enumerate(sites):
+        operations, loss = map(np.array, zip(*site, strict=True))
+        last = 2.0 ** -np.arange(len(site))
+        options[f"s{i}"] = Choices(last, operations, loss)
+        known[f"s{i}"] = SiteStatistics("oat", count=1, low=-1.0, high=1.0)
+    statistics = Statistics("base", "llama", known, tokens=1)
+    operations, loss = spent(options, allot(statistics, options, config(1), budget))
+    every = list(product(*sites))
+    least = min(sum(part for _, part in one) for one in every)
+    assert loss <= budget or loss == pytest.approx(least)
+    for one in every:
+        if sum(part for _, part in one) < loss * (1 - 1e-9):
+            assert sum(part for part, _ in one) >= operations * (1 - 1e-9)
+
+
+@EXAMPLES
+@given(LEVELS, st.floats(1e-3, 1e3), st.floats(0.01, 100))
+def test_the_scale_of_a_site_does_not_matter(levels: int, size: float, budget: float) -> None:
+    """Twice as large activations take thresholds twice as large, and cost four times as much."""
+    x = np.random.default_rng(1).standard_normal(500) * size
+
+    def allotted(factor: float) -> tuple[float, int]:
+        histogram, _ = np.histogram(np.abs(x * factor), bins.edges())
+        site = SiteStatistics(
+            "oat", count=500, low=x.min() * factor, high=x.max() * factor,
+            histogram=histogram.astype(float),
+        )  # fmt: skip
+        one = Statistics("base", "llama", {"s": site}, tokens=TOKENS)
+        costs = Sensitivity({"s": site.histogram / factor**2}, {"s": 4.0})
+        options = choices(one, costs, config(levels))
+        (tau,), _, steps = allot(one, options, config(levels), budget * size**2).sites["s"]
+        assert steps is not None
+        return tau, steps
+
+    tau, steps = allotted(1)
+    assert allotted(2) == (2 * tau, steps)

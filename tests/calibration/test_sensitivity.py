@@ -1,0 +1,254 @@
+"""What errors cost, against gradients worked out by hand and errors that are really made."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from transformers import MixtralForCausalLM
+
+from las.calibration import bins
+from las.calibration.batches import Tokens
+from las.calibration.loss import Loss
+from las.calibration.sensitivity import Sensitivity, collect_sensitivity
+from las.components.component import SpikingModule, share_run
+from las.components.linear import SpikingLinear
+from las.components.run_state import RunState
+from las.components.running import observing
+from las.conversion import prepare
+from las.conversion.convert import calibrate
+from las.conversion.proof import Exact
+from las.errors import CalibrationError
+from tests.tiny_models import plain
+
+TOKENS = 8192
+ACCURATE = 0.06  # four deviations of the mean square of so many normal draws
+
+
+class Layers(nn.Module):
+    """Token i is `table[i]`, which all layers read; what they make of it comes side by side."""
+
+    def __init__(self, table: Tensor, *weights: Tensor, predicts: bool = False) -> None:
+        super().__init__()
+        self.table = nn.Parameter(table)
+        self.layers = nn.ModuleList(SpikingLinear(nn.Parameter(w), None) for w in weights)
+        self.predicts = predicts
+        for path, part in self.named_modules():
+            if isinstance(part, SpikingModule):
+                part.name = path
+        share_run(self, RunState())
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Any:
+        x = self.table[input_ids]
+        y = torch.cat([layer(x) for layer in self.layers], dim=-1)
+        return SimpleNamespace(logits=y) if self.predicts else y
+
+
+def batches(rows: int, tokens: int = TOKENS) -> list[dict[str, Tensor]]:
+    """All tokens are the only one there is."""
+    return [{"input_ids": torch.zeros(rows, tokens // rows, dtype=torch.int64)}]
+
+
+X = torch.tensor([1.0, 2.0, 4.0])  # each in a bin of its own
+BINS = [int(np.searchsorted(bins.edges(), float(x), side="right")) - 1 for x in X]
+W = torch.tensor([[3.0, 1.0, 0.5], [-1.0, 2.0, 0.25]])
+V = torch.tensor([[0.5, -2.0, 1.0]])
+
+
+def costs(found: Sensitivity, site: str = "layers.0.site") -> Tensor:
+    """Of the channels."""
+    whole = found.costs[site]
+    assert whole.sum() == pytest.approx(whole[BINS].sum())
+    return torch.tensor(whole[BINS])
+
+
+@pytest.mark.parametrize("rows", [1, 4])
+def test_costs_of_a_linear_model_are_its_squared_weights(rows: int) -> None:
+    """The error of the output, relative to its square: sum of W_ji^2 e_i^2 / sum of (W x)_j^2."""
+    found = collect_sensitivity(Layers(X[None], W), batches(rows), {})
+    expected = W.square().sum(0) / (W @ X).square().sum()
+    assert torch.allclose(costs(found), expected.double(), rtol=ACCURATE)
+    assert found.synapses == {"layers.0.site": 2}
+
+
+def test_costs_of_predictions_are_half_of_the_fisher_information() -> None:
+    """p = softmax(W x): the diagonal of 1/2 W^T (diag(p) - p p^T) W."""
+    logits = torch.cat([W, V])
+    found = collect_sensitivity(Layers(X[None] / 8, logits, predicts=True), batches(4), {})
+    p = (logits @ X / 8).softmax(0)
+    fisher = logits.T @ (p.diag() - p[:, None] * p) @ logits
+    whole = found.costs["layers.0.site"]
+    seen = [int(np.searchsorted(bins.edges(), float(x), side="right")) - 1 for x in X / 8]
+    assert np.allclose(whole[seen], fisher.diag().numpy() / 2, rtol=0.1)
+
+
+def test_padding_costs_nothing() -> None:
+    """Token 1, whose values lie in other bins, is padding in half of the places."""
+    table = torch.stack([X, X * 32])
+    ids = torch.tensor([[0, 1]]).repeat(64, 64)
+    batch = {"input_ids": ids, "attention_mask": 1 - ids}
+    found = collect_sensitivity(Layers(table, W), [batch], {})
+    assert costs(found).all()
+    alone = collect_sensitivity(Layers(table, W), [{"input_ids": ids[:, ::2].contiguous()}], {})
+    assert torch.allclose(costs(found), costs(alone), rtol=2 * ACCURATE)
+
+
+def test_readers_that_share_neurons_share_what_errors_cost() -> None:
+    """An error reaches both: W and V stand below each other, and a spike is read by 2 + 1."""
+    model = Layers(X[None], W, V)
+    shared = collect_sensitivity(model, batches(4), {"layers.1.site": "layers.0.site"})
+    whole = torch.cat([W, V])
+    expected = whole.square().sum(0) / (whole @ X).square().sum()
+    assert list(shared.costs) == ["layers.0.site"]
+    assert torch.allclose(costs(shared), expected.double(), rtol=ACCURATE)
+    assert shared.synapses == {"layers.0.site": 3}
+
+
+def test_readers_with_neurons_of_their_own_are_told_apart() -> None:
+    found = collect_sensitivity(Layers(X[None], W, V), batches(4), {})
+    size = (torch.cat([W, V]) @ X).square().sum()
+    for site, weight in (("layers.0.site", W), ("layers.1.site", V)):
+        expected = weight.square().sum(0) / size
+        assert torch.allclose(costs(found, site), expected.double(), rtol=ACCURATE)
+    assert found.synapses == {"layers.0.site": 2, "layers.1.site": 1}
+
+
+def test_it_is_the_same_every_time_to_the_bit_and_leaves_the_model_as_it_was() -> None:
+    model = Layers(X[None], W, V)
+    model.layers[1].weight.requires_grad_(False)
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    first, second = (collect_sensitivity(model, batches(4, 64), {}) for _ in range(2))
+    for site in first.costs:
+        assert np.array_equal(first.costs[site], second.costs[site])
+    wanted = {name: weight.requires_grad for name, weight in model.named_parameters()}
+    assert wanted == {"table": True, "layers.0.weight": True, "layers.1.weight": False}
+    assert all(weight.grad is None for weight in model.parameters())
+    assert torch.equal(torch.get_rng_state(), before)
+    assert torch.is_grad_enabled()
+
+
+def test_it_works_where_gradients_are_off() -> None:
+    with torch.no_grad():
+        found = collect_sensitivity(Layers(X[None], W), batches(1, 64), {})
+        assert not torch.is_grad_enabled()
+    assert costs(found).all()
+
+
+def test_parameters_want_gradients_again_after_an_error() -> None:
+    model = Layers(X[None], W)
+    with pytest.raises(CalibrationError):
+        collect_sensitivity(model, [{"input_ids": torch.full((1, 2), 7)}], {})
+    assert all(weight.requires_grad for weight in model.parameters())
+
+
+def test_without_batches_or_gradients_it_says_so() -> None:
+    with pytest.raises(CalibrationError, match="there is none"):
+        collect_sensitivity(Layers(X[None], W), [], {})
+
+    class Cut(Layers):
+        def forward(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Any:
+            with torch.no_grad():
+                return super().forward(input_ids)
+
+    with pytest.raises(CalibrationError, match="Cut has no gradient"):
+        collect_sensitivity(Cut(X[None], W), batches(1, 4), {})
+
+
+class Disturbed:
+    """Adds noise to the inputs of some sites, of a size that is relative to each.
+
+    They read the same tensor, and see the same noise.
+    """
+
+    def __init__(self, sites: set[str], size: float) -> None:
+        self._sites, self._size = sites, size
+        self._generator = torch.Generator().manual_seed(0)
+        self._last: tuple[Any, Any] = (None, None)
+
+    def observe(self, site: Any, x: Tensor, importance: Any) -> Tensor:
+        if site.name not in self._sites:
+            return x
+        if self._last[0] is not x:
+            noise = self._size * torch.randn(x.shape, generator=self._generator)
+            self._last = x, x + x * noise
+        disturbed: Tensor = self._last[1]
+        return disturbed
+
+
+def text(rows: int) -> list[dict[str, Tensor]]:
+    generator = torch.Generator().manual_seed(2)
+    ids = torch.randint(plain.VOCABULARY, (rows, 20), generator=generator)
+    return [{"input_ids": part} for part in ids.split(8)]
+
+
+@pytest.mark.parametrize(
+    "site",
+    [
+        "model.layers.0.self_attn.q_proj.site",
+        "model.layers.0.self_attn.spiking_attention.key",
+        "model.layers.1.self_attn.spiking_attention.value",
+        "model.layers.1.self_attn.spiking_attention.probability",
+        "model.layers.0.mlp.down_proj.site",
+        "model.norm.input",
+        "lm_head.site",
+    ],
+)
+def test_a_small_error_costs_what_was_predicted(llama_of_sites: Any, site: str) -> None:
+    """Of a Llama: 1/2 of the sum of g^2 e^2 against the divergence that noise causes."""
+    model, found, batches, shared = llama_of_sites
+    edges = bins.edges()
+    squares = (edges[1:] ** 3 - edges[:-1] ** 3) / (3 * (edges[1:] - edges[:-1]))
+    size = 0.003
+    predicted = size**2 * float((found.costs[site] * squares).sum())
+    loss = Loss()
+    noise = Disturbed({site, *(name for name, owner in shared.items() if owner == site)}, size)
+    for batch in batches:
+        with torch.no_grad():
+            with observing(model, Exact()):
+                expected = model(**batch)
+            with observing(model, noise):
+                loss.add(model(**batch), expected, Tokens(batch["input_ids"].numel()))
+    assert predicted == pytest.approx(loss.mean, rel=0.35)
+
+
+@pytest.fixture(scope="module")
+def llama_of_sites() -> Any:
+    model = plain.llama()
+    batches = text(64)
+    statistics, _ = calibrate(model, batches)
+    shared = statistics.shared
+    return model, collect_sensitivity(model, batches, shared), batches, shared
+
+
+def test_synapses_of_a_llama(llama_of_sites: Any) -> None:
+    """Shared by q, k and v: 16 + 8 + 8; a key of 4 heads on 2: two queries' rows each."""
+    _, found, *_ = llama_of_sites
+    layer = "model.layers.0."
+    assert found.synapses[f"{layer}self_attn.q_proj.site"] == 32
+    assert found.synapses[f"{layer}mlp.gate_proj.site"] == 64
+    assert found.synapses[f"{layer}mlp.down_proj.site"] == 16
+    assert found.synapses["lm_head.site"] == plain.VOCABULARY
+    assert found.synapses[f"{layer}input_layernorm.input"] == 1
+    attention = f"{layer}self_attn.spiking_attention."
+    keys = (1 + 20) / 2  # that a query sees, in the mean
+    assert found.synapses[f"{attention}query"] == pytest.approx(keys)
+    assert found.synapses[f"{attention}key"] == pytest.approx(2 * keys)
+    assert found.synapses[f"{attention}value"] == pytest.approx(2 * keys)
+    assert f"{layer}self_attn.k_proj.site" not in found.synapses
+
+
+def test_synapses_of_experts() -> None:
+    """What is multiplied lies before the projections; products element by element are cheap."""
+    model = plain.make(MixtralForCausalLM, num_local_experts=4, num_key_value_heads=2)
+    prepare(model)
+    found = collect_sensitivity(model, text(8), {})
+    path = "model.layers.0.mlp.experts."
+    for site in ("up_site", "output_site", "weight_site"):
+        assert found.synapses[path + site] == 1
+    assert found.synapses[path + "input_site"] > 32
+    assert found.synapses[path + "down_site"] >= 16
