@@ -49,7 +49,7 @@ def _convert(cfg: DictConfig, cell: Cell) -> None:
     from las.calibration.thresholds import choose_thresholds
     from las.conversion.adapter import write_adapter
     from las.conversion.convert import prove
-    from las.conversion.frugal import Kept, spike_within_budget
+    from las.conversion.frugal import spike_within_budget
     from las.conversion.prepare import prepare
     from las.conversion.state import assemble
     from las.files.atomic import atomic_directory, atomic_file
@@ -64,9 +64,9 @@ def _convert(cfg: DictConfig, cell: Cell) -> None:
     if config.budget is None:
         adapter = assemble(statistics, choose_thresholds(statistics, config), functions, config)
     else:
-        kept = Kept(batches(cfg, reader))
         spiking = prepare(twin(model), config.vision)
-        adapter = spike_within_budget(spiking, statistics, functions, kept, config)
+        data = batches(cfg, reader)
+        adapter = spike_within_budget(spiking, statistics, functions, data, config)
     with atomic_file(cell.thresholds) as file:
         adapter.thresholds.save(file)
     adapter = prove(twin(model), adapter, load_sample(cell.sample))

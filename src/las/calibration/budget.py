@@ -24,8 +24,10 @@ Array = NDArray[np.float64]
 PHASES = 8
 """Sizes of the last threshold that are tried in each octave."""
 
-_POINTS = 8
-"""Values that stand for a bin."""
+_POINTS = 16
+"""Values that stand for a bin; they lie elsewhere in each, so as not to keep step with levels."""
+
+_GOLDEN = (math.sqrt(5) - 1) / 2
 
 _REACH = 24
 """Octaves above its last threshold up to which the error of a neuron is looked up."""
@@ -54,7 +56,7 @@ class Choices:
 
 
 def choices(statistics: Statistics, costs: Sensitivity, config: SpikeConfig) -> dict[str, Choices]:
-    """What every OAT site could do.
+    """What every OAT site could do, but for those where errors are not known to cost anything.
 
     Arguments:
         statistics: what calibration saw: how large activations are.
@@ -69,7 +71,7 @@ def choices(statistics: Statistics, costs: Sensitivity, config: SpikeConfig) -> 
             config,
         )
         for name, site in statistics.sites.items()
-        if site.kind == "oat" and name in costs.costs
+        if site.kind == "oat" and name in costs.costs and costs.costs[name].any()
     }
 
 
@@ -81,6 +83,9 @@ def allot(
     The error that each site adds to the loss and the operations that its spikes cause are known for
     every size of its last threshold. Where the sum of the first is bounded and that of the second
     the least, all sites trade one for the other at the same price.
+
+    Sites without choices get as many steps as functions have: their errors reach an output that
+    the loss does not look at, as those of a pooler do, or they have not been seen to cost anything.
 
     Arguments:
         statistics: what calibration saw.
@@ -94,10 +99,19 @@ def allot(
         loss = sum(one.loss[one.cheapest(price)] for one in options.values())
         low, high = (price, high) if loss > budget else (low, price)
     sites = {}
-    for name, one in options.items():
-        last = float(one.last[one.cheapest(high)])
-        sites[name] = _site(statistics.sites[name], last, config)
+    for name, site in statistics.sites.items():
+        if name in options:
+            one = options[name]
+            sites[name] = _site(site, float(one.last[one.cheapest(high)]), config)
+        elif site.kind == "oat":
+            last = config.margin * (_peak(site) or 1.0) * 2.0**-config.function_steps
+            sites[name] = _site(site, last, config)
     return Thresholds(sites)
+
+
+def _peak(site: SiteStatistics) -> float:
+    """The largest magnitude that a site is to code; a query that sees one key gives it all."""
+    return max(site.high, 1.0) if site.keys else site.peak
 
 
 def _site(site: SiteStatistics, last: float, config: SpikeConfig) -> SiteThresholds:
@@ -105,8 +119,7 @@ def _site(site: SiteStatistics, last: float, config: SpikeConfig) -> SiteThresho
 
     Silent steps at the beginning cost no spike.
     """
-    peak = max(site.high, 1.0) if site.keys else site.peak
-    reach = config.margin * peak / last
+    reach = config.margin * _peak(site) / last
     octaves = math.ceil(math.log2(max(reach, 1.0)))
     filled = math.ceil(math.log2(reach / (2 - 1 / config.levels) + 1))  # by the top levels of all
     steps = min(max(octaves, filled, 1), config.time_steps)
@@ -158,7 +171,8 @@ def _of_one(levels: int, phase: int) -> tuple[Array, Array]:
     index = np.arange(2 * _REACH * per)
     low = 2.0 ** (index // per - _REACH) * (1 + index % per / per)
     width = 2.0 ** (index // per - _REACH) / per
-    x = low[:, None] + width[:, None] * (np.arange(_POINTS) + 0.5) / _POINTS
+    within = (np.arange(_POINTS) + (index * _GOLDEN % 1)[:, None]) / _POINTS
+    x = low[:, None] + width[:, None] * within
     steps = _REACH + 1
     neuron = OAT((2.0 ** (phase / PHASES + steps),), (), steps, levels, "signed")
     inputs = torch.from_numpy(x)

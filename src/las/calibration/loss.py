@@ -14,9 +14,10 @@ from las.errors import CalibrationError
 class Loss:
     """The loss of one batch: its outputs beside those of the original.
 
-    Of a model with logits it is the Kullback-Leibler divergence of the original's predictions from
-    the model's, in nats for each token, or for each label of a classifier. Of any other model it is
-    the squared error of its first output, relative to that output's square. Padding does not count.
+    Of a model with logits, of two classes at least, it is the Kullback-Leibler divergence of the
+    original's predictions from the model's, in nats for each token, or for each label of a
+    classifier. Of any other model it is the squared error of its first output, relative to that
+    output's square. Padding does not count.
 
     Attributes:
         total: sum over tokens of the divergence, or of the squared error.
@@ -54,8 +55,9 @@ class Loss:
 
 
 def predicts(output: Any) -> bool:
-    """Whether an output holds logits."""
-    return isinstance(getattr(output, "logits", None), Tensor)
+    """Whether an output holds logits of several classes; a single one is a regression's number."""
+    logits = getattr(output, "logits", None)
+    return isinstance(logits, Tensor) and logits.shape[-1] > 1
 
 
 def scored(output: Any, tokens: Tokens) -> Tensor:
@@ -68,7 +70,7 @@ def scored(output: Any, tokens: Tokens) -> Tensor:
     Raises:
         CalibrationError: it holds no tensor of floating point.
     """
-    if predicts(output):
+    if isinstance(getattr(output, "logits", None), Tensor):
         values: Any = output.logits
     elif isinstance(output, Tensor):
         values = output

@@ -78,7 +78,7 @@ def convert(
             state = assemble(statistics, thresholds, functions, config)
             apply(model, state)
         else:
-            state = spike_within_budget(model, statistics, functions, kept, config)
+            state = spike_within_budget(model, statistics, functions, kept.batches, config)
         if proof is not None:
             state = replace(state, report=proof.report(model))
     attach(model, state)

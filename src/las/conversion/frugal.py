@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -35,46 +37,56 @@ _CLOSE = 0.85
 _AIM = 0.95
 """The share of the budget that a further attempt aims at."""
 
+_MOST = 1000.0
+"""How many times as much a further attempt may allow."""
+
 
 class Kept(Iterator[Batch]):
-    """Batches that go by, and the first of them again: some are given only once."""
+    """Batches that go by, the first of which are kept: some are given only once.
+
+    Attributes:
+        batches: those that were kept.
+    """
 
     def __init__(self, batches: Iterable[Batch]) -> None:
-        self._batches = iter(batches)
-        self._rows: list[Batch] = []
+        self._passing = iter(batches)
+        self.batches: list[Batch] = []
         self._tokens = 0
 
     def __iter__(self) -> Iterator[Batch]:
         return self
 
     def __next__(self) -> Batch:
-        batch = next(self._batches)
-        for row in rows_of(batch) if isinstance(batch, Mapping) else ():
-            if self._tokens < SENSED + MEASURED:
-                self._rows.append(row)
-                self._tokens += _length(row)
+        batch = next(self._passing)
+        if isinstance(batch, Mapping) and self._tokens < SENSED + MEASURED:
+            self.batches.append(batch)
+            self._tokens += sum(map(_length, rows_of(batch)))
         return batch
 
-    def halves(self) -> tuple[list[Batch], list[Batch]]:
-        """Rows to take gradients of, and other ones to measure on.
 
-        Raises:
-            CalibrationError: there is only one row.
-        """
-        sensed: list[Batch] = []
-        rest = list(self._rows)
-        tokens = 0
-        share = SENSED / (SENSED + MEASURED)
-        while len(rest) > 1 and tokens < max(1, share * self._tokens):
-            row = rest.pop(0)
-            sensed.append(row)
+def halves(batches: Iterable[Batch]) -> tuple[list[Batch], list[Batch]]:
+    """Rows to take gradients of, and other ones to measure on.
+
+    Raises:
+        CalibrationError: there is only one row.
+    """
+    rows: list[Batch] = []
+    tokens = 0
+    for row in itertools.chain.from_iterable(map(rows_of, batches)):
+        if tokens < SENSED + MEASURED:
+            rows.append(row)
             tokens += _length(row)
-        if not sensed:
-            raise CalibrationError(
-                "a budget needs two sequences of calibration data at least: one tells what errors "
-                "cost, the other what the thresholds that were chosen do"
-            )
-        return sensed, rest
+    sensed: list[Batch] = []
+    share, seen = SENSED / (SENSED + MEASURED), 0
+    while len(rows) > 1 and seen < max(1, share * tokens):
+        sensed.append(rows.pop(0))
+        seen += _length(sensed[-1])
+    if not sensed:
+        raise CalibrationError(
+            "a budget needs two sequences of calibration data at least: one tells what errors "
+            "cost, the other what the thresholds that were chosen do"
+        )
+    return sensed, rows
 
 
 def rows_of(batch: Batch) -> list[Batch]:
@@ -105,7 +117,7 @@ def spike_within_budget(
     model: nn.Module,
     statistics: Statistics,
     functions: FittedFunctions,
-    kept: Kept,
+    batches: Iterable[Batch],
     config: SpikeConfig,
 ) -> SpikingState:
     """Choose the thresholds of a prepared model so that it spikes least within its budget.
@@ -117,7 +129,7 @@ def spike_within_budget(
         model: a prepared model; it has its neurons afterwards.
         statistics: what calibration saw.
         functions: its HG neurons.
-        kept: calibration data.
+        batches: calibration data.
         config: with a budget.
 
     Returns:
@@ -127,7 +139,7 @@ def spike_within_budget(
         CalibrationError: too little data, or a model without gradients.
     """
     assert config.budget is not None
-    sensed, rest = kept.halves()
+    sensed, rest = halves(batches)
     options = choices(statistics, collect_sensitivity(model, sensed, statistics.shared), config)
     exactly = Expected(model, rest)
     found: list[SpikingState] = []
@@ -140,9 +152,17 @@ def spike_within_budget(
         found.append(replace(state, spent=Spent(config.budget, allowed, loss)))
         if _CLOSE * config.budget <= loss <= config.budget:
             break
-        allowed *= _AIM * config.budget / loss
+        allowed *= _AIM * min(config.budget / loss, _MOST) if loss > 0 else _MOST
     best = min(found, key=_distance)
     apply(model, best)
+    assert best.spent is not None
+    if best.spent.measured > config.budget:
+        warnings.warn(
+            f"the spiking model loses {best.spent.measured:.2g}, where the budget is "
+            f"{config.budget:.2g}: allow more time_steps than {config.time_steps}, or a larger "
+            "budget",
+            stacklevel=3,
+        )
     return best
 
 

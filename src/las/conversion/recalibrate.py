@@ -8,11 +8,13 @@ from typing import Any, TypeVar
 
 from torch import nn
 
+from las.calibration.batches import check_iterable
 from las.calibration.collect import collect
 from las.calibration.thresholds import choose_thresholds
 from las.components.component import SpikingModule
 from las.components.site import HGSite, OATSite
 from las.conversion.checkpoint import attach, converted_in
+from las.conversion.frugal import Kept, spike_within_budget
 from las.conversion.state import apply, assemble
 from las.fitting.model_functions import fit_functions
 
@@ -23,7 +25,8 @@ def recalibrate(model: Model, batches: Iterable[Mapping[str, Any]]) -> Model:
     """Choose the thresholds of a spiking model anew, and fit its functions to its new ranges.
 
     Training changes the ranges of activations, which thresholds were made for. The options of the
-    conversion stay. There is no original any more to compare with, and so no `las_report`.
+    conversion stay, and a budget is spent anew, on what the model makes of the data with exact
+    neurons. There is no original any more to compare with, and so no `las_report`.
 
     Arguments:
         model: a converted model, in place, or a wrapper that holds one.
@@ -42,10 +45,15 @@ def recalibrate(model: Model, batches: Iterable[Mapping[str, Any]]) -> Model:
     config, training = state.config, converted.training
     with _neurons_kept_on_error(converted):
         _give_every_reader_a_site(converted)
-        statistics = collect(converted.eval(), batches)
-        thresholds = choose_thresholds(statistics, config)
-        state = assemble(statistics, thresholds, fit_functions(statistics, config), config)
-        apply(converted, state)
+        kept = None if config.budget is None else Kept(check_iterable(batches))
+        statistics = collect(converted.eval(), kept or batches)
+        functions = fit_functions(statistics, config)
+        if kept is None:
+            thresholds = choose_thresholds(statistics, config)
+            state = assemble(statistics, thresholds, functions, config)
+            apply(converted, state)
+        else:
+            state = spike_within_budget(converted, statistics, functions, kept.batches, config)
     converted.train(training)
     converted.__dict__.pop("las_report", None)
     attach(converted, state)
