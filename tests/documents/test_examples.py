@@ -35,6 +35,14 @@ def test_convert_then_simulate_and_count(run: Callable[..., str], tiny_model: Pa
     assert float(errors[-1]) < 1e-3 < float(errors[0])
 
 
+def test_where_they_part(run: Callable[..., str], tiny_model: Path) -> None:
+    run("convert_a_model", str(tiny_model), "my.txt", "adapter")
+    printed = run("where_they_part", str(tiny_model), "my.txt", "adapter")
+    whole, prompts = map(int, re.findall(r"adapter: (\d+) of (\d+) alike", printed)[0])
+    assert 0 < prompts <= 20
+    assert whole == prompts
+
+
 def test_add_an_architecture(run: Callable[..., str]) -> None:
     before, after = run("add_an_architecture").split("after:")
     assert "ScaleNorm" in before
@@ -46,4 +54,5 @@ def test_every_example_is_run() -> None:
         "add_an_architecture",
         "convert_a_model",
         "simulate_and_count",
+        "where_they_part",
     }
