@@ -96,7 +96,12 @@ def test_every_neuron_is_a_valid_spike_config(composed, name):
     assert cfg.neuron.name == name
     config = spike_config(cfg)
     vision = "-analog-vision" if config.vision == "analog" else ""
-    assert f"t{config.time_steps}h{config.levels}{vision}" == name
+    usual = f"t{config.time_steps}h{config.levels}{vision}"
+    per_cent = {None: "", 4e-4: "", 4e-3: "-1pc"}[config.budget]
+    levels = "" if config.levels == 16 else f"-h{config.levels}"
+    frugal, released = f"frugal{per_cent}{levels}", f"released-h{config.levels}"
+    expected = usual if config.budget is None else frugal
+    assert name == (expected if config.threshold_rule == "error" else released)
 
 
 @pytest.mark.parametrize("name", names("evaluation"))
