@@ -26,11 +26,9 @@ GROUP = 2**12
 """Elements of whole rows that are worked on at a time where rows are short."""
 
 
-_DIGITS = digits_of(torch.arange(16, 32)).numpy()
-_TWO_DIGITS, _THREE_DIGITS = (
-    np.int32((2 ** np.arange(16))[digits == _DIGITS].sum()) for digits in (2, 3)
-)
-"""Which numbers of five binary digits, less the first one, have so many nonzero signed ones."""
+_DIGITS = int((digits_of(torch.arange(16, 32)).long() << 2 * torch.arange(16)).sum())
+_DIGITS = np.uint32(_DIGITS).astype(np.int32)
+"""Nonzero signed binary digits of the numbers of five binary digits, two bits for each."""
 
 
 class Scratch(NamedTuple):
@@ -196,7 +194,7 @@ def _leading(v, fired, table, count, bits):  # type: ignore[no-untyped-def]
                 spike = integer(raised & (integer(-coarse) if many else integer(-fine)))
                 fires = abs(v[i]) >= least
                 if count:
-                    fired[i] += np.int32(_one_spike(spike, tail) * np.int32(fires))
+                    fired[i] += np.int32(_one_spike(spike, tail) & -np.int32(fires))
                 v[i] -= np.copysign(number_of(spike), v[i]) if fires else zero
         else:
             for i in range(v.shape[0]):
@@ -206,7 +204,7 @@ def _leading(v, fired, table, count, bits):  # type: ignore[no-untyped-def]
                 spike = integer(size & (integer(-coarse) if many else integer(-fine)))
                 fires = raised >= least
                 if count:
-                    fired[i] += np.int32(_one_spike(spike, tail) * np.int32(fires))
+                    fired[i] += np.int32(_one_spike(spike, tail) & -np.int32(fires))
                 v[i] -= number_of(spike) if fires else zero
 
 
@@ -219,12 +217,9 @@ def _one_spike(spike, tail):  # type: ignore[no-untyped-def]
             digits at most; the first one is implied.
         tail: how many bits follow these.
     """
-    one = np.int32(1)
-    leading = np.int32(np.int32(spike >> tail) & np.int32(15))
-    second = np.int32(np.int32(_TWO_DIGITS >> leading) & one)
-    third = np.int32(np.int32(_THREE_DIGITS >> leading) & one)
-    more = np.int32(np.int32(second << np.int32(8)) + np.int32(third << np.int32(9)))
-    return np.int32(np.int32(257) + more)
+    place = np.int32(np.int32(spike >> (tail - 1)) & np.int32(30))  # twice the four bits
+    digits = np.int32(np.int32(_DIGITS >> place) & np.int32(3))
+    return np.int32(np.int32(1) + np.int32(digits << np.int32(8)))
 
 
 @_inner
@@ -245,14 +240,14 @@ def _step_by_step(v, fired, table, count, done):  # type: ignore[no-untyped-def]
                 level = min(max(level, bottom), top)
                 fires = size >= silent
                 if count:
-                    fired[i] += np.int32(_one_spike(bits_of(level), tail) * np.int32(fires))
+                    fired[i] += np.int32(_one_spike(bits_of(level), tail) & -np.int32(fires))
                 v[i] -= np.copysign(level * spacing, v[i]) if fires else zero
         else:
             for i in range(v.shape[0]):
                 level = min(max(np.floor((v[i] + lift) * per_spacing), bottom), top)
                 fires = v[i] >= silent
                 if count:
-                    fired[i] += np.int32(_one_spike(bits_of(level), tail) * np.int32(fires))
+                    fired[i] += np.int32(_one_spike(bits_of(level), tail) & -np.int32(fires))
                 v[i] -= level * spacing if fires else zero
 
 
