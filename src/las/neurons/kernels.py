@@ -26,8 +26,9 @@ GROUP = 2**12
 """Elements of whole rows that are worked on at a time where rows are short."""
 
 
-_DIGITS = int((digits_of(torch.arange(16, 32)).long() << 2 * torch.arange(16)).sum())
-_DIGITS = np.uint32(_DIGITS).astype(np.int32)
+_DIGITS = np.int32(
+    (digits_of(torch.arange(16, 32)) << 2 * torch.arange(16)).sum(dtype=torch.int32).item()
+)
 """Nonzero signed binary digits of the numbers of five binary digits, two bits for each."""
 
 
