@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,11 @@ SAME: list[tuple[str, Any, Any]] = [
     ("rounding", np.str_("floor"), "floor"),
     ("rounding", GRID.rounding, "floor"),
     ("vision", np.array("analog"), "analog"),
+    ("budget", np.float64(0.5), 0.5),
+    ("budget", np.array(0.25), 0.25),
+    ("budget", torch.tensor(0.5), 0.5),
+    ("budget", 1, 1.0),
+    ("budget", None, None),
     ("budgets", GRID.budgets, {"exp": (0.0, 1.0)}),
     ("budgets", {"exp": np.array([0.5, 0.25])}, {"exp": (0.5, 0.25)}),
     ("budgets", {np.str_("exp"): [np.float32(0.5), 1]}, {"exp": (0.5, 1.0)}),
@@ -82,6 +87,17 @@ WRONG: list[tuple[str, Any]] = [
     ("budgets", {"exp": (0.1, "0.2")}),
     ("budgets", {"exp": (-0.1, 0.2)}),
     ("budgets", {"exp": (0.1, float("nan"))}),
+    ("budget", 0),
+    ("budget", 0.0),
+    ("budget", -1e-3),
+    ("budget", float("nan")),
+    ("budget", float("inf")),
+    ("budget", "4e-4"),
+    ("budget", ""),
+    ("budget", True),
+    ("budget", False),
+    ("budget", [1e-3]),
+    ("budget", np.array([1e-3, 2e-3])),
 ]
 
 
@@ -113,3 +129,57 @@ def test_another_kind_is_an_error_of_one_line_that_names_the_option(name: str, g
     assert ", got " in message
     assert "\n" not in message
     assert len(message) < 200
+
+
+def test_defaults_without_a_budget_are_those_of_the_paper_and_nearest() -> None:
+    config = SpikeConfig()
+    assert (config.time_steps, config.levels, config.bands) == (16, 5, 2)
+    assert (config.rounding, config.budget) == ("nearest", None)
+    assert config.function_steps == 16
+    assert SpikeConfig(9).function_steps == 9
+
+
+def test_defaults_with_a_budget_are_frugal() -> None:
+    config = SpikeConfig(budget=4e-4)
+    assert (config.time_steps, config.levels, config.bands) == (24, 16, 1)
+    assert (config.rounding, config.threshold_rule) == ("signed", "error")
+    assert config.function_steps == 16
+    assert SpikeConfig(8, budget=4e-4).function_steps == 8
+    assert SpikeConfig(levels=1, budget=4e-4).levels == 1
+
+
+def test_a_config_is_the_same_when_all_of_it_is_given() -> None:
+    for config in (SpikeConfig(), SpikeConfig(budget=4e-4), SpikeConfig(levels=3, budget=1)):
+        assert SpikeConfig(**asdict(config)) == config
+        assert replace(config) == config
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [("rounding", "nearest"), ("rounding", "floor"), ("bands", 2), ("bands", 3)],
+)
+def test_options_that_do_not_go_with_a_budget_are_named(name: str, given: Any) -> None:
+    with pytest.raises(ValueError, match=rf"with a budget, {name} is .* got {given!r}"):
+        SpikeConfig(**{name: given}, budget=1e-3)
+
+
+@pytest.mark.parametrize("rule", ["paper", "released"])
+def test_rules_of_thresholds_do_not_go_with_a_budget(rule: Any) -> None:
+    with pytest.raises(ValueError, match="threshold_rule"):
+        SpikeConfig(threshold_rule=rule, budget=1e-3)
+    with pytest.raises(ValueError, match="bands"):
+        SpikeConfig(threshold_rule=rule, bands=2, budget=1e-3)
+
+
+@pytest.mark.parametrize("name", ["frugal", "frugal-1pc", "frugal-h1", "frugal-h5"])
+def test_the_grids_frugal_neurons_are_the_librarys(name: str) -> None:
+    """But for H, which the name tells."""
+    given = yaml.safe_load((CONF / "neuron" / f"{name}.yaml").read_text())
+    assert given["name"] == name
+    config = asdict(SpikeConfig(levels=given["levels"], budget=given["budget"]))
+    for option in ("time_steps", "bands", "rounding"):
+        assert given[option] == config[option]
+
+
+def test_signed_neurons_need_no_budget() -> None:
+    assert SpikeConfig(rounding="signed") == SpikeConfig(16, 5, 2, "signed")

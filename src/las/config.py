@@ -24,7 +24,7 @@ def check_steps(time_steps: int, levels: int, rounding: str) -> None:
     one_of("rounding", rounding, Rounding)
 
 
-_USUAL: Any = None
+_USUAL: Any = object()
 """Stands for an option that was not given."""
 
 _DEFAULTS = {"time_steps": 16, "levels": 5, "bands": 2, "rounding": "nearest"}
@@ -92,7 +92,7 @@ class SpikeConfig:
             "margin": finite_number("margin", self.margin, 1),
             "budgets": _budgets(self.budgets),
             "vision": one_of("vision", self.vision, Vision),
-            "budget": self.budget and finite_number("budget", self.budget, 0),
+            "budget": None if self.budget is None else finite_number("budget", self.budget, 0),
         }
         for name, value in plain.items():
             object.__setattr__(self, name, value)

@@ -26,6 +26,8 @@ CONFIGS: list[dict[str, Any]] = [
     {"time_steps": np.int64(12), "levels": 3, "bands": 3},
     {"rounding": "floor", "bands": 1, "margin": np.float32(4)},
     {"time_steps": 20, "levels": 1, "rounding": "half_step"},
+    {"time_steps": 14, "levels": 16, "rounding": "signed"},
+    {"budget": 1e-6},
 ]
 WRONG_OPTIONS: list[tuple[str, Any]] = [
     ("time_steps", "16"),
@@ -34,6 +36,7 @@ WRONG_OPTIONS: list[tuple[str, Any]] = [
     ("margin", float("nan")),
     ("rounding", 1),
     ("budgets", {"exp": 1}),
+    ("budget", -1),
 ]
 
 

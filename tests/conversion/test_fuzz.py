@@ -64,11 +64,18 @@ NUMBERS = [int, np.int64, lambda n: torch.tensor(n)]
 def configs(draw: st.DrawFn) -> las.SpikeConfig:
     rule = draw(st.sampled_from(["error", "error", "paper", "released"]))
     number = draw(st.sampled_from(NUMBERS))
+    if rule == "error" and draw(st.integers(0, 3)) == 0:
+        return las.SpikeConfig(
+            time_steps=number(draw(st.integers(1, 32))),
+            levels=number(draw(st.integers(1, 16))),
+            margin=draw(st.floats(1, 8)),
+            budget=10 ** draw(st.floats(-9, 2)),
+        )
     return las.SpikeConfig(
         time_steps=number(draw(st.integers(1, 32))),
         levels=number(draw(st.integers(1, 16))),
         bands=number(draw(st.integers(1, 8)) if rule == "error" else 2),
-        rounding=draw(st.sampled_from(["nearest", "half_step", "floor"])),
+        rounding=draw(st.sampled_from(["nearest", "half_step", "floor", "signed"])),
         threshold_rule=rule,
         margin=draw(st.floats(1, 8)),
     )

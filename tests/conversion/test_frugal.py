@@ -1,0 +1,311 @@
+"""Conversions with a budget: what is spent, what comes back, and that both paths agree."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from transformers import (
+    BertForSequenceClassification,
+    LlamaForCausalLM,
+    T5ForConditionalGeneration,
+    ViTForImageClassification,
+)
+
+import las
+from las.calibration.batches import numbered
+from las.calibration.loss import Loss
+from las.components.site import HGSite, OATSite, Site
+from las.conversion.checkpoint import converted_in
+from las.conversion.frugal import Kept, rows_of
+from las.errors import CalibrationError
+from tests.conversion.snapshot import assert_as_before, snapshot
+from tests.tiny_models import plain
+
+Batches = list[dict[str, Tensor]]
+BUDGET = 1e-3
+
+
+def texts() -> Batches:
+    return plain.batches(8)
+
+
+def written() -> Batches:
+    return [batch | {"decoder_input_ids": batch["input_ids"][:, :9]} for batch in texts()]
+
+
+def images() -> Batches:
+    generator = torch.Generator().manual_seed(0)
+    return [{"pixel_values": torch.randn(8, 3, 16, 16, generator=generator)} for _ in range(6)]
+
+
+def vit(labels: int = 5) -> nn.Module:
+    return plain.make(ViTForImageClassification, image_size=16, patch_size=8, num_labels=labels)
+
+
+def t5() -> nn.Module:
+    return plain.make(T5ForConditionalGeneration, pad_token_id=0, decoder_start_token_id=0)
+
+
+FAMILIES: dict[str, tuple[Callable[[], nn.Module], Callable[[], Batches]]] = {
+    "llama": (plain.llama, texts),
+    "bert": (plain.bert, texts),
+    "classifier": (lambda: plain.make(BertForSequenceClassification, num_labels=3), texts),
+    "regression": (lambda: vit(labels=1), images),
+    "vit": (vit, images),
+    "t5": (t5, written),
+}
+
+
+def converted(family: str, **options: Any) -> Any:
+    make, batches = FAMILIES[family]
+    return las.convert(make(), batches(), las.SpikeConfig(**{"budget": BUDGET} | options))
+
+
+@pytest.fixture(scope="module", params=FAMILIES)
+def family(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def frugal(family: str) -> Any:
+    return converted(family)
+
+
+def first(output: Any) -> Tensor:
+    return output.logits if hasattr(output, "logits") else output[0]
+
+
+def run(model: Any, batch: dict[str, Tensor]) -> Tensor:
+    with torch.no_grad():
+        return first(model(**batch))
+
+
+def loss_of(model: nn.Module, original: nn.Module, batches: Batches) -> float:
+    loss = Loss()
+    for _, batch, tokens in numbered(original, batches):
+        with torch.no_grad():
+            loss.add(model(**batch), original(**batch), tokens)
+    return loss.mean
+
+
+def fired(model: nn.Module, batch: dict[str, Tensor]) -> int:
+    """Spikes of OAT neurons, none of whose inputs is out of range."""
+    with las.count_spikes(model) as tally:
+        run(model, batch)
+    sites = [site for site in tally.sites.values() if site.kind == "oat"]
+    assert not any(site.out_of_range for site in sites)
+    return sum(site.spikes for site in sites)
+
+
+def steps_of(model: nn.Module) -> dict[str, tuple[int, int]]:
+    return {
+        part.name: (part.time_steps, part.levels)
+        for part in model.modules()
+        if isinstance(part, Site)
+    }
+
+
+def test_the_loss_is_within_the_budget(frugal: Any, family: str) -> None:
+    """As measured when it was converted, and on all of the data within twice as much."""
+    make, batches = FAMILIES[family]
+    spent = converted_in(frugal)[1].spent
+    assert spent is not None and spent.budget == BUDGET
+    assert 0 < spent.measured <= BUDGET
+    measured = loss_of(frugal, make(), batches())
+    assert BUDGET / 20 < measured < 2 * BUDGET
+
+
+def test_what_was_measured_is_measured_on_rows_that_the_choice_did_not_see(
+    frugal: Any, family: str
+) -> None:
+    make, batches = FAMILIES[family]
+    kept = Kept(batches())
+    list(kept)
+    sensed, rest = kept.halves()
+    assert sensed and rest
+    spent = converted_in(frugal)[1].spent
+    assert spent is not None
+    assert loss_of(frugal, make(), rest) == pytest.approx(spent.measured, rel=1e-2)
+
+
+def test_it_fires_fewer_spikes_than_the_default(frugal: Any, family: str) -> None:
+    make, batches = FAMILIES[family]
+    usual = las.convert(make(), batches())
+    assert fired(frugal, batches()[0]) < 0.75 * fired(usual, batches()[0])
+
+
+def test_t_differs_from_site_to_site_and_is_within_the_most_that_is_allowed(frugal: Any) -> None:
+    oats = [part.neuron for part in frugal.modules() if isinstance(part, OATSite)]
+    assert all(neuron is not None for neuron in oats)
+    assert len({neuron.time_steps for neuron in oats}) > 2
+    assert all(1 <= neuron.time_steps <= 24 and neuron.levels == 16 for neuron in oats)
+    assert {neuron.rounding for neuron in oats} == {"signed"}
+    assert {p.neuron.time_steps for p in frugal.modules() if isinstance(p, HGSite)} == {16}
+
+
+def test_both_paths_agree_spike_for_spike(frugal: Any, family: str) -> None:
+    model = copy.deepcopy(frugal).double()
+    batch = {
+        name: x.double() if x.is_floating_point() else x
+        for name, x in FAMILIES[family][1]()[0].items()
+    }
+    with las.count_spikes(model) as fused:
+        value = run(model, batch)
+    with las.simulate(model), las.count_spikes(model) as simulated:
+        other = run(model, batch)
+    assert torch.allclose(value, other, rtol=0, atol=1e-10 * value.abs().max().item())
+    assert simulated.sites == fused.sites
+
+
+def test_converting_again_gives_the_same_to_the_bit(frugal: Any, family: str) -> None:
+    again = converted(family)
+    one, other = (converted_in(model)[1] for model in (frugal, again))
+    assert one.thresholds == other.thresholds
+    assert one.spent == other.spent
+    batch = FAMILIES[family][1]()[0]
+    assert torch.equal(run(frugal, batch), run(again, batch))
+
+
+def test_what_is_saved_comes_back_with_every_t(frugal: Any, family: str, tmp_path: Path) -> None:
+    make, batches = FAMILIES[family]
+    expected = run(frugal, batches()[0])
+    las.save(frugal, tmp_path / "adapter")
+    loaded = las.load(make(), tmp_path / "adapter")
+    frugal.save_pretrained(tmp_path / "model")
+    pretrained = type(frugal).from_pretrained(tmp_path / "model").eval()
+    for model in (loaded, pretrained):
+        assert steps_of(model) == steps_of(frugal)
+        assert torch.equal(run(model, batches()[0]), expected)
+        assert converted_in(model)[1].config.budget == BUDGET
+    assert converted_in(loaded)[1].spent == converted_in(frugal)[1].spent
+
+
+@pytest.mark.parametrize("levels", [1, 5])
+def test_levels_are_free(levels: int) -> None:
+    model = converted("llama", levels=levels)
+    spent = converted_in(model)[1].spent
+    assert spent is not None and spent.measured <= BUDGET
+    assert {p.levels for p in model.modules() if isinstance(p, OATSite)} == {levels}
+
+
+def test_a_larger_budget_is_spent_on_fewer_spikes() -> None:
+    spikes = [fired(converted("llama", budget=b), texts()[0]) for b in (1e-5, 1e-3, 1e-1)]
+    assert spikes[0] > 1.1 * spikes[1] > 1.2 * spikes[2]
+
+
+@pytest.mark.parametrize("form", [iter, lambda batches: (one for one in batches), tuple])
+def test_batches_may_be_given_only_once(form: Callable[[Batches], Any]) -> None:
+    config = las.SpikeConfig(budget=BUDGET)
+    model = las.convert(plain.llama(), form(texts()), config)
+    listed = las.convert(plain.llama(), texts(), config)
+    assert converted_in(model)[1].thresholds == converted_in(listed)[1].thresholds
+
+
+def test_one_sequence_is_too_little_and_leaves_the_model_as_it_was() -> None:
+    ids = torch.randint(99, (1, 60), generator=torch.Generator().manual_seed(0))
+    model = plain.llama()
+    before = snapshot(model)
+    with pytest.raises(CalibrationError, match="two sequences of calibration data"):
+        las.convert(model, [{"input_ids": ids}], las.SpikeConfig(budget=BUDGET))
+    assert_as_before(model, before)
+
+
+def test_a_budget_that_cannot_be_met_is_a_warning() -> None:
+    with pytest.warns(UserWarning, match=r"loses .* where the budget is 1e-06: allow more"):
+        converted("llama", time_steps=6, budget=1e-6)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        converted("llama")
+
+
+def test_a_budget_of_anything_is_spent_in_the_end() -> None:
+    """Everything is silent: no logit differs from another."""
+    model = converted("llama", budget=1e6)
+    assert torch.isfinite(run(model, texts()[0])).all()
+    assert fired(model, texts()[0]) < fired(converted("llama"), texts()[0]) / 20
+
+
+def test_gradients_and_modes_are_as_a_conversion_without_a_budget_leaves_them() -> None:
+    model = plain.llama()
+    model.lm_head.weight.requires_grad_(False)
+    las.convert(model, texts(), las.SpikeConfig(budget=BUDGET))
+    assert not model.training
+    for name, weight in model.named_parameters():
+        assert weight.grad is None
+        assert weight.requires_grad == (name != "lm_head.weight")
+
+
+def test_a_spiking_model_whose_weights_have_changed_spends_its_budget_anew() -> None:
+    model = converted("llama")
+    exact = plain.llama()
+    with torch.no_grad():
+        for one in (model, exact):
+            one.model.layers[0].mlp.down_proj.weight *= 3
+            one.model.layers[1].self_attn.v_proj.weight *= 3
+    before = converted_in(model)[1]
+    assert las.recalibrate(model, iter(texts())) is model
+    after = converted_in(model)[1]
+    assert after.config == before.config
+    assert after.thresholds != before.thresholds
+    assert after.spent is not None and after.spent.measured <= BUDGET
+    assert loss_of(model, exact, texts()) < 2 * BUDGET
+
+
+def test_recalibration_with_too_little_data_leaves_the_neurons() -> None:
+    model = converted("llama")
+    before, value = steps_of(model), run(model, texts()[0])
+    ids = torch.randint(99, (1, 60), generator=torch.Generator().manual_seed(0))
+    with pytest.raises(CalibrationError, match="two sequences"):
+        las.recalibrate(model, [{"input_ids": ids}])
+    assert steps_of(model) == before
+    assert torch.equal(run(model, texts()[0]), value)
+
+
+class TestRows:
+    def test_a_batch_is_cut_into_its_rows(self) -> None:
+        (batch,) = plain.batches(1)
+        rows = rows_of(batch | {"use_cache": False})
+        assert len(rows) == 2
+        for row, one in enumerate(rows):
+            assert one["use_cache"] is False
+            for name, x in batch.items():
+                assert torch.equal(one[name], x[row : row + 1])
+
+    def test_tensors_that_count_other_things_stay_together(self) -> None:
+        """As the patches of Qwen's images, all of which lie in one row."""
+        batch = {"input_ids": torch.zeros(2, 4), "pixel_values": torch.zeros(96, 12)}
+        assert rows_of(batch) == [batch]
+
+    def test_only_as_many_rows_are_kept_as_are_needed(self) -> None:
+        ids = torch.arange(40 * 128).view(40, 128)
+        kept = Kept([{"input_ids": part} for part in ids.split(4)])
+        assert torch.equal(torch.cat([batch["input_ids"] for batch in kept]), ids)
+        sensed, rest = kept.halves()
+        rows = torch.cat([row["input_ids"] for row in (*sensed, *rest)])
+        assert torch.equal(rows, ids[:16])
+        assert len(sensed) == len(rest) == 8
+
+    def test_padding_is_not_counted_as_tokens(self) -> None:
+        ids = torch.zeros(40, 128, dtype=torch.int64)
+        mask = (torch.arange(128) < 64).expand(40, 128)
+        kept = Kept([{"input_ids": ids, "attention_mask": mask}])
+        list(kept)
+        assert [len(half) for half in kept.halves()] == [16, 16]
+
+
+def test_generation_of_a_frugal_model_with_a_cache_is_that_without() -> None:
+    model: Any = converted("llama").double()
+    assert isinstance(model, LlamaForCausalLM)
+    ids = texts()[0]["input_ids"][:1, :5]
+    made = [
+        model.generate(ids, max_new_tokens=8, do_sample=False, use_cache=use_cache)
+        for use_cache in (True, False)
+    ]
+    assert torch.equal(*made)
