@@ -35,6 +35,20 @@ def test_convert_passes_its_options_on(
     assert config == las.SpikeConfig(time_steps=10, levels=3, bands=1, rounding="floor")
 
 
+def test_a_budget_is_spent_and_told(
+    files: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = "--budget 1e-3 --levels 8 --windows 4 --length 32"
+    status, out, _ = run(
+        capsys, "convert", files["llama"], files["text"], "--out", str(tmp_path), *options.split()
+    )
+    assert status == 0
+    measured = float(out.splitlines()[-1].split()[1])
+    assert 0 < measured <= 1e-3
+    config = las.conversion.read_adapter(tmp_path).config
+    assert config == las.SpikeConfig(levels=8, budget=1e-3)
+
+
 def test_a_full_checkpoint_needs_no_base_model(
     files: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
