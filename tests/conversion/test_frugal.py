@@ -23,7 +23,7 @@ from las.calibration.batches import numbered
 from las.calibration.loss import Loss
 from las.components.site import HGSite, OATSite, Site
 from las.conversion.checkpoint import converted_in
-from las.conversion.frugal import Kept, rows_of
+from las.conversion.frugal import Kept, halves, rows_of
 from las.errors import CalibrationError
 from tests.conversion.snapshot import assert_as_before, snapshot
 from tests.tiny_models import plain
@@ -68,7 +68,15 @@ def converted(family: str, **options: Any) -> Any:
     return las.convert(make(), batches(), las.SpikeConfig(**{"budget": BUDGET} | options))
 
 
-@pytest.fixture(scope="module", params=FAMILIES)
+QUICK = ("llama", "bert", "vit")
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(name, marks=[] if name in QUICK else pytest.mark.slow) for name in FAMILIES
+    ],
+)
 def family(request: pytest.FixtureRequest) -> str:
     return request.param
 
@@ -126,9 +134,7 @@ def test_what_was_measured_is_measured_on_rows_that_the_choice_did_not_see(
     frugal: Any, family: str
 ) -> None:
     make, batches = FAMILIES[family]
-    kept = Kept(batches())
-    list(kept)
-    sensed, rest = kept.halves()
+    sensed, rest = halves(batches())
     assert sensed and rest
     spent = converted_in(frugal)[1].spent
     assert spent is not None
@@ -287,7 +293,8 @@ class TestRows:
         ids = torch.arange(40 * 128).view(40, 128)
         kept = Kept([{"input_ids": part} for part in ids.split(4)])
         assert torch.equal(torch.cat([batch["input_ids"] for batch in kept]), ids)
-        sensed, rest = kept.halves()
+        assert torch.equal(torch.cat([batch["input_ids"] for batch in kept.batches]), ids[:16])
+        sensed, rest = halves(kept.batches)
         rows = torch.cat([row["input_ids"] for row in (*sensed, *rest)])
         assert torch.equal(rows, ids[:16])
         assert len(sensed) == len(rest) == 8
@@ -295,9 +302,8 @@ class TestRows:
     def test_padding_is_not_counted_as_tokens(self) -> None:
         ids = torch.zeros(40, 128, dtype=torch.int64)
         mask = (torch.arange(128) < 64).expand(40, 128)
-        kept = Kept([{"input_ids": ids, "attention_mask": mask}])
-        list(kept)
-        assert [len(half) for half in kept.halves()] == [16, 16]
+        batch = {"input_ids": ids, "attention_mask": mask}
+        assert [len(half) for half in halves([batch])] == [16, 16]
 
 
 def test_generation_of_a_frugal_model_with_a_cache_is_that_without() -> None:

@@ -150,3 +150,23 @@ def test_metrics_hold_every_figure_and_sweeps_what_it_costs(make: Make, tmp_path
     assert eight.startswith("8,") and sixteen.startswith("16,")
     assert float(eight.split(",")[1]) >= abs(change)
     assert float(eight.split(",")[2]) == energy["ratio"]
+
+
+@pytest.mark.slow
+def test_a_frugal_cell_is_made_again_where_its_data_or_its_budget_changed(
+    make: Make, tmp_path: Path, capsys
+) -> None:
+    """A budget is spent by what errors cost on the calibration data."""
+    frugal = ("neuron=frugal", "neuron.budget=0.01", "calibration.count=12")
+    assert make(*frugal) == ALL
+    assert "of the 1.0e-02 allowed" in capsys.readouterr().out
+    assert make(*frugal) == []
+    folder = tmp_path / "data" / "spiking" / MODEL / "neurons" / "frugal"
+    thresholds = json.loads((folder / "thresholds.json").read_text())
+    assert len({site["time_steps"] for site in thresholds.values()}) > 1
+    assert make(*frugal, "neuron.budget=0.1")[:2] == ["_convert", "score"]
+    looser = json.loads((folder / "thresholds.json").read_text())
+    assert looser != thresholds
+    assert make(*frugal, "neuron.levels=1")[0] == "_convert"
+    assert make(*frugal) != []
+    assert json.loads((folder / "thresholds.json").read_text()) == thresholds
