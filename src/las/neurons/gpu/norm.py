@@ -129,4 +129,4 @@ def normalise(
 
 def warps(width: int) -> int:
     """How many warps hold a token of this width."""
-    return 4 if width <= 1024 else 8
+    return 4 if width <= 1024 else 8 if width <= 2048 else 16
