@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -93,7 +94,8 @@ def test_the_published_grid_is_whole():
 @pytest.fixture
 def two_suites(tmp_path: Path) -> Path:
     """A folder with a grid of its own."""
-    entry = {"neurons": ["t16h5", "t8h5"], "suites": {"text": "all", "anytime": ["t8h5"]}}
+    suites = {"text": "all", "anytime": ["t8h5"]}
+    entry = {"calibration": "prose", "neurons": ["t16h5", "t8h5"], "suites": suites}
     parameters = {"fetched": {"m": entry}, "trained": {}, "fine_tuned": {}}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(parameters, sort_keys=False))
     return tmp_path
@@ -107,7 +109,8 @@ def test_one_more_neuron_touches_one_place(two_suites: Path):
     assert [cell for cell in grown.cells() if cell not in before] == [
         {"model": "m", "neuron": "t16h7", "evaluation": "text"}
     ]
-    assert grown.sweeps("convert", "m") == [["model=m", "neuron=t16h5,t16h7,t8h5"]]
+    convert = ["model=m", "calibration=prose", "neuron=t16h5,t16h7,t8h5"]
+    assert grown.sweeps("convert", "m") == [convert]
 
 
 def test_a_stage_runs_once_for_each_suite_of_a_model_in_one_process(
@@ -124,7 +127,10 @@ def test_a_stage_runs_once_for_each_suite_of_a_model_in_one_process(
         monkeypatch.setattr(sys, "argv", ["grid", stage, "m", "tracking=none"])
         grid_command.main()
     assert runs == [
-        ["pipeline.convert", "--multirun", "model=m", "neuron=t16h5,t8h5", "tracking=none"],
+        [
+            *("pipeline.convert", "--multirun", "model=m"),
+            *("calibration=prose", "neuron=t16h5,t8h5", "tracking=none"),
+        ],
         [
             *("pipeline.evaluate", "--multirun", "model=m"),
             *("evaluation=text", "neuron=t16h5,t8h5", "tracking=none"),
@@ -149,7 +155,9 @@ def test_every_dependency_in_the_repository_exists():
     for name, stage in STAGES.items():
         for dependency in stage.get("do", stage)["deps"]:
             if dependency.startswith(("src/", "pipeline/", "conf/")):
-                assert (ROOT / dependency).exists(), f"{name}: {dependency}"
+                for entry in GRID.models.values():
+                    path = re.sub(r"\$\{item\.(\w+)\}", lambda of: entry[of[1]], dependency)  # noqa: B023
+                    assert (ROOT / path).exists(), f"{name}: {path}"
 
 
 @pytest.mark.parametrize("with_git", [True, False])

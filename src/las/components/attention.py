@@ -128,7 +128,7 @@ class SpikingAttention(SpikingComponent):
             coded = NOTHING if told is None else told
         else:
             context, coded = self._composed(q.value, k.value, v.value, allowed, bias, scale)
-        if self.run.counting:
+        if self.run.counting and not query.is_meta:  # where nobody knows what a mask hides
             self._count(q, k, v, coded, allowed, self._padded(query))
         return context
 
