@@ -43,13 +43,13 @@ test: $(READY) dvc
 	mypy
 	lint-imports --no-cache
 	mkdocs build --quiet
-	pytest -n 2 -m "not slow"
-	pytest -n 2 -m slow $(ARCHITECTURES)
+	pytest -n 2 --durations 15 -m "not slow"
+	pytest -n 2 --durations 15 -m slow $(ARCHITECTURES)
 	python -m tests.tiny_models.table docs/models.md
-	pytest -n 2 --dist loadfile -m slow --ignore $(ARCHITECTURES)
+	pytest -n 2 --durations 15 --dist loadfile -m slow --ignore $(ARCHITECTURES)
 
 quick: $(READY) dvc
-	pytest -n 2 -m "not slow"
+	pytest -n 2 --durations 15 -m "not slow"
 
 docs: $(READY)
 	mkdocs build

@@ -17,7 +17,7 @@ from las.calibration.sensitivity import Sensitivity
 from las.config import SpikeConfig
 from las.neurons import OAT, code_oat
 
-EXAMPLES = settings(max_examples=30, deadline=None)
+EXAMPLES = settings(max_examples=20, deadline=None)
 TOKENS = 1000
 LEVELS = st.sampled_from([1, 2, 5, 16])
 Array = NDArray[np.float64]

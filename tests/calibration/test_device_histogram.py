@@ -55,7 +55,7 @@ def kernel(x: Tensor, columns: Tensor, rows: Tensor) -> tuple[Any, Any, Any]:
     return magnitude_histogram(*numbers, LOW_EXPONENT, SUB_BITS, BINS)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     st.integers(0, 2**32 - 1),
     st.integers(1, 40),

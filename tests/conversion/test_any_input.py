@@ -90,7 +90,7 @@ def run(model: Any, batch: dict[str, Tensor]) -> tuple[Tensor, Any]:
     return output, {name: site.spikes for name, site in spikes.sites.items() if site.spikes}
 
 
-@settings(max_examples=24, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     family=FAMILIES,
     config=st.integers(0, len(CONFIGS) - 1),
@@ -166,7 +166,7 @@ def calibration(draw: st.DrawFn) -> Any:
     return batches + draw(st.sampled_from([[], plain.batches()]))
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     family=FAMILIES,
     batches=calibration(),

@@ -35,7 +35,7 @@ FAMILIES: dict[str, Callable[[], Any]] = {
 }
 LONG = settings.get_current_profile_name() == "fuzz"
 FUZZ = settings(
-    max_examples=200 if LONG else 6,
+    max_examples=200 if LONG else 4,
     deadline=None,
     derandomize=not LONG,
     phases=[Phase.explicit, Phase.generate],

@@ -16,7 +16,7 @@ from las.neurons import HG, OAT, Octaves, code_hg, code_oat, hg, oat
 from las.neurons.encoding import Firing
 from tests.neurons.signed_digits import fewest_digits
 
-EXAMPLES = settings(max_examples=40, deadline=None)
+EXAMPLES = settings(max_examples=25, deadline=None)
 TOLERANCE = {torch.float64: 1e-12, torch.float32: 2e-6}  # of the largest value that is coded
 
 

@@ -31,7 +31,7 @@ from tests.tiny_models import plain
 kernels: Any = pytest.importorskip("las.neurons.gpu", exc_type=ImportError)
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
-EXAMPLES = settings(max_examples=25, deadline=None)
+EXAMPLES = settings(max_examples=12, deadline=None)
 RANGES = {
     "exp": (-60.0, 0.0),
     "reciprocal": (1.0, 64.0),

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from las.neurons import MT, OAT, code_oat, mt, oat
 
-EXAMPLES = settings(max_examples=40, deadline=None)
+EXAMPLES = settings(max_examples=25, deadline=None)
 STEPS = st.integers(1, 32)
 LEVELS = st.integers(1, 16)
 ROUNDINGS = st.sampled_from(["nearest", "half_step", "floor", "signed"])

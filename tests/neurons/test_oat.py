@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from las.neurons import MT, OAT, code_oat, oat
 
-EXAMPLES = settings(max_examples=40, deadline=None)
+EXAMPLES = settings(max_examples=25, deadline=None)
 
 
 def paper_neuron(rounding: str = "nearest") -> OAT:

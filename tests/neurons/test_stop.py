@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from las.neurons import HG, OAT, Octaves, code_hg, code_oat, fused, hg, oat
 from tests.neurons.test_fused import close, digits, hgs, inputs, oats, simulated
 
-EXAMPLES = settings(max_examples=40, deadline=None)
+EXAMPLES = settings(max_examples=25, deadline=None)
 
 
 def read_off(code, x: float, neuron: OAT | HG) -> list[float]:
