@@ -13,16 +13,16 @@ from las.calibration.batches import Batch, check_batch, check_iterable, peek, ru
 from las.calibration.collect import collect
 from las.calibration.sample import few_tokens, one_row
 from las.calibration.statistics import Statistics
-from las.calibration.thresholds import choose_thresholds
 from las.components.running import observing
 from las.config import SpikeConfig, Vision, config_or_default
 from las.conversion.audit import audit_pass
 from las.conversion.checkpoint import attach
-from las.conversion.frugal import Kept, spike_within_budget
+from las.conversion.choose import choose_neurons
+from las.conversion.frugal import Kept
 from las.conversion.prepare import need_dense_model, prepare, restored_on_error
 from las.conversion.proof import Exact, Proof
 from las.conversion.registry import how_to_register
-from las.conversion.state import SpikingState, apply, assemble
+from las.conversion.state import SpikingState, apply
 from las.errors import UnsupportedModelError
 from las.fitting.model_functions import check_budgets, fit_functions
 from las.hosts.offload import hooked_modules
@@ -73,12 +73,7 @@ def convert(
     with restored_on_error(model):
         statistics, proof = calibrate(model, kept or batches, config.vision, verify=verify)
         functions = fit_functions(statistics, config)
-        if kept is None:
-            thresholds = choose_thresholds(statistics, config)
-            state = assemble(statistics, thresholds, functions, config)
-            apply(model, state)
-        else:
-            state = spike_within_budget(model, statistics, functions, kept.batches, config)
+        state = choose_neurons(model, statistics, functions, kept, config)
         if proof is not None:
             state = replace(state, report=proof.report(model))
     attach(model, state)

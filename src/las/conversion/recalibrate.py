@@ -10,12 +10,11 @@ from torch import nn
 
 from las.calibration.batches import check_iterable
 from las.calibration.collect import collect
-from las.calibration.thresholds import choose_thresholds
 from las.components.component import SpikingModule
 from las.components.site import HGSite, OATSite
 from las.conversion.checkpoint import attach, converted_in
-from las.conversion.frugal import Kept, spike_within_budget
-from las.conversion.state import apply, assemble
+from las.conversion.choose import choose_neurons
+from las.conversion.frugal import Kept
 from las.fitting.model_functions import fit_functions
 
 Model = TypeVar("Model", bound=nn.Module)
@@ -48,12 +47,7 @@ def recalibrate(model: Model, batches: Iterable[Mapping[str, Any]]) -> Model:
         kept = None if config.budget is None else Kept(check_iterable(batches))
         statistics = collect(converted.eval(), kept or batches)
         functions = fit_functions(statistics, config)
-        if kept is None:
-            thresholds = choose_thresholds(statistics, config)
-            state = assemble(statistics, thresholds, functions, config)
-            apply(converted, state)
-        else:
-            state = spike_within_budget(converted, statistics, functions, kept.batches, config)
+        state = choose_neurons(converted, statistics, functions, kept, config)
     converted.train(training)
     converted.__dict__.pop("las_report", None)
     attach(converted, state)

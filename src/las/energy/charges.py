@@ -29,9 +29,6 @@ quarters and so on."""
 
 PARAMETER_BITS = 32
 
-_WITH_STORED_OPERAND = ("linear", "matmul")
-"""Kinds that read an operand from memory for every product; the others go element by element."""
-
 
 @dataclass(frozen=True)
 class Charge:
@@ -139,7 +136,7 @@ def comparisons(site: SiteCount) -> int:
 def _of_operation(
     name: str, operation: OperationCount, maxima: int, price: Rates, schedule: Schedule
 ) -> Charge:
-    stored = operation.kind in _WITH_STORED_OPERAND
+    stored = operation.multiplies  # it reads an operand for every product
     flops = PAPER.nonlinear_flops(operation.nonlinear)
     shared = operation.weights > 0  # only weights come from far memory
     ann = Parts(
