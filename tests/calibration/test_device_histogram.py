@@ -188,9 +188,9 @@ def test_nothing_is_copied_from_the_device_for_each_site(
 
     observe = MODULE.Recorder.observe
 
-    def watched(*args: Any) -> None:
+    def watched(*args: Any) -> Tensor:
         with Watching():
-            observe(*args)
+            return observe(*args)
 
     monkeypatch.setattr(MODULE.Recorder, "observe", watched)
     collect(model, plain.batches(1))

@@ -18,8 +18,8 @@ Values = NDArray[np.float64]
 
 
 def choose(site: SiteStatistics, config: SpikeConfig) -> OAT:
-    taus, gates = choose_thresholds(Statistics("", "", {"site": site}), config).sites["site"]
-    return OAT(taus, gates, config.time_steps, config.levels, config.rounding)
+    found = choose_thresholds(Statistics("", "", {"site": site}), config).sites["site"]
+    return OAT(found.taus, found.gates, config.time_steps, config.levels, config.rounding)
 
 
 def mean_square_error(values: Values, neuron: OAT) -> float:
