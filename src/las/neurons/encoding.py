@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor
@@ -23,9 +23,11 @@ def total(x: Tensor) -> int:
     return int(found) if x.device.type in _READ_AT_ONCE else cast(int, found)
 
 
-@dataclass(frozen=True)
-class Firing:
+class Firing(NamedTuple):
     """What neurons have fired, or times their synapses, what that causes.
+
+    Sums and multiples are those of its numbers. It is a named tuple because `torch.compile` cannot
+    make a dataclass that holds no tensor.
 
     Attributes:
         spikes: spikes, or the accumulations that they cause (SOPs).
@@ -54,12 +56,12 @@ class Firing:
         spikes = packed & 0xFF
         return cls(read(spikes), read(packed >> 8), read((spikes != 0).to(packed.dtype)))
 
-    def __add__(self, other: Firing) -> Firing:
+    def __add__(self, other: Firing) -> Firing:  # type: ignore[override]
         return Firing(
             self.spikes + other.spikes, self.digits + other.digits, self.active + other.active
         )
 
-    def __mul__(self, synapses: int) -> Firing:
+    def __mul__(self, synapses: int) -> Firing:  # type: ignore[override]
         return Firing(self.spikes * synapses, self.digits * synapses, self.active * synapses)
 
 

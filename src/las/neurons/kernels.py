@@ -141,13 +141,12 @@ def _oat_tile(x, bits, y, scratch, table, count):  # type: ignore[no-untyped-def
             unit[i] = max(unit[i], here if abs(x[i]) >= gate else zero)
             v[i] = min(v[i], inverse if abs(x[i]) >= gate else kind(np.inf))
     start, saturated = kind(table.start), kind(table.saturated)
-    peak = zero
+
     for i in range(n):
         potential = abs(x[i]) * v[i] + start
         v[i] = saturated if potential > saturated else potential
         first[i] = v[i]
-    for i in range(n):
-        peak = max(peak, v[i])
+    peak = max(number_of(most) * kind(1 / table.units[-1]), kind(table.inner)) + start
     if table.leading > 0 and peak < kind(table.capped):
         _leading(v, fired, table, count, bits)
         _step_by_step(v, fired, table, count, table.leading)

@@ -35,6 +35,7 @@ class OATTable(NamedTuple):
         split: bits of a level after its first one: the whole part of log2(H).
         lift: what the thresholds of these steps are lowered by.
         least: the potential, raised by `lift`, from which on the last of these steps fires.
+        inner: what no potential of the bands below the last one exceeds, before `start`.
         capped: the potential from which on the first step has no level that is high enough.
     """
 
@@ -51,6 +52,7 @@ class OATTable(NamedTuple):
     split: int
     lift: float
     least: float
+    inner: float
     capped: float
 
 
@@ -127,6 +129,10 @@ def oat_table(neuron: OAT, stop: int | None = None) -> OATTable:
         split=levels.bit_length() - 1,
         lift=lift,
         least=border * 2.0 ** (neuron.time_steps - leading),
+        inner=max(
+            (gate / band.delta for gate, band in zip(neuron.gates, neuron.bands, strict=False)),
+            default=0.0,
+        ),
         capped=(border + levels) * 2.0 ** (neuron.time_steps - 1) - lift,
     )
 
