@@ -51,6 +51,7 @@ def run(cfg: DictConfig) -> None:
             tracker.log_table(table.slug, *table.records())
         for picture in pictures:
             tracker.log_figure(reports / picture)
+        tracker.log_artifact("report", "report", reports)
     print(f"{(reports / 'index.html').resolve()}")
 
 

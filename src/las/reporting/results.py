@@ -212,7 +212,7 @@ def load_results(results_dir: Path, cells: Iterable[Mapping[str, str]]) -> Resul
     for cell in cells:
         directory = results_dir / cell["model"] / cell["neuron"] / cell["evaluation"]
         if (directory / "evaluation.json").exists():
-            result = _load_cell(directory, cell)
+            result = load_cell(directory, cell)
             if isinstance(result, CellResult):
                 found.append(result)
             else:
@@ -222,7 +222,16 @@ def load_results(results_dir: Path, cells: Iterable[Mapping[str, str]]) -> Resul
     return Results(tuple(found), tuple(missing), tuple(originals))
 
 
-def _load_cell(directory: Path, cell: Mapping[str, str]) -> OriginalResult:
+def load_cell(directory: Path, cell: Mapping[str, str]) -> OriginalResult:
+    """Read evaluation.json, and energy.json and spikes.json where they are, of one cell.
+
+    Args:
+        directory: where they lie.
+        cell: its names, see `load_results`.
+
+    Raises:
+        ValueError: a file is not what the pipeline writes.
+    """
     try:
         evaluation = _read(directory / "evaluation.json")
         energy = directory / "energy.json"
