@@ -97,6 +97,7 @@ NO_FIGURE = (
     "pipeline/params.py",
     "pipeline/published.py",
     "pipeline/records.py",
+    "pipeline/revision.py",
     "pipeline/tracking.py",
 )
 """Sources that decide what runs, and what is shown where, but no figure."""

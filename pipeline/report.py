@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from pipeline import paths
 from pipeline.params import Grid
 from pipeline.published import write_sweeps
+from pipeline.revision import revision
 from pipeline.tracking import tracked_report
 
 
@@ -31,6 +32,7 @@ def run(cfg: DictConfig) -> None:
     from las.reporting.report import write_report
 
     grid = Grid.read(root)
+    made = revision()
     reports = root / "reports"
     with atomic_directory(reports) as folder:
         report = write_report(
@@ -39,6 +41,8 @@ def run(cfg: DictConfig) -> None:
             folder,
             spiking_models=paths.spiking_models(root),
             hardware=described(OmegaConf.to_container(cfg.energy, resolve=True)),  # type: ignore[arg-type]
+            revision=made.commit if made else None,
+            date=made.date if made else None,
         )
         pictures = [picture.path.relative_to(folder) for picture in report.pictures]
     write_sweeps(root, grid)
@@ -47,6 +51,7 @@ def run(cfg: DictConfig) -> None:
             tracker.log_table(table.slug, *table.records())
         for picture in pictures:
             tracker.log_figure(reports / picture)
+        tracker.log_artifact("report", "report", reports)
     print(f"{(reports / 'index.html').resolve()}")
 
 

@@ -1,5 +1,8 @@
 """Weights & Biases: one run for each cell of the grid, and one for the report.
 
+A cell's run holds its configuration, the revision of the sources, its tables, its adapter, and in
+`files/` the files of its results, from which `las compare` makes the paper's tables again.
+
 Whatever is tracked lies on disk already, so that no stage fails because of the tracker: where it
 cannot be reached, runs are written offline, and where that fails too, nothing is tracked. Either is
 said once.
@@ -8,9 +11,10 @@ said once.
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -20,6 +24,7 @@ import psutil
 from omegaconf import DictConfig, OmegaConf
 
 from pipeline.paths import Cell
+from pipeline.revision import revision
 
 if TYPE_CHECKING:
     import wandb
@@ -33,6 +38,23 @@ PATIENCE = 10.0
 
 LOCAL_PATIENCE = 60.0
 """Seconds that a run which is offline may take to write its file: no server holds it up."""
+
+GROUPS = {
+    "zero_shot": "table 1",
+    "zero_shot_full": "table 1",
+    "text": "table 2",
+    "enwik8": "table 2",
+    "wikitext103": "table 2",
+    "similarity": "table 3",
+    "glue": "table 3",
+    "vqa": "table 4",
+    "vlmeval": "table 4",
+    "vlmeval_paper": "table 4",
+}
+"""The table of the paper to which a suite adds rows, the group of its runs; others have their own.
+
+Tables 5 and 6 are made of the same runs, with other H and T.
+"""
 
 FAILURES = (Exception, SystemExit)
 """What the tracker may raise: its own errors share no base class, and some end the process."""
@@ -103,6 +125,31 @@ class Tracker:
                 if score[name] is not None:
                     self.log_numbers({f"{score['task']}/{score['metric']}/{name}": score[name]})
 
+    def attach(self, files: Iterable[Path]) -> None:
+        """Keep copies of files in the run's own directory, `files/`, and send them with it."""
+        found = [file for file in files if os.path.isfile(file)]  # no error where none may look
+
+        def save(run: wandb.Run) -> None:
+            for file in found:
+                copy = shutil.copyfile(file, Path(run.dir) / file.name)
+                run.save(str(copy), base_path=run.dir, policy="now")
+
+        self._send(save)
+
+    def log_artifact(self, name: str, kind: str, folder: Path) -> None:
+        """Attach a directory, if it is there, as an artifact."""
+        if not os.path.isdir(folder):
+            return
+
+        def log(run: wandb.Run) -> None:
+            import wandb
+
+            artifact = wandb.Artifact(name, type=kind)
+            artifact.add_dir(str(folder))
+            run.log_artifact(artifact)
+
+        self._send(log)
+
     def log_proof(self, report: ConversionReport) -> None:
         """Log how the spiking model compared with the original when it was made."""
         figures = report.to_dict()
@@ -130,29 +177,38 @@ class Tracker:
 
 @contextmanager
 def tracked_cell(cfg: DictConfig, cell: Cell) -> Iterator[Tracker]:
-    """Open the run of a cell: its id never changes, its group is the model."""
+    """Open the run of a cell: its id never changes, its group is a table of the paper.
+
+    At the end it gets the files of the results and the adapter, as far as they are there.
+    """
     config = {
         group: OmegaConf.to_container(cfg[group], resolve=True)
         for group in ("model", "neuron", "calibration", "evaluation", "energy")
     }
     identity = f"{cell.model}-{cell.neuron}-{cell.evaluation}"
-    with _tracked(cfg, identity, cell.model, config) as tracker:
+    group = GROUPS.get(cell.evaluation, cell.evaluation)
+    with _tracked(cfg, identity, group, cell.model, config) as tracker:
         yield tracker
+        tracker.attach([cell.scores, cell.spikes, cell.energy])
+        tracker.log_artifact(f"adapter-{cell.model}-{cell.neuron}", "adapter", cell.adapter)
 
 
 @contextmanager
 def tracked_report(cfg: DictConfig) -> Iterator[Tracker]:
     """Open the run of the report."""
-    with _tracked(cfg, "report", "report", {}) as tracker:
+    with _tracked(cfg, "report", "report", "report", {}) as tracker:
         yield tracker
 
 
 @contextmanager
 def _tracked(
-    cfg: DictConfig, identity: str, group: str, config: dict[str, Any]
+    cfg: DictConfig, identity: str, group: str, kind: str, config: dict[str, Any]
 ) -> Iterator[Tracker]:
     modes = _modes() if cfg.tracking.enabled else []
-    run = _begin(cfg, identity, group, config, modes)
+    made = revision() if modes else None
+    if made is not None:
+        config = {**config, "revision": {"commit": made.commit, "date": made.date}}
+    run = _begin(cfg, identity, group, kind, config, modes)
     tracker = Tracker(run)
     try:
         yield tracker
@@ -161,7 +217,7 @@ def _tracked(
         raise
     if not _end(run, exit_code=0) or tracker.incomplete:
         # Tables of a run that was online lie nowhere until they have arrived.
-        offline = _begin(cfg, identity, group, config, ["offline"])
+        offline = _begin(cfg, identity, group, kind, config, ["offline"])
         tracker.send_again(offline)
         _end(offline, exit_code=0)
 
@@ -171,7 +227,12 @@ _lost = False
 
 
 def _begin(
-    cfg: DictConfig, identity: str, group: str, config: dict[str, Any], modes: Sequence[str]
+    cfg: DictConfig,
+    identity: str,
+    group: str,
+    kind: str,
+    config: dict[str, Any],
+    modes: Sequence[str],
 ) -> wandb.Run | None:
     """Start a run in the first of some modes in which it is possible; None if there is none."""
     if not modes:
@@ -204,6 +265,7 @@ def _begin(
                 id=identity,
                 name=identity,
                 group=group,
+                job_type=kind,
                 config=config,
                 dir=folder,
                 mode=mode,  # type: ignore[arg-type]

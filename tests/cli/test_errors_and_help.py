@@ -69,5 +69,5 @@ def test_help_names_the_commands_and_needs_no_matplotlib_or_lm_eval() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100)
     assert done.returncode == 0, done.stderr
-    for command in ("convert", "audit", "evaluate", "energy", "spikes"):
+    for command in ("convert", "audit", "evaluate", "energy", "spikes", "compare"):
         assert command in done.stdout

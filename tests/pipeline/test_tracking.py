@@ -18,10 +18,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pipeline import paths, tracking
+from las.cli import main
+from pipeline import paths, revision, tracking
 from pipeline.paths import Cell
 from pipeline.tracking import tracked_cell
 from tests.pipeline.wandb_server import WandbServer
+from tests.reporting.conftest import similarity_scores, write_cell
+
+SIMILARITY = similarity_scores(16)
 
 SCORE = {
     "task": "piqa",
@@ -75,6 +79,74 @@ def logged(run: Path) -> dict[str, object]:
     (table,) = run.glob("files/media/table/tables/*.table.json")
     content = json.loads(table.read_text())
     return dict(zip(content["columns"], content["data"][0], strict=True))
+
+
+@pytest.fixture
+def results(cfg) -> Path:
+    """The files of the results of the cell, and an adapter."""
+    cell = Cell.of(cfg)
+    written = write_cell(cell.root / "made-up", "tiny-encoder", "similarity", 16, 5, SIMILARITY)
+    made = cell.root / "made-up" / "/".join(written[key] for key in ("model", "neuron"))
+    cell.results.parent.mkdir(parents=True)
+    shutil.copytree(made / "similarity", cell.results)
+    cell.adapter.mkdir(parents=True)
+    (cell.adapter / "las_adapter.safetensors").write_bytes(b"thresholds")
+    return cell.results
+
+
+def test_a_run_says_what_made_it_and_holds_its_results(cfg, tmp_path, results, capsys):
+    """From its directory alone the tables of the paper are made again, equal to the cell's."""
+    track(cfg)
+    (run,) = offline_runs(tmp_path / "root")
+    for name in ("evaluation", "spikes", "energy"):
+        file = f"{name}.json"
+        assert (run / "files" / file).read_bytes() == (results / file).read_bytes()
+    kept = next(run.glob("*.wandb")).read_bytes()
+    assert b"adapter-minilm-l6-t10h5" in kept
+    assert revision.revision().commit.encode() in kept
+    assert b"table 3" in kept
+    assert main(["compare", str(run)]) == 0
+    from_run = capsys.readouterr().out
+    assert main(["compare", str(results)]) == 0
+    from_cell = capsys.readouterr().out
+    assert "| minilm-l6-t10h5-similarity | Tiny-Encoder | WordSim-353, Spearman |" in from_run
+    of_paper = [text.partition("### Table 3.")[2] for text in (from_run, from_cell)]
+    assert of_paper[0] == of_paper[1] != ""
+
+
+def test_an_offline_run_is_sent_later_with_all_that_it_holds(cfg, tmp_path, monkeypatch, results):
+    track(cfg)
+    (run,) = offline_runs(tmp_path / "root")
+    server = WandbServer(keeps=True)
+    environment = {**os.environ, "WANDB_API_KEY": KEY, "WANDB_BASE_URL": server.url}
+    environment.pop("WANDB_SILENT", None)
+    sent = subprocess.run(
+        [sys.executable, "-m", "wandb", "sync", str(run)],
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    assert sent.returncode == 0, sent.stderr
+    (told,) = server.runs.values()
+    assert (told["name"], told["groupName"], told["jobType"]) == (
+        *("minilm-l6-t10h5-similarity", "table 3", "minilm-l6"),
+    )
+    said = json.loads(told["config"])
+    assert said["revision"]["value"]["commit"] == revision.revision().commit
+    assert said["neuron"]["value"]["time_steps"] == 10
+    for name in ("evaluation", "spikes", "energy"):
+        assert server.files[f"{name}.json"] == (results / f"{name}.json").read_bytes()
+    assert any(name.startswith("media/table/tables/scores") for name in server.files)
+    assert "adapter-minilm-l6-t10h5" in server.artifacts
+    server.close()
+
+
+def test_every_suite_has_the_group_of_its_table():
+    suites = {path.stem for path in (Path(paths.CONF) / "evaluation").glob("*.yaml")}
+    assert suites - set(tracking.GROUPS) == {"anytime"}
+    assert set(tracking.GROUPS) <= suites
 
 
 def test_without_a_key_a_run_is_written_offline(cfg, tmp_path, capsys):

@@ -11,6 +11,7 @@ import pytest
 from las.energy import estimate
 from las.evaluation.score import Score
 from las.neurons.tally import SpikeTally
+from las.reporting.report import Report, write_report
 
 TEXT_CELLS = [(16, 5), (16, 1), (12, 5), (10, 5), (8, 5)]
 SIMILARITY_CELLS = [(8, 5), (10, 5), (11, 5), (13, 5), (16, 5)] + [
@@ -159,7 +160,23 @@ def write_original(
 @pytest.fixture
 def grid(tmp_path: Path) -> tuple[Path, list[dict[str, str]]]:
     """A results tree and its cells; one cell of the grid has no results."""
-    results = tmp_path / "results"
+    return write_grid(tmp_path / "results")
+
+
+@pytest.fixture(scope="session")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Report:
+    """The report of such a tree, to look at."""
+    root = tmp_path_factory.mktemp("written")
+    return write_report(
+        *write_grid(root / "results"),
+        root / "reports",
+        revision="abc + changes",
+        date="2026-11-28",
+    )
+
+
+def write_grid(results: Path) -> tuple[Path, list[dict[str, str]]]:
+    """Write the cells of `grid`."""
     cells = [write_cell(results, "tiny-lm", "zero_shot", 16, 5, zero_shot_scores())]
     cells += [
         write_cell(results, "tiny-lm", "text", t, h, text_scores(t, h)) for t, h in TEXT_CELLS

@@ -11,12 +11,14 @@ import pytest
 from las.reporting.figures import (
     anytime,
     fits,
+    frontier,
     information,
     levels,
     losslessness,
     outliers,
     steps,
 )
+from las.reporting.figures.style import figure_of
 from las.reporting.figures.sweep import Series
 
 RNG = np.random.default_rng(0)
@@ -45,6 +47,8 @@ def test_two_drawings_are_equal_to_the_byte(draw: Callable[[Path], Path], tmp_pa
     first = draw(tmp_path / "a" / "one.png").read_bytes()
     second = draw(tmp_path / "b" / "two.png").read_bytes()
     assert first == second
+    pdfs = [tmp_path / "a" / "one.pdf", tmp_path / "b" / "two.pdf"]
+    assert pdfs[0].read_bytes() == pdfs[1].read_bytes()
     assert first.startswith(b"\x89PNG")
 
 
@@ -52,3 +56,19 @@ def test_a_figure_names_no_version_and_no_date(tmp_path: Path) -> None:
     content = levels.draw(tmp_path / "h.png", SWEEP, "H").read_bytes()
     assert b"Software" not in content
     assert b"tIME" not in content
+    pdf = (tmp_path / "h.pdf").read_bytes()
+    assert pdf.startswith(b"%PDF-")
+    assert not any(name in pdf for name in (b"Producer", b"Creator", b"CreationDate"))
+
+
+def test_every_point_of_the_frontier_is_inside_its_panel() -> None:
+    points = [
+        frontier.Point(f"16/{h}", 1e-6, {"paper": x}, False, h == 5, None)
+        for h, x in ((1, 1.9), (5, 0.7), (15, 0.4))
+    ]
+    with figure_of(4, 3) as figure:
+        axes = figure.subplots()
+        frontier.panel(axes, "paper", "Eq. 25", points)
+    low, high = axes.get_xlim()
+    assert low == 0
+    assert high > 1.9 * 1.05

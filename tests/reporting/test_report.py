@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 from html.parser import HTMLParser
@@ -16,7 +17,7 @@ from las.calibration.thresholds import SiteThresholds, Thresholds
 from las.fitting.fit import fit
 from las.fitting.functions import FUNCTIONS
 from las.fitting.model_functions import FittedFunctions
-from las.reporting.report import write_report
+from las.reporting.report import Report, write_report
 from las.reporting.results import load_results
 
 Grid = tuple[Path, list[dict[str, str]]]
@@ -39,12 +40,14 @@ class Links(HTMLParser):
         assert self.open.pop() == tag
 
 
-def test_the_report_is_written_whole(grid: Grid, tmp_path: Path) -> None:
-    report = write_report(*grid, tmp_path / "reports")
-    names = {path.name for path in (tmp_path / "reports" / "tables").iterdir()}
+def test_the_report_is_written_whole(written: Report) -> None:
+    report = written
+    names = {path.name for path in (report.index.parent / "tables").iterdir()}
     for table in ("table1", "table2", "table3", "table5", "table6", "losslessness_text", "scores"):
         assert {f"{table}.md", f"{table}.csv"} <= names
-    assert names == {f"{t.slug}{suffix}" for t in report.tables for suffix in (".md", ".csv")}
+    suffixes = (".md", ".csv", ".tex")
+    assert names == {f"{t.slug}{suffix}" for t in report.tables for suffix in suffixes}
+    assert all(p.path.with_suffix(".pdf").read_bytes()[:5] == b"%PDF-" for p in report.pictures)
     assert {picture.path.name for picture in report.pictures} == {
         "losslessness.png",
         "anytime.png",
@@ -58,8 +61,8 @@ def test_the_report_is_written_whole(grid: Grid, tmp_path: Path) -> None:
     assert len({table.slug for table in report.tables}) == len(report.tables)
 
 
-def test_the_page_fetches_nothing(grid: Grid, tmp_path: Path) -> None:
-    page = write_report(*grid, tmp_path / "reports").index.read_text()
+def test_the_page_fetches_nothing(written: Report) -> None:
+    page = written.index.read_text()
     links = Links()
     links.feed(page)
     assert not links.open
@@ -68,26 +71,52 @@ def test_the_page_fetches_nothing(grid: Grid, tmp_path: Path) -> None:
     assert not re.search(r"url\(|@import|<script|<link", page)
 
 
-def test_names_are_escaped(grid: Grid, tmp_path: Path) -> None:
-    page = write_report(*grid, tmp_path / "reports").index.read_text()
+def test_names_are_escaped(written: Report) -> None:
+    page = written.index.read_text()
     assert "Tiny-LM &lt;b&gt;" in page
     assert "<b>" not in page
 
 
-def test_computed_and_cited_rows_are_told_apart(grid: Grid, tmp_path: Path) -> None:
-    page = write_report(*grid, tmp_path / "reports").index.read_text()
+def test_computed_and_cited_rows_are_told_apart(written: Report) -> None:
+    page = written.index.read_text()
     assert '<span class="badge">cited</span>' in page
     assert '<span class="badge">computed</span>' in page
 
 
-def test_the_same_results_give_the_same_bytes(grid: Grid, tmp_path: Path) -> None:
-    first = write_report(*grid, tmp_path / "one")
-    second = write_report(*grid, tmp_path / "two")
-    assert first.index.read_bytes() == second.index.read_bytes()
+def test_the_same_results_give_the_same_bytes(written: Report, grid: Grid, tmp_path: Path) -> None:
+    write_report(*grid, tmp_path, revision="abc + changes", date="2026-11-28")
+    one = written.index.parent
+    files = {path.relative_to(one) for path in one.rglob("*.*")}
+    assert {path.suffix for path in files} == {".html", ".md", ".csv", ".tex", ".png", ".pdf"}
+    for path in files:
+        assert (one / path).read_bytes() == (tmp_path / path).read_bytes()
 
 
-def test_a_cell_without_results_is_named(grid: Grid, tmp_path: Path) -> None:
-    page = write_report(*grid, tmp_path / "reports").index.read_text()
+def test_a_computed_row_says_how_it_was_computed(written: Report) -> None:
+    with (written.index.parent / "tables" / "table1.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    ann, snn = (row for row in rows if row["source"] == "computed")
+    items = "PIQA: 60 of 1,000; ARC-Easy: 60 of 1,000; RTE: 60 of 1,000"
+    told = {
+        "source: model": "Tiny-LM <b>",
+        "source: T": "16",
+        "source: H": "5",
+        "source: items": items,
+        "source: revision": "abc + changes",
+        "source: date": "2026-11-28",
+        "PIQA stderr": "1",
+    }
+    assert {name: snn[name] for name in told} == told
+    assert (ann["source: T"], ann["source: H"]) == ("N/A", "–")
+    cited = [row for row in rows if row["source"] == "cited"]
+    assert all(row["source: cited from"].endswith("Table 1") for row in cited)
+    page = written.index.read_text()
+    assert items in page
+    assert "<dt>date of the revision</dt><dd>2026-11-28</dd>" in page
+
+
+def test_a_cell_without_results_is_named(written: Report) -> None:
+    page = written.index.read_text()
     assert "Cells of the grid without results: tiny-lm/t6h5/text." in page
 
 
@@ -126,6 +155,9 @@ def test_outliers_codes_and_fits_are_shown(grid: Grid, tmp_path: Path) -> None:
     assert any(title.startswith("Figure 1 (b).") and "layers.0.mlp" in title for title in titles)
     assert any(title.startswith("Figure 3. Tiny-LM <b>: GELU") for title in titles)
     assert any(title.startswith("Figure 4. Tiny-LM <b>: exp(x)") for title in titles)
+    (origin,) = {row.origin.weights for table in report.tables for row in table.rows
+                 if row.origin and row.origin.model == "Tiny-LM <b>"}  # fmt: skip
+    assert origin == "base"  # the fingerprint in the statistics
     functions = next(table for table in report.tables if table.slug == "functions")
     assert [row.cells[1] for row in functions.rows] == ["exp", "gelu"]
 

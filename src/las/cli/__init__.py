@@ -1,4 +1,4 @@
-"""The command line: plan, convert, audit, evaluate, energy and spikes without writing Python."""
+"""The command line: plan, convert, audit, evaluate, energy, spikes, compare, and no Python."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from las.cli import audit, convert, energy, evaluate, plan, spikes
+from las.cli import audit, compare, convert, energy, evaluate, plan, spikes
 from las.errors import LasError
 
 
@@ -33,6 +33,6 @@ def _parser() -> argparse.ArgumentParser:
         prog="las", description="Pretrained transformers as fully spike-driven networks."
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for command in (convert, plan, audit, evaluate, energy, spikes):
+    for command in (convert, plan, audit, evaluate, energy, spikes, compare):
         command.add_to(commands)
     return parser

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from las.energy import Hardware, verdict
@@ -11,8 +11,9 @@ from las.energy.descriptions import HOROWITZ_45NM
 from las.reporting.accounted import accounted, one_per_model
 from las.reporting.figures.picture import Picture
 from las.reporting.html import render_page
+from las.reporting.latex import to_latex
 from las.reporting.provenance import provenance
-from las.reporting.results import load_results
+from las.reporting.results import Made, load_results
 from las.reporting.sections import sections
 from las.reporting.stored import Stored, load_stored
 from las.reporting.summary import summarise
@@ -40,8 +41,10 @@ def write_report(
     output_dir: Path,
     spiking_models: Path | None = None,
     hardware: Hardware = HOROWITZ_45NM,
+    revision: str | None = None,
+    date: str | None = None,
 ) -> Report:
-    """Write index.html, tables/*.md, tables/*.csv and figures/*.png below `output_dir`.
+    """Write index.html, tables/*.md, *.csv and *.tex, and figures/*.png and *.pdf, in `output_dir`.
 
     What has no results is shown as a dash or left out and named; nothing is made up. The same
     results give the same bytes.
@@ -53,6 +56,8 @@ def write_report(
         spiking_models: folder of each model's statistics, thresholds and functions, to be drawn;
             None draws none.
         hardware: what operations and memory cost, beside Eq. 25.
+        revision: of the sources that made the results, where it is known.
+        date: of that revision.
 
     Raises:
         ValueError: a results file is not what the pipeline writes.
@@ -60,13 +65,14 @@ def write_report(
     """
     results = load_results(results_dir, cells)
     stored = Stored() if spiking_models is None else load_stored(spiking_models, results)
+    results = replace(results, made=Made(stored.weights, revision, date))
     charged = accounted(results, hardware)
     verdicts = {one.cell.model: verdict(one.accounts) for one in one_per_model(charged, results)}
     parts = sections(results, stored, output_dir / "figures", charged, hardware)
     tables = tuple(t for section in parts for t in (*section.tables, *section.folded))
-    page = render_page(
-        summarise(results, verdicts), parts, results.missing, provenance(results_dir.resolve())
-    )
+    told = {"revision": revision, "date of the revision": date}
+    made_with = provenance() | {name: value for name, value in told.items() if value}
+    page = render_page(summarise(results, verdicts), parts, results.missing, made_with)
     index = output_dir / "index.html"
     index.parent.mkdir(parents=True, exist_ok=True)
     index.write_text(page, encoding="utf-8")
@@ -81,5 +87,6 @@ def write_report(
 def _write_tables(tables: Iterable[Table], directory: Path) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     for table in tables:
-        for suffix, content in ((".md", table.to_markdown()), (".csv", table.to_csv())):
-            (directory / f"{table.slug}{suffix}").write_text(content, encoding="utf-8")
+        written = {"md": table.to_markdown(), "csv": table.to_csv(), "tex": to_latex(table)}
+        for suffix, content in written.items():
+            (directory / f"{table.slug}.{suffix}").write_text(content, encoding="utf-8")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +104,21 @@ class CellResult(OriginalResult):
 
 
 @dataclass(frozen=True)
+class Made:
+    """With what all results of a report were made.
+
+    Attributes:
+        weights: fingerprint of the weights, by the model's name.
+        revision: of the sources, None where they are under no version control.
+        date: of that revision.
+    """
+
+    weights: Mapping[str, str] = field(default_factory=dict)
+    revision: str | None = None
+    date: str | None = None
+
+
+@dataclass(frozen=True)
 class Results:
     """All cells of the grid that have results, and the names of those that have none.
 
@@ -111,11 +126,13 @@ class Results:
         cells: those with a spiking model.
         missing: names of the cells without results.
         originals: those of models that were not converted.
+        made: with what.
     """
 
     cells: tuple[CellResult, ...]
     missing: tuple[str, ...] = ()
     originals: tuple[OriginalResult, ...] = ()
+    made: Made = Made()
 
     @property
     def models(self) -> list[str]:
@@ -195,7 +212,7 @@ def load_results(results_dir: Path, cells: Iterable[Mapping[str, str]]) -> Resul
     for cell in cells:
         directory = results_dir / cell["model"] / cell["neuron"] / cell["evaluation"]
         if (directory / "evaluation.json").exists():
-            result = _load_cell(directory, cell)
+            result = load_cell(directory, cell)
             if isinstance(result, CellResult):
                 found.append(result)
             else:
@@ -205,7 +222,16 @@ def load_results(results_dir: Path, cells: Iterable[Mapping[str, str]]) -> Resul
     return Results(tuple(found), tuple(missing), tuple(originals))
 
 
-def _load_cell(directory: Path, cell: Mapping[str, str]) -> OriginalResult:
+def load_cell(directory: Path, cell: Mapping[str, str]) -> OriginalResult:
+    """Read evaluation.json, and energy.json and spikes.json where they are, of one cell.
+
+    Args:
+        directory: where they lie.
+        cell: its names, see `load_results`.
+
+    Raises:
+        ValueError: a file is not what the pipeline writes.
+    """
     try:
         evaluation = _read(directory / "evaluation.json")
         energy = directory / "energy.json"

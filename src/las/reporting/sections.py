@@ -17,6 +17,7 @@ from las.reporting.figures.losslessness import losslessness_pictures
 from las.reporting.figures.outliers import outlier_picture
 from las.reporting.figures.steps import steps_pictures
 from las.reporting.html import Section
+from las.reporting.paper.glance import glance_at_levels, glance_at_scores, glance_at_steps
 from las.reporting.paper.table_1 import table_1
 from las.reporting.paper.table_2 import table_2
 from las.reporting.paper.table_3 import table_3
@@ -25,6 +26,7 @@ from las.reporting.paper.table_5 import table_5
 from las.reporting.paper.table_6 import table_6
 from las.reporting.results import Results
 from las.reporting.stored import Stored
+from las.reporting.table import Table
 from las.reporting.tables.accounts import (
     accounts_by_kind,
     accounts_by_layer,
@@ -85,14 +87,7 @@ def sections(
             "The paper's tables",
             "The rows of the paper, and below them those computed here, in the same layout. The "
             "models and the data differ: compare each computed SNN row with its own ANN row.",
-            tables=[
-                table_1(results),
-                table_2(results),
-                table_3(results),
-                table_4(results),
-                table_5(results),
-                table_6(results),
-            ],
+            tables=_of_the_paper(results),
         ),
         Section(
             "energy",
@@ -137,3 +132,14 @@ def sections(
             ],
         ),
     ]
+
+
+def _of_the_paper(results: Results) -> list[Table]:
+    """Each of the paper's tables, at a glance before in full."""
+    scores = [(table_1, ".2f"), (table_2, ".3f"), (table_3, ".2f"), (table_4, ".2f")]
+    tables: list[Table] = []
+    for build, spec in scores:
+        whole = build(results)
+        tables += [glance_at_scores(whole, spec), whole]
+    levels, steps = table_5(results), table_6(results)
+    return [*tables, glance_at_levels(levels), levels, glance_at_steps(steps), steps]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from las.calibration import bins
@@ -25,12 +26,14 @@ class Stored:
     Attributes:
         outliers, information, fits: one picture each.
         functions: model title, name of the function, and its fit.
+        weights: fingerprint of the weights, by the model's name.
     """
 
     outliers: tuple[Outliers, ...] = ()
     information: tuple[Information, ...] = ()
     fits: tuple[FunctionAndFit, ...] = ()
     functions: tuple[FittedFunction, ...] = ()
+    weights: Mapping[str, str] = field(default_factory=dict)
 
 
 def load_stored(spiking_models: Path, results: Results) -> Stored:
@@ -49,11 +52,13 @@ def load_stored(spiking_models: Path, results: Results) -> Stored:
     information: list[Information] = []
     functions: list[FittedFunction] = []
     fits: list[FunctionAndFit] = []
+    weights: dict[str, str] = {}
     for cell in results.one_per_model():
         directory = spiking_models / cell.model
         neuron = directory / "neurons" / cell.neuron
         if (directory / "statistics.safetensors").exists():
             statistics = Statistics.load(directory / "statistics.safetensors")
+            weights[cell.model] = statistics.base
             outliers += _outliers(cell, statistics)
             if (neuron / "thresholds.json").exists():
                 thresholds = Thresholds.load(neuron / "thresholds.json")
@@ -67,7 +72,7 @@ def load_stored(spiking_models: Path, results: Results) -> Stored:
                 for name in DRAWN_FUNCTIONS
                 if name in fitted
             ]
-    return Stored(tuple(outliers), tuple(information), tuple(fits), tuple(functions))
+    return Stored(tuple(outliers), tuple(information), tuple(fits), tuple(functions), weights)
 
 
 def _outliers(cell: CellResult, statistics: Statistics) -> list[Outliers]:

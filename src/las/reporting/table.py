@@ -45,16 +45,55 @@ def text(cell: Cell) -> str:
 
 
 @dataclass(frozen=True)
+class Origin:
+    """Where a row is from; what is not known or not meant is None.
+
+    Attributes:
+        cited: publication and table; None of rows that were computed here.
+        model: the model's name.
+        time_steps: T, "N/A" of an original.
+        levels: H.
+        items: what was scored, and how much of what there is.
+        weights: fingerprints of the model's weights, their first digits.
+        revision: of the sources that computed it.
+        date: of that revision.
+    """
+
+    cited: str | None = None
+    model: str | None = None
+    time_steps: str | None = None
+    levels: str | None = None
+    items: str | None = None
+    weights: str | None = None
+    revision: str | None = None
+    date: str | None = None
+
+
+_ORIGIN_TITLES = {
+    "cited": "cited from",
+    "model": "model",
+    "time_steps": "T",
+    "levels": "H",
+    "items": "items",
+    "weights": "weights",
+    "revision": "revision",
+    "date": "date",
+}
+
+
+@dataclass(frozen=True)
 class Row:
     """One row, as long as the table has columns.
 
     Attributes:
         cells: one per column; None where there is no value.
         source: "computed" by this pipeline, or "cited" from the paper.
+        origin: where it is from, in full, where a table says so.
     """
 
     cells: tuple[Cell, ...]
     source: Source = "computed"
+    origin: Origin | None = None
 
 
 @dataclass(frozen=True)
@@ -93,13 +132,36 @@ class Table:
         """The kinds of rows this table holds."""
         return {row.source for row in self.rows}
 
+    @property
+    def origins(self) -> Table | None:
+        """How each computed row was computed, as a table of its own; None if no row says so."""
+        told = [row for row in self.rows if row.source == "computed" and row.origin is not None]
+        titles = [title for name, title in _ORIGIN_TITLES.items() if name != "cited"]
+        rows = []
+        for row in told:
+            name = ", ".join(text(cell) for cell in row.cells[: self.text_columns])
+            rows.append(Row((name, *_origin_values(row)[1:])))
+        return (
+            None
+            if not told
+            else Table(
+                slug=f"{self.slug}_origins",
+                title=f"How the rows of {self.title.partition('.')[0]} were computed",
+                columns=("Row", *(title[0].upper() + title[1:] for title in titles)),
+                rows=tuple(rows),
+                text_columns=len(titles) + 1,
+            )
+        )
+
     def records(self) -> tuple[list[str], list[list[str | float | None]]]:
         """Columns and rows as plain data, for CSV files and trackers.
 
         Returns:
-            The columns, with "source" added on the right and a column "... stderr" after each one
-            that has standard errors; and the rows, numbers unrounded, None where there is no value.
+            The columns, with a column "... stderr" after each one that has standard errors and
+            "source" on the right, after which columns "source: ..." say where each row is from, if
+            any row says so; and the rows, numbers unrounded, None where there is no value.
         """
+        told = any(row.origin for row in self.rows)
         with_error = [
             any(_stderr(row.cells[i]) is not None for row in self.rows)
             for i in range(len(self.columns))
@@ -114,8 +176,9 @@ class Table:
                 values.append(cell.value if isinstance(cell, Number) else cell)
                 if has_error:
                     values.append(_stderr(cell))
-            rows.append([*values, row.source])
-        return [*columns, "source"], rows
+            rows.append([*values, row.source, *(_origin_values(row) if told else ())])
+        titles = [f"source: {title}" for title in _ORIGIN_TITLES.values()] if told else []
+        return [*columns, "source", *titles], rows
 
     def to_csv(self) -> str:
         """As CSV, with a column `source`; missing cells are a dash."""
@@ -149,7 +212,14 @@ class Table:
             lines += ["", f"{CITED_MARK} cited from the paper; bold: computed by this pipeline."]
         for note in self.notes:
             lines += ["", _escape(note)]
+        if self.origins:
+            lines += ["", self.origins.to_markdown().rstrip()]
         return "\n".join(lines) + "\n"
+
+
+def _origin_values(row: Row) -> list[str | None]:
+    origin = row.origin or Origin()
+    return [getattr(origin, name) for name in _ORIGIN_TITLES]
 
 
 def _stderr(cell: Cell) -> float | None:

@@ -48,7 +48,7 @@ def draw(
     with drawing(path, 7.6, 2.2 + 2.6 * ((len(titles) + 1) // 2)) as figure:
         grid = figure.subplots((len(titles) + 1) // 2, 2, squeeze=False, sharey=True)
         for axes, (slug, name) in zip(grid.flat, titles, strict=False):
-            _panel(axes, slug, name, points)
+            panel(axes, slug, name, points)
         for row in grid:
             row[0].set_ylabel(loss)
         for axes in list(grid.flat)[len(titles) :]:
@@ -57,7 +57,8 @@ def draw(
     return path
 
 
-def _panel(axes: Axes, slug: str, name: str, points: Sequence[Point]) -> None:
+def panel(axes: Axes, slug: str, name: str, points: Sequence[Point]) -> None:
+    """Draw one account: loss against its ratio."""
     known = [point for point in points if slug in point.ratios]
     for frugal, colour, marker in ((False, BLUE, "o"), (True, RED, "s")):
         part = [point for point in known if point.frugal == frugal]
@@ -81,8 +82,8 @@ def _panel(axes: Axes, slug: str, name: str, points: Sequence[Point]) -> None:
         axes.axvline(min(floors), color=GREY, linewidth=1, linestyle="--")
     axes.axvline(1, color=GREY, linewidth=1, linestyle=":")
     axes.set_yscale("log")
-    axes.set_xlim(left=0)
     axes.margins(x=0.16, y=0.12)
+    axes.set_xlim(left=0)  # after the margins: limits that were set, margins leave as they are
     axes.set_title(name, fontsize=9)
     axes.set_xlabel("E_snn / E_ann")
 

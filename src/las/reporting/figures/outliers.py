@@ -85,6 +85,7 @@ def draw(path: Path, maximum: Array, title: str) -> Path:
             color=SKY,
             alpha=0.55,
             linewidths=0,
+            rasterized=True,  # tens of thousands of them, in the PDF as one picture
             label="one channel",
         )
         axes.plot(layers, np.median(shown, axis=1), color=DARK, label="median channel")

@@ -42,6 +42,7 @@ _STYLE: Any = {
     "legend.fontsize": 9,
     "lines.linewidth": 1.8,
     "lines.markersize": 5.5,
+    "pdf.fonttype": 42,  # letters that can be searched and copied
 }
 
 
@@ -56,9 +57,11 @@ def figure_of(width: float, height: float) -> Iterator[Figure]:
 
 @contextmanager
 def drawing(path: Path, width: float, height: float) -> Iterator[Figure]:
-    """A figure of `width` by `height` inches that is written to `path`, a PNG, on leaving."""
+    """A figure of `width` by `height` inches, written to `path` on leaving, a PNG, and as a PDF."""
     with figure_of(width, height) as figure:
         yield figure
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Without a metadata entry that names the version, and no date, bytes do not change.
+        # Without entries that name the version or the time, bytes do not change.
         figure.savefig(path, format="png", metadata={"Software": None})
+        unnamed: Any = dict.fromkeys(("Creator", "Producer", "CreationDate"))
+        figure.savefig(path.with_suffix(".pdf"), format="pdf", metadata=unnamed)

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from importlib import resources
 
-from las.reporting.table import Row
+from las.reporting.table import Cell, Origin, Row
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,11 @@ class CitedTable:
 
     def padded(self, width: int) -> tuple[Row, ...]:
         """The rows, flagged as cited, with empty cells on the right up to `width`."""
-        return tuple(Row((*row, *[None] * (width - len(row))), source="cited") for row in self.rows)
+        return tuple(self.row((*row, *[None] * (width - len(row)))) for row in self.rows)
+
+    def row(self, cells: tuple[Cell, ...]) -> Row:
+        """One row of these, with its citation."""
+        return Row(cells, "cited", Origin(cited=self.source))
 
     @property
     def footnotes(self) -> tuple[str, ...]:

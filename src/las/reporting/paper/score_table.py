@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 from las.evaluation.score import Score
 from las.reporting.names import ann_number, metric_title, snn_number, task_title
+from las.reporting.origin import origin_of
 from las.reporting.paper.cited_rows import cited_table
-from las.reporting.results import CellResult, OriginalResult, Results
-from las.reporting.table import Cell, Number, Row, Table, text
+from las.reporting.results import CellResult, Made, OriginalResult, Results
+from las.reporting.table import Cell, Number, Origin, Row, Table, text
 
 Key = tuple[str, str]
 """Task and metric of a score."""
@@ -43,7 +44,7 @@ def beside_the_paper(
         if any(map(shown, cell.scores)):
             rows.setdefault(cell.row, []).append(cell)
     groups = [(name, group, [_spiking(group)]) for name, group in rows.items()]
-    return score_table(number, groups, paper_columns, shown)
+    return score_table(number, groups, paper_columns, shown, results.made)
 
 
 def _spiking(cells: Sequence[OriginalResult]) -> list[CellResult]:
@@ -55,6 +56,7 @@ def score_table(
     groups: Sequence[tuple[str, Sequence[OriginalResult], Sequence[Sequence[CellResult]]]],
     paper_columns: Columns,
     shown: Callable[[Score], bool],
+    made: Made,
 ) -> Table:
     """One ANN row per group, and one SNN row for each of its parts, whose cells share T and H.
 
@@ -63,6 +65,7 @@ def score_table(
         groups: name of the row, its cells, and their parts with a spiking model.
         paper_columns: where the paper's columns take their numbers from.
         shown: says of a score whether it is wanted.
+        made: with what the cells were made.
     """
     cited = cited_table(number)
     all_cells = [cell for _, group, _ in groups for cell in group]
@@ -81,11 +84,13 @@ def score_table(
 
     rows = list(cited.padded(len(columns)))
     for name, group, parts in groups:
-        rows.append(_row([name, "✗", "N/A"], group, sources, ann_number))
+        ann = origin_of(group, shown, made, spiking=False)
+        rows.append(_row([name, "✗", "N/A"], group, sources, ann_number, ann))
         for part in parts:
             if part:
                 head: list[Cell] = [part[0].snn_row, "✓", str(part[0].time_steps)]
-                rows.append(_row(head, part, sources, snn_number))
+                snn = origin_of(part, shown, made, spiking=True)
+                rows.append(_row(head, part, sources, snn_number, snn))
     notes = list(cited.footnotes)
     if own:
         notes.append(_OWN_COLUMNS)
@@ -119,6 +124,7 @@ def _row(
     cells: Sequence[OriginalResult],
     sources: Sequence[tuple[Key, ...]],
     number: Callable[[Score], Number],
+    origin: Origin,
 ) -> Row:
     row = list(head)
     for keys in sources:
@@ -127,7 +133,7 @@ def _row(
             row.append(number(found[0]))
         else:  # two metrics of one task share a column
             row.append("/".join(text(number(score)) for score in found) or None)
-    return Row(tuple(row))
+    return Row(tuple(row), origin=origin)
 
 
 def _first(cells: Sequence[OriginalResult], key: Key) -> Score | None:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
+from las.evaluation.score import Score
 from las.reporting.names import ann_number, metric_title, snn_number, task_title
+from las.reporting.origin import origin_of
 from las.reporting.paper.cited_rows import cited_levels, cited_table
+from las.reporting.paper.score_table import key_of
 from las.reporting.results import Results
 from las.reporting.table import Cell, Number, Row, Table
 
@@ -19,7 +23,7 @@ def table_5(results: Results) -> Table:
     rows = []
     for row in cited.rows:
         by_name = dict(zip(cited.columns, row, strict=True))
-        rows.append(Row(tuple(by_name.get(name) for name in columns), source="cited"))
+        rows.append(cited.row(tuple(by_name.get(name) for name in columns)))
     notes = list(cited.footnotes)
     if sweeps:
         notes.append("Standard errors of the SNN scores are in the table of all scores.")
@@ -36,14 +40,17 @@ def table_5(results: Results) -> Table:
             measured: dict[int, Cell] = {
                 h: replace(snn_number(s), stderr=None) for h, s in scores.items() if s
             }
-            rows.append(Row((title, name, ann_number(first), *[measured.get(h) for h in levels])))
+            origin = origin_of(sweep, partial(_same, first), results.made, spiking=True)
+            cells = (title, name, ann_number(first), *[measured.get(h) for h in levels])
+            rows.append(Row(cells, origin=origin))
         ratios: dict[int, Cell] = {
             h: Number(cell.energy.total.ratio, spec=".3f")
             for h, cell in by_level.items()
             if cell.energy is not None and cell.energy.total.ratio is not None
         }
         name = f"E_snn/E_ann, {sweep[0].evaluation}"
-        rows.append(Row((title, name, "1", *[ratios.get(h) for h in levels])))
+        origin = origin_of(sweep, lambda score: True, results.made, spiking=True)
+        rows.append(Row((title, name, "1", *[ratios.get(h) for h in levels]), origin=origin))
     return Table(
         slug="table5",
         title=f"Table 5. {cited.title}",
@@ -52,3 +59,7 @@ def table_5(results: Results) -> Table:
         notes=tuple(notes),
         text_columns=2,
     )
+
+
+def _same(first: Score, score: Score) -> bool:
+    return key_of(first) == key_of(score)

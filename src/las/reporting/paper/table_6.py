@@ -19,4 +19,4 @@ def table_6(results: Results) -> Table:
     for name in dict.fromkeys(row for row, _ in sweeps):
         parts = [cells for (row, _), cells in sorted(sweeps.items()) if row == name]
         groups.append((name, [cell for part in parts for cell in part], parts))
-    return score_table(6, groups, COLUMNS, of_encoders)
+    return score_table(6, groups, COLUMNS, of_encoders, results.made)
