@@ -15,7 +15,7 @@ from las.components.product import SpikingProduct
 from las.components.running import observing
 from las.conversion.proof import Exact
 from las.neurons import OAT
-from tests.components.test_attention import B, D, H, L, MASKS, distances, operands, reference
+from tests.components.test_attention import MASKS, B, D, H, L, distances, operands, reference
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from las.energy import Hardware
 from las.reporting.accounted import Accounted, one_per_model
+from las.reporting.figures.ablations import ablations_pictures
 from las.reporting.figures.accounts import accounts_pictures
 from las.reporting.figures.anytime import anytime_pictures
 from las.reporting.figures.fits import fit_picture
@@ -25,6 +26,7 @@ from las.reporting.paper.table_5 import table_5
 from las.reporting.paper.table_6 import table_6
 from las.reporting.results import Results
 from las.reporting.stored import Stored
+from las.reporting.tables.ablations import ablations
 from las.reporting.tables.accounts import (
     accounts_by_kind,
     accounts_by_layer,
@@ -94,6 +96,7 @@ def sections(
                 table_6(results),
             ],
         ),
+        *_ablations(results, directory),
         Section(
             "energy",
             "Spikes and energy",
@@ -137,3 +140,12 @@ def sections(
             ],
         ),
     ]
+
+
+def _ablations(results: Results, directory: Path) -> list[Section]:
+    """What each part of the method does; nothing where no cell has lost one."""
+    if not results.ablations:
+        return []
+    intro = "What is lost without a part of the method (Section 5.5)."
+    pictures = ablations_pictures(results, directory)
+    return [Section("ablations", "Ablations", intro, [ablations(results)], pictures=pictures)]
