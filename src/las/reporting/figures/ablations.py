@@ -20,12 +20,12 @@ def draw(path: Path, bars: Sequence[Bar], ann: float, axis: str, title: str) -> 
         axes = figure.subplots()
         names, values = zip(*bars, strict=True)
         colours = [BLUE, *[SKY] * (len(bars) - 1)]
-        axes.bar_label(axes.barh(names, values, color=colours), fmt="%.2f", padding=3)
+        drawn = axes.barh(names, values, color=colours)
+        axes.bar_label(drawn, fmt="%.2f", label_type="center")
         axes.axvline(ann, color=DARK, linewidth=1, linestyle=":")
         axes.invert_yaxis()
-        axes.margins(x=0.12)
         axes.set_xlabel(axis)
-        axes.set_title(title)
+        figure.suptitle(title)
     return path
 
 
@@ -43,9 +43,9 @@ def _picture(group: Sequence[CellResult], directory: Path) -> Picture:
     first = whole.scores[0]
     scores = [(label(cell), cell.score(first.task, first.metric)) for cell in group]
     bars = [(name, snn_number(score).value) for name, score in scores if score is not None]
-    title = f"{whole.title}: without a part of the method (T = {whole.time_steps})"
+    title = f"{whole.title}: ablations at T = {whole.time_steps}"
     slug = f"{whole.model}_{whole.evaluation}_t{whole.time_steps}h{whole.levels}_{whole.vision}"
     axis = f"{task_title(first.task)}, {metric_title(first.metric)}"
     path = directory / f"ablations_{slug}.png"
     draw(path, bars, ann_number(first).value, axis, title)
-    return Picture(path, title, "As the paper's Figure 5. Dotted: the ANN.")
+    return Picture(path, title, "Without a part of the method, as in Figure 5. Dotted: the ANN.")
