@@ -58,7 +58,7 @@ class SpikeConfig:
             often does. These three know two bands only.
         attention: "equivalent" multiplies in attention as Eq. 12 does. "naive" multiplies spikes of
             the same time step only, without its cross terms: the ablation of Section 5.5, which
-            loses most of each product and takes T times as long.
+            loses about half of each product, for T times the work.
         margin: the largest representable value over the largest one seen in calibration.
         budgets: error budgets [absolute, relative] of HG functions, where the defaults of
             `las.fitting.functions` do not suit.
