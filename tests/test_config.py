@@ -156,14 +156,20 @@ def test_a_config_is_the_same_when_all_of_it_is_given() -> None:
 
 @pytest.mark.parametrize(
     ("name", "given"),
-    [("rounding", "nearest"), ("rounding", "floor"), ("bands", 2), ("bands", 3)],
+    [
+        ("rounding", "nearest"),
+        ("rounding", "floor"),
+        ("bands", 2),
+        ("bands", 3),
+        ("attention", "naive"),
+    ],
 )
 def test_options_that_do_not_go_with_a_budget_are_named(name: str, given: Any) -> None:
     with pytest.raises(ValueError, match=rf"with a budget, {name} is .* got {given!r}"):
         SpikeConfig(**{name: given}, budget=1e-3)
 
 
-@pytest.mark.parametrize("rule", ["paper", "released"])
+@pytest.mark.parametrize("rule", ["percentile", "paper", "released"])
 def test_rules_of_thresholds_do_not_go_with_a_budget(rule: Any) -> None:
     with pytest.raises(ValueError, match="threshold_rule"):
         SpikeConfig(threshold_rule=rule, budget=1e-3)

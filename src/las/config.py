@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 from las.options import finite_number, instance_of, one_of, shown, whole_number
 
-ThresholdRule = Literal["error", "paper", "released"]
+ThresholdRule = Literal["error", "percentile", "paper", "released"]
+Attention = Literal["equivalent", "naive"]
 Vision = Literal["spiking", "analog"]
 Rounding = Literal["nearest", "half_step", "floor", "signed"]
 
@@ -52,7 +53,12 @@ class SpikeConfig:
         threshold_rule: "error" minimises the squared error that the consumer of each site sees;
             "paper" sets theta_nor and theta_out as the paper describes them, with the 99th
             percentile and 1.1 times the maximum where it names no rule; "released" takes the
-            magnitudes of the literals in the paper's released code. Both know two bands only.
+            magnitudes of the literals in the paper's released code; "percentile" fills the bands to
+            the 99th and the 99.9th percentile and lets what is larger saturate, as quantisation
+            often does. These three know two bands only.
+        attention: "equivalent" multiplies in attention as Eq. 12 does. "naive" multiplies spikes of
+            the same time step only, without its cross terms: the ablation of Section 5.5, which
+            loses about half of each product, for T times the work.
         margin: the largest representable value over the largest one seen in calibration.
         budgets: error budgets [absolute, relative] of HG functions, where the defaults of
             `las.fitting.functions` do not suit.
@@ -73,6 +79,7 @@ class SpikeConfig:
     bands: int = _USUAL
     rounding: Rounding = _USUAL
     threshold_rule: ThresholdRule = "error"
+    attention: Attention = "equivalent"
     margin: float = 2.0
     budgets: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     vision: Vision = "spiking"
@@ -89,6 +96,7 @@ class SpikeConfig:
             "bands": whole_number("bands", self.bands, 1, MAX_BANDS),
             "rounding": one_of("rounding", self.rounding, Rounding),
             "threshold_rule": one_of("threshold_rule", self.threshold_rule, ThresholdRule),
+            "attention": one_of("attention", self.attention, Attention),
             "margin": finite_number("margin", self.margin, 1),
             "budgets": _budgets(self.budgets),
             "vision": one_of("vision", self.vision, Vision),
@@ -115,8 +123,8 @@ class SpikeConfig:
                 f"budget must be more than 0, got {shown(self.budget)}: without a budget, neurons "
                 "lose nothing"
             )
-        for name in ("rounding", "bands", "threshold_rule"):
-            wanted = {**_FRUGAL, "threshold_rule": "error"}[name]
+        for name in ("rounding", "bands", "threshold_rule", "attention"):
+            wanted = {**_FRUGAL, "threshold_rule": "error", "attention": "equivalent"}[name]
             if getattr(self, name) != wanted:
                 raise ValueError(
                     f"with a budget, {name} is {wanted!r}, got {getattr(self, name)!r}"

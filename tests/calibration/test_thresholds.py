@@ -102,10 +102,11 @@ def test_thresholds_chosen_by_error_beat_the_rules_of_paper_and_released_code(se
         rule: mean_square_error(
             fresh, choose(site, SpikeConfig(time_steps=10, threshold_rule=rule))
         )
-        for rule in ("error", "paper", "released")
+        for rule in ("error", "percentile", "paper", "released")
     }
     assert errors["error"] < errors["paper"]
     assert errors["error"] < errors["released"]
+    assert errors["error"] < errors["percentile"]
 
 
 def test_importance_moves_the_gate(seen) -> None:
@@ -128,6 +129,18 @@ def test_the_paper_s_rule(seen) -> None:
     assert percentile <= neuron.gates[0] <= percentile * (1 + 1 / 16)
     assert neuron.taus[0] == pytest.approx(neuron.gates[0], rel=1e-5)
     assert neuron.taus[1] == pytest.approx(1.1 * np.abs(values).max(), rel=1e-5)
+
+
+def test_percentiles(seen) -> None:
+    """Bands are filled to their full scale, and one value in a thousand saturates."""
+    values = long_tail()
+    neuron = choose(seen(values), SpikeConfig(threshold_rule="percentile"))
+    percentiles = np.percentile(np.abs(values), [99, 99.9])
+    for band, percentile in zip(neuron.bands, percentiles, strict=True):
+        assert percentile <= band.largest <= percentile * (1 + 1 / 16)
+    assert neuron.bands[0].largest == pytest.approx(neuron.gates[0], rel=1e-5)
+    outside = code_oat(torch.from_numpy(values), neuron, count=True).out_of_range
+    assert 0 < outside <= len(values) / 1000
 
 
 def test_the_released_code_s_constants(seen) -> None:
@@ -165,7 +178,7 @@ def test_every_site_of_spiking_inputs_gets_thresholds_and_no_other(seen) -> None
     assert list(choose_thresholds(statistics, SpikeConfig()).sites) == ["a"]
 
 
-@pytest.mark.parametrize("rule", ["error", "paper", "released"])
+@pytest.mark.parametrize("rule", ["error", "percentile", "paper", "released"])
 @pytest.mark.parametrize("value", [0.0, 1e-9, 1.0, 1e4, 1e9])
 def test_a_site_that_saw_one_value_only_gets_usable_thresholds(
     seen, rule: str, value: float

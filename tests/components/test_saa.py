@@ -6,7 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from las.components.saa import multiply_steps
+from las.components.saa import (
+    multiply_same_steps,
+    multiply_steps,
+    one_by_one,
+    side_by_side,
+)
 from las.components.site import accumulate
 from las.neurons import OAT, oat
 
@@ -93,3 +98,37 @@ def test_an_operand_of_fewer_steps_is_silent_in_the_others(shorter: str, matrix:
 def test_a_spike_train_of_no_step_has_no_sum() -> None:
     with pytest.raises(ValueError, match="one time step"):
         accumulate(iter(()))
+
+
+class TestWithoutCrossTerms:
+    def test_a_trace_worked_by_hand(self) -> None:
+        """T = 2, H = 1, tau = 4: theta = 2, 1. 3 fires 2 and 1, 2 fires 2, and 1 fires 1.
+
+        q = (3, 1) and k = (2, 3): 2 * 2 of the first step, 1 * 0 + 1 * 1 of the second; and 0 * 2
+        of the first for the rest. That is 5, where q k = 9: what is missing is 1 * 2 + 1 * 2 of
+        spikes that come one after the other.
+        """
+        neuron = OAT((4.0,), (), 2, 1, "floor")
+        q = torch.tensor([[3.0, 1.0]], dtype=torch.float64)
+        k = torch.tensor([[2.0, 3.0]], dtype=torch.float64)
+        trains = [list(oat.spike_train(x, neuron)) for x in (q, k.mT)]
+        assert [spikes.flatten().tolist() for spikes in trains[0]] == [[2, 0], [1, 1]]
+        assert [spikes.flatten().tolist() for spikes in trains[1]] == [[2, 2], [0, 1]]
+        increments = list(multiply_same_steps(*trains, torch.matmul))
+        assert [float(increment) for increment in increments] == [4, 1]
+        whole = accumulate(multiply_steps(iter(trains[0]), iter(trains[1]), torch.matmul))
+        assert float(whole) == 9
+
+    @EXAMPLES
+    @given(st.integers(0, 2**32 - 1), st.integers(1, 10))
+    def test_all_steps_side_by_side_are_one_product(self, seed: int, stop: int) -> None:
+        """Of operands that were stopped, too."""
+        generator = torch.Generator().manual_seed(seed)
+        x = torch.randn(2, 4, 6, generator=generator, dtype=torch.float64) * 5
+        y = torch.randn(2, 3, 6, generator=generator, dtype=torch.float64)
+        a, b = ([*oat.spike_train(*of)][:stop] for of in ((x, A), (y, B)))
+        expected = accumulate(multiply_same_steps(a, (spikes.mT for spikes in b), torch.matmul))
+        product = side_by_side(a, 10) @ side_by_side(b, 10).mT
+        assert torch.allclose(product, expected, rtol=1e-12, atol=1e-12)
+        for spikes, back in zip(a, one_by_one(side_by_side(a, 10), 10), strict=False):
+            assert torch.equal(spikes, back)

@@ -170,6 +170,37 @@ def test_both_paths_agree_spike_for_spike(frugal: Any, family: str) -> None:
     assert simulated.sites == fused.sites
 
 
+@pytest.mark.parametrize("t", [1, 4, 17, 23])
+def test_a_site_stops_after_t_steps_if_it_has_as_many(frugal: Any, family: str, t: int) -> None:
+    """On both paths; T of the functions is 16, that of other sites from 1 to 24."""
+    model = copy.deepcopy(frugal).double()
+    batch = {
+        name: x.double() if x.is_floating_point() else x
+        for name, x in FAMILIES[family][1]()[0].items()
+    }
+    own = {name: steps for name, (steps, _) in steps_of(model).items()}
+    t = min(t, max(own.values()))
+    with las.stop_after(model, t):
+        with las.count_spikes(model) as fused:
+            value = run(model, batch)
+        with las.simulate(model), las.count_spikes(model) as simulated:
+            other = run(model, batch)
+    assert torch.allclose(value, other, rtol=0, atol=1e-10 * value.abs().max().item())
+    assert simulated.sites == fused.sites
+    assert all(site.time_steps == min(t, own[name]) for name, site in fused.sites.items())
+
+
+def test_after_the_longest_t_it_is_the_whole_model(frugal: Any, family: str) -> None:
+    batch = FAMILIES[family][1]()[0]
+    steps = {own for own, _ in steps_of(frugal).values()}
+    with las.stop_after(frugal, max(steps)):
+        stopped = run(frugal, batch)
+    assert torch.equal(stopped, run(frugal, batch))
+    wanted = f"1 to {max(steps)}, got {max(steps) + 1}"
+    with pytest.raises(ValueError, match=wanted), las.stop_after(frugal, max(steps) + 1):
+        pass
+
+
 def test_converting_again_gives_the_same_to_the_bit(frugal: Any, family: str) -> None:
     again = converted(family)
     one, other = (converted_in(model)[1] for model in (frugal, again))

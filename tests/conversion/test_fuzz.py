@@ -62,7 +62,7 @@ NUMBERS = [int, np.int64, lambda n: torch.tensor(n)]
 
 @st.composite
 def configs(draw: st.DrawFn) -> las.SpikeConfig:
-    rule = draw(st.sampled_from(["error", "error", "paper", "released"]))
+    rule = draw(st.sampled_from(["error", "error", "percentile", "paper", "released"]))
     number = draw(st.sampled_from(NUMBERS))
     if rule == "error" and draw(st.integers(0, 3)) == 0:
         return las.SpikeConfig(
@@ -77,6 +77,7 @@ def configs(draw: st.DrawFn) -> las.SpikeConfig:
         bands=number(draw(st.integers(1, 8)) if rule == "error" else 2),
         rounding=draw(st.sampled_from(["nearest", "half_step", "floor", "signed"])),
         threshold_rule=rule,
+        attention=draw(st.sampled_from(["equivalent", "equivalent", "naive"])),
         margin=draw(st.floats(1, 8)),
     )
 

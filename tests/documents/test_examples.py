@@ -37,7 +37,7 @@ def test_convert_then_simulate_and_count(run: Callable[..., str], tiny_model: Pa
 
 def test_where_they_part(run: Callable[..., str], tiny_model: Path) -> None:
     run("convert_a_model", str(tiny_model), "my.txt", "adapter")
-    printed = run("where_they_part", str(tiny_model), "my.txt", "adapter")
+    printed = run("where_they_part", "why_ten_steps_break", str(tiny_model), "my.txt", "adapter")
     whole, prompts = map(int, re.findall(r"adapter: (\d+) of (\d+) alike", printed)[0])
     assert 0 < prompts <= 20
     assert whole == prompts
@@ -49,10 +49,26 @@ def test_add_an_architecture(run: Callable[..., str]) -> None:
     assert float(re.findall(r"error of the outputs +(\S+)", after)[0]) < 1e-3
 
 
+@pytest.mark.slow
+def test_why_ten_steps_break(run: Callable[..., str], tiny_model: Path) -> None:
+    paragraphs = (f"Paragraph {number}, of {number} squared." for number in range(12))
+    Path("long.txt").write_text("\n\n".join(paragraphs))
+    printed = run("why_ten_steps_break", str(tiny_model), "long.txt")
+    line = r"^T= ?(\d+)  (\w+) +output (\S+)   worst sites: \S+ \S+, "
+    found = re.findall(line, printed, re.MULTILINE)
+    errors = {(rule, int(steps)): float(error) for steps, rule, error in found}
+    assert len(errors) == len(found) == 3 * 6
+    for steps in (16, 10):
+        assert errors["error", steps] < errors["paper", steps] < errors["released", steps]
+    for rule in ("error", "paper", "released"):
+        assert errors[rule, 16] < errors[rule, 10]
+
+
 def test_every_example_is_run() -> None:
     assert {path.stem for path in EXAMPLES.glob("*.py")} == {
         "add_an_architecture",
         "convert_a_model",
         "simulate_and_count",
         "where_they_part",
+        "why_ten_steps_break",
     }

@@ -251,8 +251,12 @@ def test_one_query_after_many_keys(both) -> None:
 
 @pytest.mark.parametrize(
     ("seen", "biased", "counting"),
-    [("all", True, True), ("the past", False, True), ("a window", False, False)]
-    + [("padding on the left", True, True)],
+    [
+        ("all", True, True),
+        ("the past", False, True),
+        ("a window", False, False),
+        ("padding on the left", True, True),
+    ],
 )
 def test_capped_scores(monkeypatch, seen: str, biased: bool, counting: bool) -> None:
     """The cap's own neurons fire spike for spike as they do site by site: these sums are exact.

@@ -104,6 +104,15 @@ class TestBothPopulations:
         assert torch.equal(stopped.value, whole.value)
         assert stopped.spikes == whole.spikes
 
+    def test_there_is_no_step_after_the_last_one(self, code, neuron, monkeypatch) -> None:
+        x = torch.randn(500).abs()
+        whole = code(x, neuron, count=True)
+        for kernels in (True, False):
+            monkeypatch.setattr(fused, "has_kernels", lambda x, there=kernels: there)
+            stopped, same = (code(x, neuron, count=True, stop=stop) for stop in (20, None))
+            assert torch.equal(stopped.value, same.value)
+            assert torch.equal(stopped.counts, whole.counts)
+
     def test_no_spike_is_taken_back(self, code, neuron) -> None:
         x = torch.randn(500).abs()
         counts = [code(x, neuron, count=True, stop=t).counts for t in range(1, 17)]

@@ -25,7 +25,8 @@ def names(group: str) -> list[str]:
     return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
 
 
-NEURONS = [name for name in names("neuron") if name not in ("default", "none")]
+ABLATED = [f"t16h5-{name}" for name in names("ablation")]
+NEURONS = [name for name in names("neuron") if name not in ("default", "none", *ABLATED)]
 
 
 @pytest.mark.parametrize("name", names("model"))

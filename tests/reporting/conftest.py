@@ -114,8 +114,10 @@ def write_cell(
     scores: list[Score],
     row: str | None = None,
     vision: str = "spiking",
+    name: str = "",
+    **options: Any,
 ) -> dict[str, str]:
-    neuron = f"t{time_steps}h{levels}" + ("" if vision == "spiking" else "-analog-vision")
+    neuron = f"t{time_steps}h{levels}" + ("" if vision == "spiking" else "-analog-vision") + name
     directory = results / model / neuron / evaluation
     directory.mkdir(parents=True)
     tally = make_tally(levels)
@@ -127,6 +129,7 @@ def write_cell(
                 "levels": levels,
                 "rounding": "nearest",
                 "vision": vision,
+                **options,
             },
             "evaluation": evaluation,
             "scores": [score.to_dict() for score in scores],

@@ -27,6 +27,7 @@ Array = NDArray[np.float64]
 _DEPTH = 34  # octaves below the largest value that a gate may lie at
 _SPAN = _DEPTH * bins.PER_OCTAVE
 _LONGER = 1 / 8  # what longer texts weigh beside those of calibration
+_PERCENTILES = (0.99, 0.999)
 
 
 class SiteThresholds(NamedTuple):
@@ -82,7 +83,12 @@ def choose_thresholds(statistics: Statistics, config: SpikeConfig) -> Thresholds
         statistics: what calibration saw.
         config: T, H, bands, rounding and the rule.
     """
-    rules = {"error": _least_error, "paper": _paper, "released": _released}
+    rules = {
+        "error": _least_error,
+        "percentile": _percentile,
+        "paper": _paper,
+        "released": _released,
+    }
     rule = rules[config.threshold_rule]
     sites = {}
     coded = {name: site for name, site in statistics.sites.items() if site.kind == "oat"}
@@ -192,14 +198,27 @@ def _error_table(time_steps: int, levels: int, rounding: Rounding, phase: int) -
     return np.asarray(np.tril(mean))
 
 
+def _percentile(
+    site: SiteStatistics, config: SpikeConfig
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Bands filled to the 99th and the 99.9th percentile of the non-zero magnitudes."""
+    gate, ceiling = (_quantile(site, share) for share in _PERCENTILES)
+    scale = full_scale(config)
+    return (gate / scale, max(ceiling, 1.1 * gate) / scale), (gate,)
+
+
+def _quantile(site: SiteStatistics, share: float) -> float:
+    """The end of the bin in which a share of the non-zero magnitudes is reached."""
+    cumulative = np.cumsum(site.histogram)
+    return float(bins.edges()[1 + int(np.searchsorted(cumulative, share * cumulative[-1]))])
+
+
 def _paper(
     site: SiteStatistics, config: SpikeConfig
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """theta_nor at the 99th percentile of the non-zero magnitudes, theta_out at 1.1 maxima."""
-    cumulative = np.cumsum(site.histogram)
-    inner = bins.edges()[1 + int(np.searchsorted(cumulative, 0.99 * cumulative[-1]))]
-    outer = max(1.1 * site.peak, 1.1 * float(inner))
-    return (float(inner), outer), (float(inner),)
+    inner = _quantile(site, 0.99)
+    return (inner, 1.1 * max(site.peak, inner)), (inner,)
 
 
 def _released(

@@ -10,10 +10,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from las.components.cache import Operand
+from las.components.cache import Operand, StepwiseOperand
 from las.components.component import SpikingComponent, Work
 from las.components.one_operation import in_one
-from las.components.saa import multiply_steps
+from las.components.saa import (
+    multiply_same_steps,
+    multiply_steps,
+    one_by_one,
+    side_by_side,
+)
 from las.components.site import OATSite, accumulate
 from las.components.soft_cap import SpikingSoftCap
 from las.components.softmax import SpikingSoftmax
@@ -39,6 +44,7 @@ class SpikingAttention(SpikingComponent):
 
     Attributes:
         soft_cap: the neurons that cap the scores, or None.
+        naive: whether both products do without the cross terms of Eq. 12, as in Section 5.5.
     """
 
     equations = "Eqs. 11-12 and 15-17"
@@ -52,6 +58,7 @@ class SpikingAttention(SpikingComponent):
         self.soft_cap = None if cap is None else SpikingSoftCap(cap)
         self.softmax = SpikingSoftmax()
         self.probability = OATSite(token_dim=2, weighs_keys=True)
+        self.naive = False
 
     def work(
         self, pairs: int, width: int, value_width: int, queries: int, keys: int
@@ -117,34 +124,47 @@ class SpikingAttention(SpikingComponent):
         if sink is not None:
             k, v, allowed, bias = _with_sink(query, k, v, allowed, bias, sink)
         if 0 in (*query.shape[:3], k.value.shape[-2]):  # nobody asks, or there is nothing to see
-            return query.new_zeros(*query.shape[:3], v.value.shape[-1])
+            return query.new_zeros(*query.shape[:3], v.width)
         if k.steps:
             return self._simulate(query, k, v, allowed, bias, scale)
         q = self.query(query)
         kernels = has_kernels(query) or _fits_a_gpu(query, value)
-        if self.run.observer is None and kernels:
+        if self.run.observer is None and not self.naive and kernels:
             operands = (x.to(query.dtype) for x in (q.value, k.value, v.value))
             context, told = in_one(self, *operands, allowed, bias, numbers=(scale,))
             coded = NOTHING if told is None else told
         else:
-            context, coded = self._composed(q.value, k.value, v.value, allowed, bias, scale)
+            asked = q.value
+            if self.by_steps:
+                asked = side_by_side(self.query.steps(query, count=False), self.query.time_steps)
+            context, coded = self._composed(asked, k.value, v.value, allowed, bias, scale)
         if self.run.counting and not query.is_meta:  # where nobody knows what a mask hides
             self._count(q, k, v, coded, allowed, self._padded(query))
         return context
 
     def code(self, key: Tensor, value: Tensor) -> tuple[Operand, Operand]:
         """Code new keys and values, (B, H_kv, N, D) and (B, H_kv, N, D_v)."""
-        operands = []
+        operands: list[Operand] = []
+        steps: tuple[Tensor, ...]
         places = torch.arange(key.shape[-2], device=key.device) if self.run.watched else None
         for site, x in ((self.key, key), (self.value, value)):
             if self.run.simulating:
                 steps = tuple(site.steps(x))
                 coded = SpikeEncoding(accumulate(iter(steps)))
-                operands.append(Operand(coded.value, coded, places, steps))
             else:
+                steps = ()
                 coded = site(x)
-                operands.append(Operand(coded.value, coded, places))
+            if self.by_steps:
+                spikes = side_by_side(steps or site.steps(x, count=False), site.time_steps)
+                operands.append(StepwiseOperand(spikes, coded, places, steps, site.time_steps))
+            else:
+                operands.append(Operand(coded.value, coded, places, steps))
         return operands[0], operands[1]
+
+    @property
+    def by_steps(self) -> bool:
+        """Whether its products read the spikes of each time step, and not what they come to."""
+        return self.naive and self.run.observer is None
 
     def exact(
         self,
@@ -271,8 +291,14 @@ class SpikingAttention(SpikingComponent):
         if allowed is not None:
             scores.masked_fill_(~allowed, -torch.inf)
         hidden, _ = self.softmax.silent(scores, padded)
-        p = self.probability(self.softmax(scores, padded), hidden)
-        return p.value @ _expand(value, groups), p.firing
+        softened = self.softmax(scores, padded)
+        p = self.probability(softened, hidden)
+        value = _expand(value, groups)
+        if not self.by_steps:
+            return p.value @ value, p.firing
+        weighing = self.probability.steps(softened, count=False)
+        arriving = one_by_one(value, self.value.time_steps)
+        return accumulate(multiply_same_steps(weighing, arriving, torch.matmul)), p.firing
 
     def _simulate(
         self,
@@ -298,7 +324,8 @@ class SpikingAttention(SpikingComponent):
             spikes = (increment[part, :, :end] for increment in operand.arriving())
             return (_expand(increment, heads // key_heads) for increment in spikes)
 
-        context = query.new_empty(batch, heads, queries, value.value.shape[-1])
+        multiply = multiply_same_steps if self.naive else multiply_steps
+        context = query.new_empty(batch, heads, queries, value.width)
         padding = self._padded(query)
         for part, block in _blocks(*shape):
             padded = None if padding is None else padding[part, :, block]
@@ -306,7 +333,7 @@ class SpikingAttention(SpikingComponent):
             end = keys if mask is None else _last_seen(mask)
             transposed = (spikes.mT for spikes in arriving(key, part, end))
             asking = self.query.steps(query[part, :, block], silent=padded)
-            products = multiply_steps(asking, transposed, torch.matmul)
+            products = multiply(asking, transposed, torch.matmul)
             mask = None if mask is None else mask[..., :end]
             scores: Iterator[Tensor] = (increment * scale for increment in products)
             if self.soft_cap is not None:
@@ -318,7 +345,7 @@ class SpikingAttention(SpikingComponent):
             if mask is not None:
                 hidden = ~mask if padded is None else ~mask | padded
             weighing = self.probability.steps(accumulate(softened), silent=hidden)
-            weighed = multiply_steps(weighing, arriving(value, part, end), torch.matmul)
+            weighed = multiply(weighing, arriving(value, part, end), torch.matmul)
             context[part, :, block] = accumulate(weighed)
         return context
 
@@ -339,7 +366,8 @@ class SpikingAttention(SpikingComponent):
         """Each spike adds one stored row of the other operand, as far as the mask lets it.
 
         Keys and values of earlier tokens do not spike again: the spikes of the queries and of the
-        probabilities read what they have left.
+        probabilities read what they have left. Naive attention has no other spikes that read: those
+        of queries and probabilities read what comes at the same time.
 
         Arguments:
             asked: the queries, (B, H, L, D).
@@ -363,8 +391,8 @@ class SpikingAttention(SpikingComponent):
 
         def read(operand: Operand) -> Firing:
             """What its spikes cause, over all heads."""
-            if operand.coded.packed is None:  # they came in before anybody counted
-                return NOTHING
+            if operand.coded.packed is None or self.naive:
+                return NOTHING  # they came in before anybody counted, or wait for no query
 
             def by_queries(fired: Tensor) -> int:
                 rows = fired.sum(-1, dtype=torch.int64)
@@ -377,7 +405,7 @@ class SpikingAttention(SpikingComponent):
             return total(fired.sum(-1, dtype=torch.int64) * keys_of_query)
 
         scores = NOTHING if asked.packed is None else Firing.of(asked.packed, by_keys)
-        out = value.value.shape[-1]
+        out = value.width
         early = read(key), read(value)
         work = self.work(pairs, width, out, *_rows(seen, heads, key.value.shape[1]))
         self.count(work, scores + early[0], coded * out + early[1], early=early)

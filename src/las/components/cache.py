@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from las.components.one_operation import outside_graphs
 from las.components.run_state import RunState
+from las.components.saa import one_by_one
 from las.errors import UnsupportedModelError
 from las.neurons.encoding import SpikeEncoding
 
@@ -32,12 +33,38 @@ class Operand:
     places: Tensor | None
     steps: tuple[Tensor, ...] = ()
 
+    @property
+    def width(self) -> int:
+        """D."""
+        return self.value.shape[-1]
+
     def arriving(self) -> Iterator[Tensor]:
         """The simulated increments of `value`: the charge of old tokens is there from t = 1 on."""
         for t, spikes in enumerate(self.steps):
             increment = torch.zeros_like(self.value) if t else self.value.clone()
             increment[..., self.places, :] = spikes
             yield increment
+
+
+@dataclass(frozen=True)
+class StepwiseOperand(Operand):
+    """Keys or values of which every time step is kept, for naive attention.
+
+    Attributes:
+        value: the spikes of all time steps side by side, (B, H_kv, S, T D).
+        time_steps: T.
+    """
+
+    time_steps: int = 1
+
+    @property
+    def width(self) -> int:
+        """D."""
+        return self.value.shape[-1] // self.time_steps
+
+    def arriving(self) -> Iterator[Tensor]:
+        """The spikes of each time step, of old and new tokens."""
+        return one_by_one(self.value, self.time_steps)
 
 
 class Coder(Protocol):
@@ -83,8 +110,8 @@ class CodingCache:
         if places is not None:  # a sliding window drops the first ones
             places = places - (places[-1:] - keys.shape[-2] + 1).clamp_min(0)
         entered = (
-            Operand(keys, key.coded, places, key.steps),
-            Operand(values, value.coded, places, value.steps),
+            replace(key, value=keys, places=places),
+            replace(value, value=values, places=places),
         )
         self._attention.run.hand_in(entered)
         return keys, values

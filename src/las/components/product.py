@@ -10,15 +10,19 @@ import torch
 from torch import Tensor
 
 from las.components.component import SpikingComponent, Work
-from las.components.saa import multiply_steps
+from las.components.saa import multiply_same_steps, multiply_steps, side_by_side
 from las.components.site import OATSite, accumulate
-from las.neurons.encoding import Firing, SpikeEncoding, total
+from las.neurons.encoding import NOTHING, Firing, SpikeEncoding, total
 
 Keys = Literal["columns", "rows"]
 
 
 class SpikingProduct(SpikingComponent):
-    """phi(A) phi(B) of two tensors that the model computes (Eqs. 11-12)."""
+    """phi(A) phi(B) of two tensors that the model computes (Eqs. 11-12).
+
+    Attributes:
+        naive: whether it does without the cross terms of Eq. 12, as in Section 5.5.
+    """
 
     equations = "Eqs. 11-12"
 
@@ -26,6 +30,7 @@ class SpikingProduct(SpikingComponent):
         super().__init__()
         self.left = OATSite(token_dim=-2)
         self.right = OATSite(token_dim=-2)
+        self.naive = False
 
     def work(self, pairs: int, width: int, inputs: int, outputs: int) -> tuple[Work, ...]:
         """Pairs of a query and a key, each of which multiplies `width` numbers.
@@ -60,7 +65,10 @@ class SpikingProduct(SpikingComponent):
             product, a, b = self._simulate(left, stored, turned)
         else:
             a, b = self.left(left, count=False), self.right(stored, count=False)
-            product = a.value @ (b.value.mT if turned else b.value)
+            if self.naive and self.run.observer is None:
+                product = self._same_steps(left, stored, turned)
+            else:
+                product = a.value @ (b.value.mT if turned else b.value)
         if self.run.counting:
             multiplied = Multiplied(self, left, stored, turned, a, b)
             if later is None:
@@ -69,6 +77,13 @@ class SpikingProduct(SpikingComponent):
                 later(multiplied)
         return product
 
+    def _same_steps(self, left: Tensor, stored: Tensor, turned: bool) -> Tensor:
+        """The fused path of a naive product: all time steps side by side in one."""
+        a = side_by_side(self.left.steps(left, count=False), self.left.time_steps)
+        arriving = self.right.steps(stored, count=False)
+        columns = arriving if turned else (spikes.mT for spikes in arriving)
+        return a @ side_by_side(columns, self.right.time_steps).mT
+
     def _simulate(
         self, left: Tensor, stored: Tensor, turned: bool
     ) -> tuple[Tensor, SpikeEncoding, SpikeEncoding]:
@@ -76,7 +91,8 @@ class SpikingProduct(SpikingComponent):
         a = list(self.left.steps(left, count=False))
         b = list(self.right.steps(stored, count=False))
         arriving = (spikes.mT if turned else spikes for spikes in b)
-        product = accumulate(multiply_steps(iter(a), arriving, torch.matmul))
+        multiply = multiply_same_steps if self.naive else multiply_steps
+        product = accumulate(multiply(iter(a), arriving, torch.matmul))
         if not self.run.counting:
             return product, SpikeEncoding(left), SpikeEncoding(stored)
         return product, _listened(self.left, left, a), _listened(self.right, stored, b)
@@ -161,6 +177,8 @@ class Multiplied:
         made = pairs if keys == "columns" else pairs.any(-1)
         outputs = total(made) * (1 if keys == "columns" else columns)
         work = self.product.work(total(pairs), width, inputs, outputs)
+        if self.product.naive:  # spikes of the left operand read what comes at the same time
+            of_right = NOTHING
         self.product.count(work, of_left + of_right, early=(of_right,))
 
     def _of_no_padding(self) -> Tensor:

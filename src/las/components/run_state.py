@@ -124,7 +124,7 @@ class RunState:
 
     @property
     def stop(self) -> int | None:
-        """After how many of its T time steps every neuron falls silent; None where none does."""
+        """After which of its time steps every neuron falls silent; None where none does."""
         return self._stops.innermost()
 
     @property

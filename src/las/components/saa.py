@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import zip_longest
 
+import torch
 from torch import Tensor
 
 Product = Callable[[Tensor, Tensor], Tensor]
@@ -41,3 +42,35 @@ def multiply_steps(a: Iterator[Tensor], b: Iterator[Tensor], product: Product) -
             sum_a = spikes_a if sum_a is None else sum_a + spikes_a
         if increment is not None:
             yield increment
+
+
+def multiply_same_steps(
+    a: Iterable[Tensor], b: Iterable[Tensor], product: Product
+) -> Iterator[Tensor]:
+    """What is left of `multiply_steps` without the cross terms of Eq. 12: A_s(t) = a(t) b(t).
+
+    The ablation of Section 5.5. Spikes that do not come at the same time are lost to the product;
+    no factor makes up for it, as it depends on the values which spikes coincide.
+    """
+    for spikes_a, spikes_b in zip(a, b, strict=False):
+        yield product(spikes_a, spikes_b)
+
+
+def side_by_side(train: Iterable[Tensor], time_steps: int) -> Tensor:
+    """The spikes of all time steps next to each other: T tensors (..., D) -> (..., T D).
+
+    The product of two such tensors is what `multiply_same_steps` adds up to. Steps in which
+    neurons have been stopped are silent.
+
+    Arguments:
+        train: weighted spikes, T tensors or fewer.
+        time_steps: T.
+    """
+    steps = list(train)
+    silent = [torch.zeros_like(steps[0])] * (time_steps - len(steps))
+    return torch.cat([*steps, *silent], dim=-1)
+
+
+def one_by_one(spikes: Tensor, time_steps: int) -> Iterator[Tensor]:
+    """Inverse of `side_by_side`: (..., T D) -> T tensors (..., D)."""
+    return iter(spikes.unflatten(-1, (time_steps, spikes.shape[-1] // time_steps)).unbind(-2))

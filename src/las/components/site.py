@@ -58,7 +58,8 @@ class Site(SpikingModule):
     def count(self, activations: int, fired: Firing | int, out_of_range: int) -> None:
         """Add one call to what is being counted."""
         if self.run.counting:
-            steps = self.run.stop or self.time_steps
+            stop, own = self.run.stop, self.time_steps
+            steps = own if stop is None else min(stop, own)
             counted = activations, fired, out_of_range, self.levels
             self.run.add_spikes(self.name, self.kind, steps, *counted)
 

@@ -36,12 +36,13 @@ def stop_after(model: nn.Module, t: int) -> Iterator[None]:
 
     Every neuron keeps the thresholds of its T steps, fires in the first t of them and is silent in
     the others: an OAT neuron codes with theta(1) to theta(t), an HG neuron adds d(1) and its first
-    t - 1 binary digits. This holds for the fused path and for the simulator, for this model alone,
-    and for every thread that runs it; of blocks within each other, for the innermost one.
+    t - 1 binary digits. One with fewer than t time steps, as frugal neurons may have, fires in all
+    of them. This holds for the fused path and for the simulator, for this model alone, and for
+    every thread that runs it; of blocks within each other, for the innermost one.
 
     Arguments:
         model: a converted model, a part of one, or a module that holds some.
-        t: 1 to T.
+        t: 1 to T; of frugal neurons, to the largest T of any of them.
 
     Raises:
         LasError: the model has no spiking neurons.
@@ -56,6 +57,11 @@ def stop_after(model: nn.Module, t: int) -> Iterator[None]:
 
 
 def time_steps(model: nn.Module) -> int:
-    """T of a converted model; an error if it has no neurons, or they have no parameters yet."""
+    """T of a converted model, the largest of its neurons.
+
+    Raises:
+        LasError: it has none.
+        CalibrationError: they have no parameters yet.
+    """
     parts = (part for one in running(model) for part in one.model.modules())
-    return min(part.time_steps for part in parts if isinstance(part, Site))
+    return max(part.time_steps for part in parts if isinstance(part, Site))

@@ -12,8 +12,10 @@ from torch import nn
 
 from las.calibration.statistics import Statistics
 from las.calibration.thresholds import SiteThresholds, Thresholds
+from las.components.attention import SpikingAttention
 from las.components.expert_list import SpikingExpertList
 from las.components.operations import SpikingOperations
+from las.components.product import SpikingProduct
 from las.components.site import HGSite, OATSite
 from las.config import SpikeConfig
 from las.conversion.prepare import share_sites
@@ -157,6 +159,12 @@ def apply(model: nn.Module, state: SpikingState) -> nn.Module:
                 missing.append(f"{module.name} ({module.function})")
                 continue
             module.neuron = state.functions[module.function]
+        elif isinstance(module, SpikingAttention):
+            module.naive = config.attention == "naive"
+        elif isinstance(module, SpikingOperations):
+            for part in module.children():
+                if isinstance(part, SpikingProduct):
+                    part.naive = config.attention == "naive"
     if missing:
         raise AdapterError(
             f"no parameters for {len(missing)} neuron sites, the first {missing[0]}: did the "

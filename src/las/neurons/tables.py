@@ -83,6 +83,11 @@ class HGTable(NamedTuple):
     high: float
 
 
+def fired_steps(neuron: OAT | HG, stop: int | None) -> int:
+    """In how many of its T time steps a neuron fires: all of them, or the first `stop`."""
+    return neuron.time_steps if stop is None else min(stop, neuron.time_steps)
+
+
 def leading_steps(neuron: OAT, steps: int) -> tuple[int, int]:
     """How many first steps go by leading bits, and how many of them fire at most; (0, 0) for none.
 
@@ -108,7 +113,7 @@ def leading_steps(neuron: OAT, steps: int) -> tuple[int, int]:
 @lru_cache(maxsize=2**14)
 def oat_table(neuron: OAT, stop: int | None = None) -> OATTable:
     """An OAT neuron, stopped after the first `stop` of its T time steps, as the kernels read it."""
-    steps = range(1, 1 + (stop or neuron.time_steps))
+    steps = range(1, 1 + fired_steps(neuron, stop))
     levels, signed = neuron.levels, neuron.rounding == "signed"
     leading, rounds = leading_steps(neuron, len(steps))
     border = levels - 1 / 4 if signed else levels
@@ -141,7 +146,7 @@ def oat_table(neuron: OAT, stop: int | None = None) -> OATTable:
 def hg_table(neuron: HG, dtype: torch.dtype, stop: int | None = None) -> HGTable:
     """An HG neuron, stopped after its first `stop` time steps, as the kernels for a dtype read it.
 
-    As theta(t) does not depend on T, it is the neuron with T = `stop`.
+    As theta(t) does not depend on T, it is the neuron of so many time steps.
     """
     narrow = dtype == torch.float32
     bias, mantissa = (127, 23) if narrow else (1023, 52)
@@ -162,7 +167,7 @@ def hg_table(neuron: HG, dtype: torch.dtype, stop: int | None = None) -> HGTable
         shifts[1 : len(cells)] -= np.array(octaves.splits, dtype=np.int64)
         sides[sign] = (octaves.lowest + bias - 1, 64 * firsts + shifts)
     both = [sides.get(sign) or sides[-sign] for sign in (-1, 1)]  # one side may serve all inputs
-    codes = 2.0 ** ((stop or neuron.time_steps) - 1)
+    codes = 2.0 ** (fired_steps(neuron, stop) - 1)
     per_width = codes / neuron.width
     rows = np.stack([neuron.left, per_width, neuron.offset, neuron.slope / per_width])
     rows = np.concatenate([rows, np.zeros((4, 1))], axis=1)[:, places]

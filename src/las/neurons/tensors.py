@@ -25,7 +25,7 @@ from las.neurons.hg import out_of_range as beyond_range
 from las.neurons.mt import wide
 from las.neurons.oat import OAT
 from las.neurons.oat import out_of_range as beyond_largest
-from las.neurons.tables import hg_table, oat_table
+from las.neurons.tables import fired_steps, hg_table, oat_table
 
 _COMPILED_ON = ("cuda",)
 
@@ -48,7 +48,7 @@ def code_oat(x: Tensor, neuron: OAT, count: bool, stop: int | None) -> SpikeEnco
 def code_hg(x: Tensor, neuron: HG, count: bool, stop: int | None) -> SpikeEncoding:
     """See `las.neurons.fused.code_hg`."""
     inputs = wide(x)
-    function = _hg(neuron.time_steps if stop is None else stop, count)
+    function = _hg(fired_steps(neuron, stop), count)
     tables = _hg_tensors(neuron, inputs.dtype, stop, x.device)
     value, packed = _run(function, x.device, inputs.reshape(-1), *tables)
     value = value.view(x.shape).to(x.dtype)

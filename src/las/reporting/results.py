@@ -12,6 +12,7 @@ from las.config import Rounding, ThresholdRule, Vision
 from las.energy import EnergyReport
 from las.evaluation.score import Score
 from las.neurons.tally import SpikeTally
+from las.reporting.ablated import ablation_of
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,7 @@ class CellResult(OriginalResult):
         budget: the loss that is allowed to frugal neurons, whose T differs from site to site; None
             for others.
         vision: whether vision towers spike too; where they do not, title and row say so.
+        ablation: what part of the method was taken out; "" for none.
         energy: the estimate of Eq. 25, None where there is none.
         spikes: what was counted, None where nothing was.
     """
@@ -68,6 +70,7 @@ class CellResult(OriginalResult):
     vision: Vision = "spiking"
     threshold_rule: ThresholdRule = "error"
     budget: float | None = None
+    ablation: str = ""
     energy: EnergyReport | None = None
     spikes: SpikeTally | None = None
 
@@ -127,12 +130,14 @@ class Results:
         missing: names of the cells without results.
         originals: those of models that were not converted.
         made: with what.
+        ablations: cells from which a part of the method was taken; they are not among `cells`.
     """
 
     cells: tuple[CellResult, ...]
     missing: tuple[str, ...] = ()
     originals: tuple[OriginalResult, ...] = ()
     made: Made = Made()
+    ablations: tuple[CellResult, ...] = ()
 
     @property
     def models(self) -> list[str]:
@@ -208,18 +213,19 @@ def load_results(results_dir: Path, cells: Iterable[Mapping[str, str]]) -> Resul
     """
     found: list[CellResult] = []
     originals: list[OriginalResult] = []
+    ablations: list[CellResult] = []
     missing = []
     for cell in cells:
         directory = results_dir / cell["model"] / cell["neuron"] / cell["evaluation"]
         if (directory / "evaluation.json").exists():
             result = load_cell(directory, cell)
             if isinstance(result, CellResult):
-                found.append(result)
+                (ablations if result.ablation else found).append(result)
             else:
                 originals.append(result)
         else:
             missing.append(f"{cell['model']}/{cell['neuron']}/{cell['evaluation']}")
-    return Results(tuple(found), tuple(missing), tuple(originals))
+    return Results(tuple(found), tuple(missing), tuple(originals), ablations=tuple(ablations))
 
 
 def load_cell(directory: Path, cell: Mapping[str, str]) -> OriginalResult:
@@ -258,6 +264,7 @@ def load_cell(directory: Path, cell: Mapping[str, str]) -> OriginalResult:
             vision=vision,
             threshold_rule=neuron.get("threshold_rule", "error"),
             budget=neuron.get("budget"),
+            ablation=ablation_of(neuron),
             energy=EnergyReport.from_dict(_read(energy)) if energy.exists() else None,
             spikes=SpikeTally.from_dict(_read(spikes)) if spikes.exists() else None,
         )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from las.energy import Hardware
 from las.reporting.accounted import Accounted, one_per_model
+from las.reporting.figures.ablations import ablations_pictures
 from las.reporting.figures.accounts import accounts_pictures
 from las.reporting.figures.anytime import anytime_pictures
 from las.reporting.figures.fits import fit_picture
@@ -27,6 +28,7 @@ from las.reporting.paper.table_6 import table_6
 from las.reporting.results import Results
 from las.reporting.stored import Stored
 from las.reporting.table import Table
+from las.reporting.tables.ablations import ablations
 from las.reporting.tables.accounts import (
     accounts_by_kind,
     accounts_by_layer,
@@ -89,6 +91,7 @@ def sections(
             "models and the data differ: compare each computed SNN row with its own ANN row.",
             tables=_of_the_paper(results),
         ),
+        *_ablations(results, directory),
         Section(
             "energy",
             "Spikes and energy",
@@ -143,3 +146,12 @@ def _of_the_paper(results: Results) -> list[Table]:
         tables += [glance_at_scores(whole, spec), whole]
     levels, steps = table_5(results), table_6(results)
     return [*tables, glance_at_levels(levels), levels, glance_at_steps(steps), steps]
+
+
+def _ablations(results: Results, directory: Path) -> list[Section]:
+    """What each part of the method does; nothing where no cell has lost one."""
+    if not results.ablations:
+        return []
+    intro = "What is lost without a part of the method (Section 5.5)."
+    pictures = ablations_pictures(results, directory)
+    return [Section("ablations", "Ablations", intro, [ablations(results)], pictures=pictures)]
