@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from matplotlib.figure import Figure
 
 from las.energy import estimate
 from las.evaluation.score import Score
@@ -176,6 +177,12 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Report:
         revision="abc + changes",
         date="2026-11-28",
     )
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures are empty files, for tests of what stands beside them."""
+    monkeypatch.setattr(Figure, "savefig", lambda _, path, **options: Path(path).write_bytes(b""))
 
 
 def write_grid(results: Path) -> tuple[Path, list[dict[str, str]]]:

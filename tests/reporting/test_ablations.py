@@ -94,6 +94,7 @@ def test_the_figure_is_drawn_and_the_page_has_the_section(tree: Tree, tmp_path: 
     assert '<h2 id="ablations">' in page
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_without_such_cells_there_is_no_section(tree: Tree, tmp_path: Path) -> None:
     results, cells = tree
     page = write_report(results, cells[:2], tmp_path / "report").index.read_text()

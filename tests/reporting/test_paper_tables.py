@@ -156,6 +156,7 @@ def test_fine_tuned_accuracy_is_never_put_into_zero_shot_columns(grid: Grid) -> 
     assert table_1(results) == before
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_an_original_that_was_not_converted_has_one_row(grid: Grid) -> None:
     results, cells = grid
     scores = [replace(s, snn=None, snn_stderr=None, kl=None) for s in zero_shot_scores()]

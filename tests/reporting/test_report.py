@@ -120,6 +120,7 @@ def test_a_cell_without_results_is_named(written: Report) -> None:
     assert "Cells of the grid without results: tiny-lm/t6h5/text." in page
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_report_on_nothing_shows_the_paper_alone(tmp_path: Path) -> None:
     report = write_report(tmp_path / "results", [], tmp_path / "reports")
     page = report.index.read_text()
@@ -149,7 +150,7 @@ def test_outliers_codes_and_fits_are_shown(grid: Grid, tmp_path: Path) -> None:
         {name: fit(FUNCTIONS[name], -9.0, 0.0, 16) for name in ("gelu", "exp")}
     )
     fitted.save(spiking / "tiny-lm" / "neurons" / "t16h5" / "functions.safetensors")
-    report = write_report(results, cells, tmp_path / "reports", spiking)
+    report = write_report(results, cells[:1], tmp_path / "reports", spiking)
     titles = [picture.title for picture in report.pictures]
     assert "Figure 1 (a). Tiny-LM <b>: outliers, layers.*.mlp" in titles
     assert any(title.startswith("Figure 1 (b).") and "layers.0.mlp" in title for title in titles)
@@ -162,6 +163,7 @@ def test_outliers_codes_and_fits_are_shown(grid: Grid, tmp_path: Path) -> None:
     assert [row.cells[1] for row in functions.rows] == ["exp", "gelu"]
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_damaged_results_are_named(grid: Grid) -> None:
     results, cells = grid
     path = results / "tiny-lm" / "t16h5" / "text" / "evaluation.json"
@@ -172,6 +174,7 @@ def test_damaged_results_are_named(grid: Grid) -> None:
         load_results(results, cells)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_cell_before_the_energy_stage_still_reports(grid: Grid, tmp_path: Path) -> None:
     results, cells = grid
     for path in results.rglob("energy.json"):
