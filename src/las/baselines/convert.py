@@ -41,10 +41,10 @@ def convert(
 ) -> Model:
     """Let the inputs of a model's linear layers spike by a published method, in place.
 
-    The model then runs over T time steps whenever it is called, and returns what it has after them.
-    It is not lossless: nothing is compared with the original. `las.count_spikes` and `las.energy`
-    count it as they do a model of `las.convert`; what reads no spikes costs its multiply-accumulates
-    at each time step. `las.baselines.left_float` says what that is.
+    The model then runs over T time steps whenever it is called, and returns what it has after
+    them. It is not lossless: nothing is compared with the original. `las.count_spikes` and
+    `las.energy` count it as they do a model of `las.convert`; what reads no spikes costs its
+    multiply-accumulates at each time step. `las.baselines.left_float` says what that is.
 
     Arguments:
         model: a transformers model; it is put into evaluation mode, and keeps no cache.
@@ -139,7 +139,11 @@ def _reading_activations(model: nn.Module) -> Iterator[set[nn.Module]]:
             reading.add(layer)
             waiting.clear()
 
+    def begin(*_: Any) -> None:
+        waiting.clear()
+
     with ExitStack() as blocks:
+        blocks.callback(model.register_forward_pre_hook(begin).remove)
         for module in model.modules():
             if type(module).__module__ in _ACTIVATIONS:
                 blocks.callback(module.register_forward_hook(after).remove)
@@ -150,7 +154,8 @@ def _reading_activations(model: nn.Module) -> Iterator[set[nn.Module]]:
 
 def _keep_no_cache(model: nn.Module) -> None:
     for module in model.modules():
-        if hasattr(config := getattr(module, "config", None), "use_cache"):
+        config: Any = getattr(module, "config", None)
+        if hasattr(config, "use_cache"):
             config.use_cache = False
 
 
@@ -161,8 +166,8 @@ def _run_over_time(model: Any, method: Method) -> None:
         if isinstance(module, Part):
             module.name = path
             parts.append(module)
-    if getattr(model, "generation_config", None) is not None:
-        model.generation_config.use_cache = False
+    if (generation := getattr(model, "generation_config", None)) is not None:
+        generation.use_cache = False
     share_run(model, RunState())
     model.forward = RunOverTime(model.forward, parts, method)
 

@@ -16,7 +16,7 @@ from las.baselines.neurons import (
     Phase,
     ResidualPotential,
 )
-from las.options import instance_of, one_of, shown, whole_number
+from las.options import one_of, shown, whole_number
 
 Time = Literal["instantaneous", "expectation", "difference", "layerwise"]
 Sites = Literal["ffn", "linear"]
@@ -60,7 +60,10 @@ class Method:
     time_steps: int
 
     def __post_init__(self) -> None:
-        instance_of("neuron", self.neuron, Neuron, "las.baselines.neurons has some")
+        if not isinstance(self.neuron, Neuron):
+            raise ValueError(
+                f"neuron must be one of las.baselines.neurons, got {shown(self.neuron)}"
+            )
         one_of("time", self.time, Time)
         one_of("sites", self.sites, Sites)
         one_of("thresholds", self.thresholds, Thresholds)

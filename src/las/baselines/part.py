@@ -68,5 +68,3 @@ def count_dense(part: Part, name: str, kind: str, macs: int, weights: int = 0) -
     part.run.add_operations(
         *(name, part.serves, kind, 0, own, {}), weights=weights, dense_macs=macs
     )
-
-

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 class RunOverTime:
     """The forward pass of a model whose inputs of some layers spike.
 
-    What stays float is carried from pass to pass in a form in which any operation is right as it
-    is. With expectation compensation each tensor of pass t is the mean over time steps 1 to t: the
-    mean of t f(mean_t) - (t - 1) f(mean_(t-1)) over them is f(mean_t), whatever f is. By differences
-    it is the sum, and f(X_t) adds up what f has emitted. The last pass then is the read-out.
+    What stays float is carried in a form in which any operation is right as it is. With
+    expectation compensation each tensor of pass t is the mean over time steps 1 to t: the mean of
+    t f(mean_t) - (t - 1) f(mean_(t-1)) over them is f(mean_t), whatever f is. By differences it is
+    the sum, and f(X_t) is what f has emitted in all. The last pass then is the read-out.
 
     Arguments:
         forward: of the model.

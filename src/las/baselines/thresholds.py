@@ -97,7 +97,8 @@ def _quantile(seen: Magnitudes) -> Tensor:
 
 def _least_error(seen: Magnitudes, method: Method) -> Tensor:
     """The candidate with the least squared error of clipping and rounding."""
-    parts = 1 if method.time == "difference" else method.time_steps
+    averaged = method.time in ("instantaneous", "expectation")
+    parts = method.time_steps if averaged else 1
     levels = round(method.neuron.largest(method.time_steps) / method.neuron.finest)
     candidates, errors = _errors(levels, parts / method.neuron.finest)
     return candidates.to(seen.counts)[(seen.counts @ errors.to(seen.counts)).argmin(1)]
