@@ -10,10 +10,11 @@ import torch
 from transformers import BertModel, GPT2LMHeadModel, OPTForCausalLM
 
 import las
+from las import baselines
 from las.baselines import METHODS, Method, convert, left_float
 from las.baselines.neurons import STBIF, IntegrateAndFire, OffsetSpike, Phase
 from las.baselines.site import Site
-from las.errors import CalibrationError, UnsupportedModelError
+from las.errors import AdapterError, CalibrationError, UnsupportedModelError
 from las.hosts.twin import twin
 from tests.tiny_models import plain
 
@@ -239,3 +240,23 @@ def test_a_model_without_linear_layers_in_use(batches):
     model.pooler = None
     with pytest.raises(UnsupportedModelError, match="no linear layer"):
         convert(model, batches, "qcfs")
+
+
+def test_saved_and_loaded_it_is_the_same(llama, batches, tmp_path):
+    saved = convert(twin(llama), batches, "cos", time_steps=3)
+    baselines.save(saved, tmp_path)
+    loaded = baselines.load(twin(llama), tmp_path)
+    tallies = []
+    for model in (saved, loaded):
+        with las.count_spikes(model) as spikes:
+            tallies.append((model(**batches[0]).logits, spikes))
+    assert torch.equal(tallies[0][0], tallies[1][0])
+    assert tallies[0][1] == tallies[1][1]
+    with torch.no_grad():
+        llama.lm_head.weight[0, 0] += 1
+    with pytest.raises(AdapterError, match="belongs to a model with fingerprint"):
+        baselines.load(llama, tmp_path)
+    (tmp_path / "baseline.safetensors").write_bytes(b"none")
+    with pytest.raises(AdapterError, match="damaged"):
+        baselines.load(llama, tmp_path)
+    assert not sites(llama)

@@ -10,7 +10,6 @@ from torch import Tensor, nn
 
 from las.baselines.methods import Method
 from las.baselines.part import Part
-from las.baselines.thresholds import Magnitudes, thresholds
 from las.neurons.encoding import Firing, total
 
 
@@ -39,34 +38,22 @@ class Site(Part):
     Attributes:
         method: says what fires, and how time runs.
         outputs: of the layer; each spike causes so many accumulations.
-        threshold: (channels,), or (1,) for the whole tensor; empty until calibrated.
-        seen: magnitudes of the inputs while calibration goes on, else None.
+        threshold: (channels,), or (1,) for the whole tensor.
     """
 
     threshold: Tensor
 
-    def __init__(self, method: Method, outputs: int) -> None:
+    def __init__(self, method: Method, outputs: int, threshold: Tensor) -> None:
         super().__init__()
         self.method = method
         self.outputs = outputs
-        self.seen: Magnitudes | None = None
-        self.register_buffer("threshold", torch.zeros(0))
+        self.register_buffer("threshold", threshold)
         self._calls: list[_Call] = []
         self._number = 0
 
     def hook(self, layer: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
         """A forward pre-hook of the layer: it reads what the neurons emit."""
-        x = args[0]
-        if self.seen is not None:
-            self.seen.add(self.unpadded(x), self.serves)
-            return None
-        return (self._read(x), *args[1:]) if self.t else None
-
-    def calibrate(self) -> None:
-        """Choose the threshold from what was seen."""
-        assert self.seen is not None
-        self.threshold = thresholds(self.seen, self.method)
-        self.seen = None
+        return (self._read(args[0]), *args[1:]) if self.t else None
 
     def begin_step(self, t: int, first: bool) -> None:
         """Time step t comes."""
