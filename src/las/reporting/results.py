@@ -104,6 +104,26 @@ class CellResult(OriginalResult):
 
 
 @dataclass(frozen=True)
+class BaselineResult(OriginalResult):
+    """What a cell with a published conversion gave; its scores hold ANN beside SNN.
+
+    Attributes:
+        method: its name.
+        time_steps: T.
+        energy: the estimate of Eq. 25, None where there is none.
+    """
+
+    method: str
+    time_steps: int
+    energy: EnergyReport | None = None
+
+    @property
+    def snn_row(self) -> str:
+        """Name of the spiking model in a table."""
+        return f"{self.method}, computed here ({self.row})"
+
+
+@dataclass(frozen=True)
 class Results:
     """All cells of the grid that have results, and the names of those that have none.
 
@@ -111,11 +131,13 @@ class Results:
         cells: those with a spiking model.
         missing: names of the cells without results.
         originals: those of models that were not converted.
+        baselines: those of published conversions.
     """
 
     cells: tuple[CellResult, ...]
     missing: tuple[str, ...] = ()
     originals: tuple[OriginalResult, ...] = ()
+    baselines: tuple[BaselineResult, ...] = ()
 
     @property
     def models(self) -> list[str]:
@@ -191,6 +213,7 @@ def load_results(results_dir: Path, cells: Iterable[Mapping[str, str]]) -> Resul
     """
     found: list[CellResult] = []
     originals: list[OriginalResult] = []
+    baselines: list[BaselineResult] = []
     missing = []
     for cell in cells:
         directory = results_dir / cell["model"] / cell["neuron"] / cell["evaluation"]
@@ -198,11 +221,13 @@ def load_results(results_dir: Path, cells: Iterable[Mapping[str, str]]) -> Resul
             result = _load_cell(directory, cell)
             if isinstance(result, CellResult):
                 found.append(result)
+            elif isinstance(result, BaselineResult):
+                baselines.append(result)
             else:
                 originals.append(result)
         else:
             missing.append(f"{cell['model']}/{cell['neuron']}/{cell['evaluation']}")
-    return Results(tuple(found), tuple(missing), tuple(originals))
+    return Results(tuple(found), tuple(missing), tuple(originals), tuple(baselines))
 
 
 def _load_cell(directory: Path, cell: Mapping[str, str]) -> OriginalResult:
@@ -224,6 +249,14 @@ def _load_cell(directory: Path, cell: Mapping[str, str]) -> OriginalResult:
         )
         if neuron is None:
             return original
+        estimated = EnergyReport.from_dict(_read(energy)) if energy.exists() else None
+        if "method" in neuron:
+            return BaselineResult(
+                **vars(original),
+                method=neuron["method"],
+                time_steps=neuron["time_steps"],
+                energy=estimated,
+            )
         return CellResult(
             **vars(original),
             time_steps=neuron["time_steps"],
@@ -232,7 +265,7 @@ def _load_cell(directory: Path, cell: Mapping[str, str]) -> OriginalResult:
             vision=vision,
             threshold_rule=neuron.get("threshold_rule", "error"),
             budget=neuron.get("budget"),
-            energy=EnergyReport.from_dict(_read(energy)) if energy.exists() else None,
+            energy=estimated,
             spikes=SpikeTally.from_dict(_read(spikes)) if spikes.exists() else None,
         )
     except (KeyError, TypeError, json.JSONDecodeError) as error:
