@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -38,7 +37,7 @@ def save(model: nn.Module, directory: str | Path) -> Path:
     if not sites:
         raise AdapterError(f"{type(model).__name__} is no baseline: use las.baselines.convert")
     method = sites[0].method
-    neuron = {"kind": type(method.neuron).__name__, "options": asdict(method.neuron)}
+    neuron = {"kind": type(method.neuron).__name__, "options": vars(method.neuron)}
     products = [part.serves for part in model.modules() if isinstance(part, FloatProducts)]
     header = {
         "method": {**vars(method), "neuron": neuron},

@@ -44,7 +44,7 @@ def beside_the_paper(
     for cell in [*results.originals, *results.headline(shown)]:
         if any(map(shown, cell.scores)):
             rows.setdefault(cell.row, []).append(cell)
-    groups = [
+    groups: list[tuple[str, list[OriginalResult], list[Sequence[Spiking]]]] = [
         (name, group, [_spiking(group), *_baselines(results, name, shown)])
         for name, group in rows.items()
     ]
