@@ -15,6 +15,7 @@ import hydra
 from omegaconf import DictConfig
 
 from pipeline import collect, convert, evaluate, fetch, paths, pretrain
+from pipeline.neuron import is_baseline
 from pipeline.paths import Cell
 
 
@@ -27,7 +28,8 @@ def run(cfg: DictConfig) -> None:
     ):
         pretrain.run(cfg)
     if paths.spiking(cfg):
-        collect.run(cfg)
+        if not is_baseline(cfg):
+            collect.run(cfg)
         convert.run(cfg)
     evaluate.run(cfg)
 

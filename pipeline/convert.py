@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from pipeline import paths
 from pipeline.calibration import batches, described
 from pipeline.loading import model_and_reader
-from pipeline.neuron import spike_config
+from pipeline.neuron import is_baseline, spike_config
 from pipeline.paths import Cell
 from pipeline.records import Record, code_of
 
@@ -20,6 +20,9 @@ from pipeline.records import Record, code_of
 def run(cfg: DictConfig) -> None:
     """Write data/spiking/<model>/neurons/<neuron>/, unless it is there as it would be made."""
     cell = Cell.of(cfg)
+    if is_baseline(cfg):
+        _run_baseline(cfg, cell)
+        return
     statistics = cell.need(cell.statistics, "collect")
     sample = cell.need(cell.sample, "collect")
     base = cell.need(cell.base_model, paths.model_stage(cfg))
@@ -38,6 +41,35 @@ def run(cfg: DictConfig) -> None:
         print(f"{cell.spiking_model}: made already")
         return
     _convert(cfg, cell)
+    record.keep()
+
+
+def _run_baseline(cfg: DictConfig, cell: Cell) -> None:
+    """The same for a published conversion, which is calibrated at once and proves nothing."""
+    neuron, data = cfg.neuron, paths.assets(cell.root) / cfg.calibration.dataset.name
+    record = Record.of(
+        [cell.adapter],
+        config={
+            "neuron": OmegaConf.to_container(neuron, resolve=True),
+            "calibration": described(cfg),
+        },
+        inputs=[cell.need(cell.base_model, paths.model_stage(cfg)), cell.need(data, "fetch")],
+        code=code_of("convert"),
+    )
+    if record.holds():
+        print(f"{cell.spiking_model}: made already")
+        return
+    from las import baselines
+    from las.files.atomic import atomic_directory
+    from las.hosts.twin import twin
+
+    model, reader = model_and_reader(cell.base_model, cfg)
+    read = batches(cfg, reader)
+    baseline = baselines.convert(twin(model), read, neuron.method, time_steps=neuron.time_steps)
+    with atomic_directory(cell.adapter) as folder:
+        baselines.save(baseline, folder)
+    left = ", ".join(f"{kind} ({n})" for kind, n in baselines.left_float(baseline).items())
+    print(f"{cell.spiking_model}\nleft float: {left}")
     record.keep()
 
 

@@ -13,6 +13,7 @@ import hydra
 from omegaconf import DictConfig, OmegaConf
 
 from pipeline import paths, scoring, vlmeval_process
+from pipeline.neuron import is_baseline
 from pipeline.paths import Cell
 from pipeline.records import Record, code_of
 from pipeline.tracking import tracked_cell
@@ -94,7 +95,7 @@ def _track(cfg: DictConfig, cell: Cell) -> None:
     with tracked_cell(cfg, cell) as tracker:
         tracker.log_scores(json.loads(cell.scores.read_text())["scores"])
         if paths.spiking(cfg):
-            if (report := read_adapter(cell.adapter).report) is not None:
+            if not is_baseline(cfg) and (report := read_adapter(cell.adapter).report) is not None:
                 tracker.log_proof(report)
             tracker.log_spikes(SpikeTally.from_dict(json.loads(cell.spikes.read_text())))
             tracker.log_energy(EnergyReport.from_dict(json.loads(cell.energy.read_text())))

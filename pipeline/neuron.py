@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -12,16 +13,35 @@ if TYPE_CHECKING:
     from las.config import SpikeConfig
 
 
+def is_baseline(cfg: DictConfig) -> bool:
+    """Say whether the neurons of a cell are those of a published conversion, not of LAS."""
+    return cfg.neuron.get("method") is not None
+
+
+def neuron_fields(cfg: DictConfig) -> dict[str, Any] | None:
+    """What is said of the neurons beside scores; None where there are none."""
+    if not spiking(cfg):
+        return None
+    if is_baseline(cfg):
+        return {"method": cfg.neuron.method, "time_steps": cfg.neuron.time_steps}
+    return asdict(spike_config(cfg))
+
+
 def spike_config(cfg: DictConfig) -> SpikeConfig:
     """Return the `SpikeConfig` of a cell; `name` is the pipeline's own.
 
     Raises:
-        ValueError: The cell has no spiking model.
+        ValueError: The cell has no spiking model, or that of a published conversion.
     """
     if not spiking(cfg):
         raise ValueError(
             f"neuron={cfg.neuron.name} has no spiking model; only pipeline.fetch,"
             " pipeline.pretrain and pipeline.evaluate (or pipeline.cell) run with it"
+        )
+    if is_baseline(cfg):
+        raise ValueError(
+            f"neuron={cfg.neuron.name} is the published method {cfg.neuron.method}: "
+            "pipeline.convert and pipeline.evaluate (or pipeline.cell) run with it, nothing else"
         )
     from las.config import SpikeConfig
 

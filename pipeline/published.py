@@ -46,7 +46,7 @@ def write_sweeps(root: Path, grid: Grid) -> None:
             continue  # the report names it as missing
         evaluation = _read(root, cell, "evaluation")
         neuron = evaluation["neuron"]
-        if neuron["vision"] == "analog":
+        if "method" in neuron or neuron["vision"] == "analog":
             continue
         changes = [100 * abs(s["snn"] / s["ann"] - 1) for s in evaluation["scores"] if s["ann"]]
         ratio = _read(root, cell, "energy")["total"]["ratio"]

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 from contextlib import nullcontext
-from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from pipeline import paths
+from pipeline import neuron, paths
 from pipeline.loading import model_and_reader
-from pipeline.neuron import spike_config
 from pipeline.paths import Cell
 
 if TYPE_CHECKING:
@@ -26,15 +24,13 @@ def score(cfg: DictConfig) -> None:
     """Write evaluation.json, timings.json and, with neurons, spikes.json of a cell."""
     from hydra.utils import instantiate
 
-    from las.conversion.adapter import load
     from las.energy.counting import count_spikes
     from las.files.atomic import atomic_file
-    from las.hosts.twin import twin
 
     cell = Cell.of(cfg)
     suite = instantiate(suite_fields(cfg))  # first, so that a wrong field is known at once
     original, reader = _original(cfg, cell)
-    snn = load(twin(original.model), cell.adapter) if paths.spiking(cfg) else None
+    snn = _spiking(cfg, cell, original.model) if paths.spiking(cfg) else None
     with nullcontext() if snn is None else count_spikes(snn) as spikes:
         scores = suite.score(original, snn, reader, paths.assets(cell.root))
     results = [score.to_dict() for score in scores]
@@ -48,7 +44,7 @@ def score(cfg: DictConfig) -> None:
     ]
     evaluation = {
         "model": described(cfg),
-        "neuron": None if snn is None else asdict(spike_config(cfg)),
+        "neuron": neuron.neuron_fields(cfg),
         "evaluation": cfg.evaluation.name,
         "scores": results,
     }
@@ -58,6 +54,16 @@ def score(cfg: DictConfig) -> None:
     for path, content in written.items():
         with atomic_file(path) as file:
             file.write_text(json.dumps(content, indent=1) + "\n")
+
+
+def _spiking(cfg: DictConfig, cell: Cell, original: PreTrainedModel) -> PreTrainedModel:
+    """The spiking model of a cell."""
+    from las import baselines
+    from las.conversion.adapter import load
+    from las.hosts.twin import twin
+
+    from_files = baselines.load if neuron.is_baseline(cfg) else load
+    return from_files(twin(original), cell.adapter)
 
 
 def suite_fields(cfg: DictConfig) -> dict[str, Any]:

@@ -68,6 +68,7 @@ _HOMES = {
     "stop_after": "las.conversion",
 }
 _PACKAGES = (
+    "baselines",
     "calibration",
     "components",
     "conversion",

@@ -12,6 +12,7 @@ import pytest
 from transformers import LlamaForCausalLM
 
 from las.data.wikipedia import split_of
+from las.reporting.results import load_results
 from pipeline import cell, collect, convert, evaluate, scoring
 from pipeline.params import Grid
 from pipeline.published import metrics_file, write_metrics, write_sweeps
@@ -170,3 +171,16 @@ def test_a_frugal_cell_is_made_again_where_its_data_or_its_budget_changed(
     assert make(*frugal, "neuron.levels=1")[0] == "_convert"
     assert make(*frugal) != []
     assert json.loads((folder / "thresholds.json").read_text()) == thresholds
+
+
+def test_a_published_conversion_is_a_cell_like_any_other(make: Make, tmp_path: Path) -> None:
+    neuron = ["neuron=spikezip-tf-t16", "neuron.time_steps=3"]
+    assert make(*neuron) == ALL[2:]  # it collects nothing, and converts in its own way
+    assert make(*neuron) == []
+    folder = tmp_path / "results" / MODEL / "spikezip-tf-t16" / "text"
+    evaluation = json.loads((folder / "evaluation.json").read_text())
+    assert evaluation["neuron"] == {"method": "spikezip-tf", "time_steps": 3}
+    assert json.loads((folder / "energy.json").read_text())["total"]["ratio"] > 0
+    cells = [{"model": MODEL, "neuron": "spikezip-tf-t16", "evaluation": "text"}]
+    (baseline,) = load_results(tmp_path / "results", cells).baselines
+    assert (baseline.method, baseline.time_steps, len(baseline.scores)) == ("spikezip-tf", 3, 2)

@@ -8,6 +8,7 @@ import pytest
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
+from las.baselines import METHODS
 from las.data.glue import GLUE
 from las.energy import HARDWARE, described
 from las.evaluation.suites.suite import Suite
@@ -15,7 +16,7 @@ from las.hosts.loading import MODEL_CLASSES
 from las.reporting.paper.cited_rows import cited_table
 from pipeline import paths
 from pipeline.fetch import asset_of
-from pipeline.neuron import spike_config
+from pipeline.neuron import neuron_fields, spike_config
 from pipeline.scoring import suite_fields
 
 CONF = Path(paths.CONF)
@@ -26,7 +27,10 @@ def names(group: str) -> list[str]:
 
 
 ABLATED = [f"t16h5-{name}" for name in names("ablation")]
-NEURONS = [name for name in names("neuron") if name not in ("default", "none", *ABLATED)]
+BASELINES = [f"{name}-t16" for name in METHODS]
+NEURONS = [
+    name for name in names("neuron") if name not in ("default", "none", *ABLATED, *BASELINES)
+]
 
 
 @pytest.mark.parametrize("name", names("model"))
@@ -171,6 +175,15 @@ def test_without_neurons_there_is_no_spike_config(composed):
     cfg = composed("neuron=none")
     assert not paths.spiking(cfg)
     with pytest.raises(ValueError, match=r"neuron=none has no spiking model; only pipeline\.fetch"):
+        spike_config(cfg)
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_every_published_conversion_has_a_config(composed, name):
+    cfg = composed(f"neuron={name}")
+    assert (cfg.neuron.name, f"{cfg.neuron.method}-t16") == (name, name)
+    assert neuron_fields(cfg) == {"method": cfg.neuron.method, "time_steps": 16}
+    with pytest.raises(ValueError, match="is the published method"):
         spike_config(cfg)
 
 

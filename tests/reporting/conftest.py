@@ -144,6 +144,21 @@ def write_cell(
     return {"model": model, "neuron": neuron, "evaluation": evaluation}
 
 
+def write_baseline(
+    results: Path, model: str, evaluation: str, method: str, time_steps: int, scores: list[Score]
+) -> dict[str, str]:
+    """The results of a model that was converted by a published method."""
+    cell = write_cell(results, model, evaluation, time_steps, 99, scores)
+    path = results / model / cell["neuron"]
+    written = path / evaluation / "evaluation.json"
+    content = json.loads(written.read_text())
+    content["neuron"] = {"method": method, "time_steps": time_steps}
+    written.write_text(json.dumps(content))
+    neuron = f"{method}-t{time_steps}"
+    path.rename(path.with_name(neuron))
+    return {"model": model, "neuron": neuron, "evaluation": evaluation}
+
+
 def write_original(
     results: Path, model: str, evaluation: str, scores: list[Score]
 ) -> dict[str, str]:

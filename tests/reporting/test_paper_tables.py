@@ -18,7 +18,13 @@ from las.reporting.report import write_report
 from las.reporting.results import Results, load_results
 from las.reporting.table import Cell, Row, Table, text
 from las.reporting.tables.all_scores import all_scores
-from tests.reporting.conftest import write_cell, write_original, zero_shot_scores
+from tests.reporting.conftest import (
+    similarity_scores,
+    write_baseline,
+    write_cell,
+    write_original,
+    zero_shot_scores,
+)
 
 Grid = tuple[Path, list[dict[str, str]]]
 
@@ -173,3 +179,22 @@ def test_an_original_that_was_not_converted_has_one_row(grid: Grid) -> None:
     assert [text(cell) for cell in row.cells[3:8]] == ["–", "–", "68.30 ± 1.00", "–", "–"]
     page = write_report(results, cells, results / "reports").index.read_text()
     assert "Big-LM" in page
+
+
+def test_published_conversions_have_rows_below_the_model_that_they_converted(grid: Grid) -> None:
+    results, cells = grid
+    scores = similarity_scores(8)
+    for method, steps in (("srp", 16), ("srp", 8), ("ecmt", 8)):
+        cells = [
+            *cells,
+            write_baseline(results, "tiny-encoder", "similarity", method, steps, scores),
+        ]
+    rows = computed(table_3(load_results(results, cells)))
+    assert [(row["Model"], row["S"], row["T"]) for row in rows] == [
+        ("Tiny-Encoder", "✗", "N/A"),
+        ("LAS (Tiny-Encoder)", "✓", "16"),
+        ("srp, computed here (Tiny-Encoder)", "✓", "16"),
+        ("srp, computed here (Tiny-Encoder)", "✓", "8"),
+        ("ecmt, computed here (Tiny-Encoder)", "✓", "8"),
+    ]
+    assert rows[2]["Lee documents, Spearman"] != rows[1]["Lee documents, Spearman"]

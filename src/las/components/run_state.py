@@ -251,13 +251,14 @@ class RunState:
         inputs: int = 0,
         outputs: int = 0,
         weights: int = 0,
+        dense_macs: int = 0,
     ) -> None:
         """Add one call of a component to every open tally."""
         for block in self._tallies.open:
             tally, prefix = block.value
             tally.add_operations(
                 *(prefix + name, prefix + layer, kind, sops, macs, nonlinear, early),
-                *(inputs, outputs, weights),
+                *(inputs, outputs, weights, dense_macs),
             )
 
     def hand_over(self, to: Any, what: Any) -> None:

@@ -140,6 +140,7 @@ class SpikeTally:
         inputs: int = 0,
         outputs: int = 0,
         weights: int = 0,
+        dense_macs: int = 0,
     ) -> None:
         """Add one call of a component.
 
@@ -154,6 +155,7 @@ class SpikeTally:
             inputs: scalars that it reads.
             outputs: scalars that it makes.
             weights: stored numbers that it multiplies with.
+            dense_macs: multiply-accumulates that it makes itself, where it reads no spikes.
         """
         caused = sops if isinstance(sops, Firing) else Firing.plain(sops)
         with _ADDING:
@@ -165,6 +167,7 @@ class SpikeTally:
             count.early_additions += early.digits
             count.early_fetches += early.active
             count.macs += macs
+            count.dense_macs += dense_macs
             count.inputs += inputs
             count.outputs += outputs
             count.weights = max(count.weights, weights)
@@ -187,10 +190,8 @@ class SpikeTally:
             early = Firing(op.early_sops, op.early_additions, op.early_fetches)
             self.add_operations(
                 *(name, op.layer, op.kind, caused, op.macs, op.nonlinear, early),
-                *(op.inputs, op.outputs, op.weights),
+                *(op.inputs, op.outputs, op.weights, op.dense_macs),
             )
-            with _ADDING:
-                self.operations[name].dense_macs += op.dense_macs
         self.add_tokens(other.tokens)
 
     def settle(self) -> None:

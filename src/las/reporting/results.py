@@ -122,6 +122,26 @@ class Made:
 
 
 @dataclass(frozen=True)
+class BaselineResult(OriginalResult):
+    """What a cell with a published conversion gave; its scores hold ANN beside SNN.
+
+    Attributes:
+        method: its name.
+        time_steps: T.
+        energy: the estimate of Eq. 25, None where there is none.
+    """
+
+    method: str
+    time_steps: int
+    energy: EnergyReport | None = None
+
+    @property
+    def snn_row(self) -> str:
+        """Name of the spiking model in a table."""
+        return f"{self.method}, computed here ({self.row})"
+
+
+@dataclass(frozen=True)
 class Results:
     """All cells of the grid that have results, and the names of those that have none.
 
@@ -131,6 +151,7 @@ class Results:
         originals: those of models that were not converted.
         made: with what.
         ablations: cells from which a part of the method was taken; they are not among `cells`.
+        baselines: those of published conversions.
     """
 
     cells: tuple[CellResult, ...]
@@ -138,6 +159,7 @@ class Results:
     originals: tuple[OriginalResult, ...] = ()
     made: Made = Made()
     ablations: tuple[CellResult, ...] = ()
+    baselines: tuple[BaselineResult, ...] = ()
 
     @property
     def models(self) -> list[str]:
@@ -214,6 +236,7 @@ def load_results(results_dir: Path, cells: Iterable[Mapping[str, str]]) -> Resul
     found: list[CellResult] = []
     originals: list[OriginalResult] = []
     ablations: list[CellResult] = []
+    baselines: list[BaselineResult] = []
     missing = []
     for cell in cells:
         directory = results_dir / cell["model"] / cell["neuron"] / cell["evaluation"]
@@ -221,11 +244,19 @@ def load_results(results_dir: Path, cells: Iterable[Mapping[str, str]]) -> Resul
             result = load_cell(directory, cell)
             if isinstance(result, CellResult):
                 (ablations if result.ablation else found).append(result)
+            elif isinstance(result, BaselineResult):
+                baselines.append(result)
             else:
                 originals.append(result)
         else:
             missing.append(f"{cell['model']}/{cell['neuron']}/{cell['evaluation']}")
-    return Results(tuple(found), tuple(missing), tuple(originals), ablations=tuple(ablations))
+    return Results(
+        tuple(found),
+        tuple(missing),
+        tuple(originals),
+        ablations=tuple(ablations),
+        baselines=tuple(baselines),
+    )
 
 
 def load_cell(directory: Path, cell: Mapping[str, str]) -> OriginalResult:
@@ -256,6 +287,14 @@ def load_cell(directory: Path, cell: Mapping[str, str]) -> OriginalResult:
         )
         if neuron is None:
             return original
+        estimated = EnergyReport.from_dict(_read(energy)) if energy.exists() else None
+        if "method" in neuron:
+            return BaselineResult(
+                **vars(original),
+                method=neuron["method"],
+                time_steps=neuron["time_steps"],
+                energy=estimated,
+            )
         return CellResult(
             **vars(original),
             time_steps=neuron["time_steps"],
@@ -265,7 +304,7 @@ def load_cell(directory: Path, cell: Mapping[str, str]) -> OriginalResult:
             threshold_rule=neuron.get("threshold_rule", "error"),
             budget=neuron.get("budget"),
             ablation=ablation_of(neuron),
-            energy=EnergyReport.from_dict(_read(energy)) if energy.exists() else None,
+            energy=estimated,
             spikes=SpikeTally.from_dict(_read(spikes)) if spikes.exists() else None,
         )
     except (KeyError, TypeError, json.JSONDecodeError) as error:

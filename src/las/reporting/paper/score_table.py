@@ -8,13 +8,15 @@ from las.evaluation.score import Score
 from las.reporting.names import ann_number, metric_title, snn_number, task_title
 from las.reporting.origin import origin_of
 from las.reporting.paper.cited_rows import cited_table
-from las.reporting.results import CellResult, Made, OriginalResult, Results
+from las.reporting.results import BaselineResult, CellResult, Made, OriginalResult, Results
 from las.reporting.table import Cell, Number, Origin, Row, Table, text
 
 Key = tuple[str, str]
 """Task and metric of a score."""
 Columns = Mapping[str, tuple[Key, ...]]
 """A column of the paper, and the scores that it shows."""
+Spiking = CellResult | BaselineResult
+"""What has a spiking model."""
 
 _OWN_COLUMNS = (
     "Columns to the right of the paper's hold data of this project; they stand for no column of "
@@ -43,7 +45,10 @@ def beside_the_paper(
     for cell in [*results.originals, *results.headline(shown)]:
         if any(map(shown, cell.scores)):
             rows.setdefault(cell.row, []).append(cell)
-    groups = [(name, group, [_spiking(group)]) for name, group in rows.items()]
+    groups: list[tuple[str, list[OriginalResult], list[Sequence[Spiking]]]] = [
+        (name, group, [_spiking(group), *_baselines(results, name, shown)])
+        for name, group in rows.items()
+    ]
     return score_table(number, groups, paper_columns, shown, results.made)
 
 
@@ -51,9 +56,22 @@ def _spiking(cells: Sequence[OriginalResult]) -> list[CellResult]:
     return [cell for cell in cells if isinstance(cell, CellResult)]
 
 
+def _baselines(
+    results: Results, row: str, shown: Callable[[Score], bool]
+) -> list[list[BaselineResult]]:
+    """The cells of each published conversion at each T that belong to a row."""
+    parts: dict[tuple[str, int], list[BaselineResult]] = {}
+    for cell in results.baselines:
+        if cell.row == row and any(map(shown, cell.scores)):
+            parts.setdefault((cell.method, cell.time_steps), []).append(cell)
+    return list(parts.values())
+
+
 def score_table(
     number: int,
-    groups: Sequence[tuple[str, Sequence[OriginalResult], Sequence[Sequence[CellResult]]]],
+    groups: Sequence[
+        tuple[str, Sequence[OriginalResult], Sequence[Sequence[CellResult | BaselineResult]]]
+    ],
     paper_columns: Columns,
     shown: Callable[[Score], bool],
     made: Made,

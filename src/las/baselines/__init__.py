@@ -1,0 +1,8 @@
+"""The systems that the paper compares with, as small configs of one runner over time."""
+
+from las.baselines.adapter import load, save
+from las.baselines.convert import convert
+from las.baselines.left_float import left_float
+from las.baselines.methods import METHODS, Method
+
+__all__ = ["METHODS", "Method", "convert", "left_float", "load", "save"]
