@@ -17,6 +17,9 @@ from urllib.parse import parse_qs, unquote, urlsplit
 LARGE = (".arrow", ".bin", ".msgpack", ".parquet", ".safetensors")
 """What the hub keeps beside the repository, by sha256, and serves from another address."""
 
+RESOLVE = r"(?:/(datasets))?/([^/]+/[^/]+)/resolve/([^/]+)/(.+)"
+"""Addresses of files: kind, repository, revision, path."""
+
 
 @dataclass(frozen=True)
 class File:
@@ -148,7 +151,9 @@ class _Answer(BaseHTTPRequestHandler):
             return self._send(200, b"")
         if found := re.fullmatch(r"/large/(.+)", address.path):
             return self._large(unquote(found[1]))
-        if found := re.fullmatch(r"(?:/(datasets))?/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", address.path):
+        if found := re.fullmatch(
+            r"(?:/(datasets))?/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", address.path
+        ):
             kind = found[1] or "models"
             return self._file(kind, found[2], unquote(found[3]), unquote(found[4]))
         if found := re.fullmatch(r"/api/(models|datasets)/([^/]+/[^/]+)(/.*)?", address.path):

@@ -86,7 +86,7 @@ def test_table_2(hub: Hub, tmp_path: Path) -> None:
     run(hub, tmp_path, "experiment=table2", "evaluation.window_tokens=64", *LITTLE)
     scored = scores(tmp_path)
     assert {evaluation for _, _, evaluation in scored} == {"enwik8", "wikitext103"}
-    for (score, *_) in scored.values():
+    for score, *_ in scored.values():
         assert score["snn"] == pytest.approx(score["ann"], rel=0.05)
         assert score["items"] > 64  # tokens: of several windows
 
