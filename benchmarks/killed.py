@@ -20,7 +20,7 @@ from pathlib import Path
 from las.reporting.report import write_report
 from pipeline.paths import ROOT
 
-MODEL, NEURONS, SUITE = "minilm-l6", ("t16h5", "t10h5", "t8h5"), "similarity"
+MODEL, NEURONS, SUITE = "minilm-l6", ("t16h5", "t8h5"), "similarity"
 
 
 def begin(root: Path, mine: Path) -> subprocess.Popen[bytes]:
@@ -28,7 +28,7 @@ def begin(root: Path, mine: Path) -> subprocess.Popen[bytes]:
     overrides = [
         *(f"root={root}", f"hydra.sweep.dir={root / 'outputs'}", "tracking=none"),
         *("source=directory", f"source.directory={mine}", f"model={MODEL}"),
-        *(f"evaluation={SUITE}", f"neuron={','.join(NEURONS)}", "calibration.count=64"),
+        *(f"evaluation={SUITE}", f"neuron={','.join(NEURONS)}", "calibration.count=32"),
     ]
     with (root / "log.txt").open("ab") as log:
         return subprocess.Popen(

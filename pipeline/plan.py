@@ -41,23 +41,16 @@ def models(overrides: list[str]) -> list[DictConfig]:
     with initialize_config_dir(paths.CONF, version_base="1.3"):
         swept = compose("config", overrides=overrides, return_hydra_config=True)
         params = dict(swept.hydra.sweeper.get("params") or {})
-        parsed = OverridesParser.create().parse_overrides(
-            [*(f"{key}={value}" for key, value in params.items()), *overrides]
-        )
-        values = {
-            one.get_key_element(): list(one.sweep_string_iterator())
-            for one in parsed
-            if one.is_sweep_override()
-        }
-        names = values.pop("model", None)
-        first = [f"{key}={one[0]}" for key, one in values.items()]
-        kept = [text for text in overrides if text.partition("=")[0] not in {*values, "model"}]
-        if names is None:
-            names = [text.partition("=")[2] for text in overrides if text.startswith("model=")]
-        return [
-            compose("config", overrides=[*kept, f"model={name}", *first])
-            for name in names or [swept.model.name]
-        ]
+        texts = [f"{key}={value}" for key, value in params.items()] + overrides
+        values: dict[str, list[str]] = {}  # the last one of a key counts
+        for text, one in zip(texts, OverridesParser.create().parse_overrides(texts), strict=True):
+            key = one.get_key_element()
+            values[key] = [text]
+            if one.is_sweep_override():
+                values[key] = [f"{key}={value}" for value in one.sweep_string_iterator()]
+        of_model = values.pop("model", [f"model={swept.model.name}"])
+        first = [texts[0] for texts in values.values()]
+        return [compose("config", overrides=[*first, model]) for model in of_model]
 
 
 def machine(root: Path) -> Devices:
@@ -108,7 +101,7 @@ def row(cfg: DictConfig, devices: Devices) -> tuple[str, ...]:
         here = f"slowly: {_size(placement.read)} from disk each pass"
     return (
         cfg.model.name,
-        f"{parameters / 1e9:,.2f} G",
+        f"{parameters / 1e9:,.3g} G",
         _size(parameters * size),
         conversion,
         _size(sum(held[name] for name in held if name.startswith("GPU"))),

@@ -110,7 +110,8 @@ def test_table_4(hub: Hub, tmp_path: Path, shapes: Path) -> None:
     paper.write_own_files(tmp_path / "mine")
     shapes.rename(tmp_path / "mine" / "easy-vqa")
     write_sets(tmp_path / "data" / "assets" / "vlmeval", PAPER_SETS)
-    run(hub, tmp_path, "experiment=table4", "calibration.count=4")
+    little = ["calibration.count=4", "++evaluation.limit=2", "++evaluation.max_new_tokens=2"]
+    run(hub, tmp_path, "experiment=table4", *little)
     scored = scores(tmp_path)
     assert {(model, neuron) for model, neuron, _ in scored} == {
         ("llava-1.5-7b", "t16h5-analog-vision"),
