@@ -7,6 +7,7 @@ python -m pipeline.cell model=minilm-l6 neuron=t10h5
 python -m pipeline.cell -m model=minilm-l6 neuron=t8h5,t10h5
 python -m pipeline.cell neuron=t16h5 neuron.time_steps=9 neuron.name=t9h5
 python -m pipeline.cell model=pythia-12b neuron=none evaluation=zero_shot_full
+python -m pipeline.cell -m hydra/launcher=joblib hydra.launcher.n_jobs=2 neuron=t8h5,t10h5
 """
 
 from __future__ import annotations
@@ -15,23 +16,33 @@ import hydra
 from omegaconf import DictConfig
 
 from pipeline import collect, convert, evaluate, fetch, paths, pretrain
+from pipeline.locks import alone
 from pipeline.neuron import is_baseline
 from pipeline.paths import Cell
+from pipeline.progress import told
 
 
 def run(cfg: DictConfig) -> None:
-    """Run the stages that have something to do."""
+    """Run the stages that have something to do.
+
+    Cells may run side by side: what two of them need is made by one, and the other waits for it.
+    """
     cell = Cell.of(cfg)
-    fetch.run(cfg)
-    if paths.trained_here(cfg) and (
-        not cell.base_model.exists() or pretrain.trained(cfg).path.exists()
-    ):
-        pretrain.run(cfg)
+    with alone(cell.root, "fetch"):
+        fetch.run(cfg)
+    with alone(cell.root, "model", cell.model):
+        if paths.trained_here(cfg) and (
+            not cell.base_model.exists() or pretrain.trained(cfg).path.exists()
+        ):
+            pretrain.run(cfg)
     if paths.spiking(cfg):
         if not is_baseline(cfg):
-            collect.run(cfg)
-        convert.run(cfg)
-    evaluate.run(cfg)
+            with alone(cell.root, "collect", cell.model):
+                collect.run(cfg)
+        with alone(cell.root, "convert", cell.model, cell.neuron):
+            convert.run(cfg)
+    with alone(cell.root, "evaluate", cell.model, cell.neuron, cell.evaluation):
+        evaluate.run(cfg)
 
 
 @hydra.main(version_base="1.3", config_path=paths.CONF, config_name="config")
@@ -41,4 +52,4 @@ def main(cfg: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    told(main)

@@ -71,7 +71,9 @@ def run(cfg: DictConfig) -> None:
     if cfg.source.directory and wanted:
         own = LocalDirectory(Path(cfg.source.directory))
         names = [asset.name for asset, _ in wanted]
-        if not any(own.holds(name) for name in names):
+        # A cell of a sweep may need nothing of what the others take from there.
+        known = names if cfg.only else [path.stem for path in Path(paths.CONF).rglob("*.yaml")]
+        if not any(own.holds(name) for name in [*names, *known]):
             raise AssetError(
                 f"{own.path} has no sub-directory {' or '.join(names)}: put the files of each into "
                 "a sub-directory of that name, or leave out source=directory"

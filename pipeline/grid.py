@@ -30,10 +30,17 @@ def main() -> None:
         )
     stage, model, *overrides = arguments
     app = importlib.import_module(f"pipeline.{stage}")
+    failed = []
     for sweep in grid.sweeps(stage, model):
         sys.argv = [f"pipeline.{stage}", "--multirun", *sweep, *overrides]
-        print(f"python -m {' '.join(sys.argv)}", flush=True)
-        app.main()
+        command = f"python -m {' '.join(sys.argv)}"
+        print(command, flush=True)
+        try:
+            app.main()
+        except SystemExit:  # Hydra has said why; the other sweeps are none the worse
+            failed.append(command)
+    if failed:
+        sys.exit("\n".join(["Some cells failed; their errors are above. Of", *failed]))
     if stage == "evaluate":
         write_metrics(Path(), grid, model)
 

@@ -2,48 +2,20 @@
 
 from __future__ import annotations
 
-import bz2
 import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from transformers import LlamaForCausalLM
 
-from las.data.wikipedia import split_of
 from las.reporting.results import load_results
 from pipeline import cell, collect, convert, evaluate, scoring
 from pipeline.params import Grid
 from pipeline.published import metrics_file, write_metrics, write_sweeps
-from tests.tiny_models import plain
 
 MODEL = "smollm2-135m"
 Make = Callable[..., list[str]]
-
-
-@pytest.fixture(scope="module")
-def mine(tmp_path_factory: pytest.TempPathFactory, byte_tokenizer) -> Path:
-    """A model and a Wikipedia dump of one's own."""
-    folder = tmp_path_factory.mktemp("mine")
-    model = plain.make(
-        LlamaForCausalLM,
-        vocab_size=len(byte_tokenizer),
-        intermediate_size=24,
-        num_hidden_layers=1,
-        initializer_range=0.3,
-    )
-    model.save_pretrained(folder / MODEL)
-    byte_tokenizer.save_pretrained(folder / MODEL)
-    pages = "".join(
-        f"  <page>\n    <title>T{i}</title>\n    <ns>0</ns>\n"
-        f"    <text>Page {i} is for {split_of(f'T{i}')}, and is long enough.</text>\n  </page>\n"
-        for i in range(80)
-    )
-    (folder / "wikipedia").mkdir()
-    dump = f"<mediawiki>\n{pages}</mediawiki>\n"
-    (folder / "wikipedia" / "pages.xml.bz2").write_bytes(bz2.compress(dump.encode()))
-    return folder
 
 
 @pytest.fixture

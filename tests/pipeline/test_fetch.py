@@ -73,6 +73,18 @@ def test_a_directory_with_nothing_of_what_is_asked_for_is_an_error(
         fetch.run(own(composed, tmp_path, mine, "only=dataset", "+dataset=wikipedia"))
 
 
+def test_a_cell_that_needs_nothing_of_ones_own_directory_looks_elsewhere(
+    composed, tmp_path, mine, no_network
+):
+    """As the cells of a sweep that are not converted, where the directory has the calibration's."""
+    with pytest.raises(AssetError, match="no source could provide minilm-l6"):
+        fetch.run(own(composed, tmp_path, mine, "model=minilm-l6", "evaluation=text"))
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    with pytest.raises(AssetError, match="empty has no sub-directory minilm-l6 or wikipedia"):
+        fetch.run(own(composed, tmp_path, empty, "model=minilm-l6", "evaluation=text"))
+
+
 def test_a_missing_file_of_ones_own_is_named(composed, tmp_path, mine, no_network):
     (mine / "word-similarity" / "lee.cor").unlink()
     with pytest.raises(AssetError, match=r"word-similarity lacks lee\.cor"):

@@ -143,6 +143,25 @@ def test_a_stage_runs_once_for_each_suite_of_a_model_in_one_process(
     ]
 
 
+def test_a_sweep_that_failed_stops_no_other_and_is_named_at_the_end(two_suites, monkeypatch):
+    from pipeline import evaluate
+
+    begun: list[str] = []
+
+    def fails() -> None:
+        begun.append(sys.argv[3])
+        if begun[-1] == "evaluation=text":
+            sys.exit(1)  # as Hydra does after it has said why
+
+    monkeypatch.chdir(two_suites)
+    monkeypatch.setattr(evaluate, "main", fails)
+    monkeypatch.setattr(grid_command, "write_metrics", lambda *_: begun.append("metrics"))
+    monkeypatch.setattr(sys, "argv", ["grid", "evaluate", "m"])
+    with pytest.raises(SystemExit, match=r"Some cells failed.*\n.*evaluation=text"):
+        grid_command.main()
+    assert begun == ["evaluation=text", "evaluation=anytime"]
+
+
 @pytest.mark.parametrize("arguments", [[], ["convert"], ["convert", "nobody"], ["report", "m"]])
 def test_what_the_grid_cannot_run_is_said(two_suites, monkeypatch, arguments):
     monkeypatch.chdir(two_suites)
