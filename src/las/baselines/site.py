@@ -85,7 +85,7 @@ class Site(Part):
             kind = type(neuron).__name__
             self.run.add_spikes(self.name, kind, of_run, spikes.numel(), fired, total(beyond))
             vectors, width = spikes.shape
-            caused = Firing(*(count * self.outputs for count in vars(fired).values()))
+            caused = fired * self.outputs
             self.run.add_operations(
                 *(self.serves, self.serves, "linear", caused, spikes.numel() * self.outputs, {}),
                 inputs=spikes.numel(),
