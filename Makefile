@@ -1,6 +1,7 @@
 # make repro   everything from nothing: environment, models, data, conversion, scores, report
 # make reproduced   after that: whether this machine gave what was published, byte for byte
-# make test    lint, types, documentation, and all tests
+# make test    lint, types, documentation, and all tests: checks, test-small (models made in the
+#              tests, no need of repro) and test-rest
 # make docs    the documentation: site/index.html
 # make vlm     VLMEvalKit in an environment beside the first; part of repro
 # make quick   the quick tests alone
@@ -26,8 +27,11 @@ export MALLOC_MMAP_MAX_ := 0
 export MALLOC_TRIM_THRESHOLD_ := -1
 
 ARCHITECTURES := tests/conversion/test_any_architecture.py
+# Folders whose tests make their own small models, and the files in them that ask for fetched ones.
+SMALL := tests/components tests/conversion tests/fitting tests/neurons
+FETCHED := tests/conversion/test_real_encoder.py tests/conversion/test_real_language_model.py
 
-.PHONY: repro reproduced test quick docs bench gpu vlm clean dvc
+.PHONY: repro reproduced test checks test-small test-rest quick docs bench gpu vlm clean dvc
 
 repro: $(READY) $(VLM_READY) dvc
 	dvc repro
@@ -37,16 +41,23 @@ repro: $(READY) $(VLM_READY) dvc
 reproduced: $(READY)
 	@python -m pipeline.reproduced
 
-test: $(READY) dvc
+test: checks test-small test-rest
+
+checks: $(READY)
 	ruff check
 	ruff format --check
 	mypy
 	lint-imports --no-cache
 	mkdocs build --quiet
-	pytest -n 2 --durations 15 -m "not slow"
-	pytest -n 2 --durations 15 -m slow $(ARCHITECTURES)
+
+test-small: $(READY)
+	pytest -n 2 --durations 15 --dist loadfile $(SMALL) $(ARCHITECTURES:%=--ignore %) $(FETCHED:%=--ignore %)
+	pytest -n 2 --durations 15 $(ARCHITECTURES)
 	python -m tests.tiny_models.table docs/models.md
-	pytest -n 2 --durations 15 --dist loadfile -m slow --ignore $(ARCHITECTURES)
+
+test-rest: $(READY) dvc
+	pytest -n 2 --durations 15 --dist loadfile $(SMALL:%=--ignore %)
+	pytest -n 2 --durations 15 $(FETCHED)
 
 quick: $(READY) dvc
 	pytest -n 2 --durations 15 -m "not slow"
