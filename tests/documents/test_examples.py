@@ -37,7 +37,7 @@ def test_convert_then_simulate_and_count(run: Callable[..., str], tiny_model: Pa
 
 def test_where_they_part(run: Callable[..., str], tiny_model: Path) -> None:
     run("convert_a_model", str(tiny_model), "my.txt", "adapter")
-    printed = run("where_they_part", "why_ten_steps_break", str(tiny_model), "my.txt", "adapter")
+    printed = run("where_they_part", str(tiny_model), "my.txt", "adapter")
     whole, prompts = map(int, re.findall(r"adapter: (\d+) of (\d+) alike", printed)[0])
     assert 0 < prompts <= 20
     assert whole == prompts
