@@ -5,8 +5,8 @@ sleep, and threads beside them would wait for the very cores that they hold. Els
 threads of ours, that sleep where there is no work; so they are in a forked process, which has lost
 OpenMP's.
 
-Measured on two cores of an Intel Xeon, SmolLM2-135M on 512 tokens, as ratios to the original: 1.6 to
-1.8 on OpenMP's threads and 1.8 beside them; 1.7 and 2.5 where torch was imported before las (see
+Measured on two cores of an Intel Xeon, SmolLM2-135M on 512 tokens, as ratios to the original: 1.6
+to 1.8 on OpenMP's threads and 1.8 beside them; 1.7 and 2.5 where torch was imported before las (see
 `las.hosts.openmp`).
 """
 
