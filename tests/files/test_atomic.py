@@ -8,6 +8,7 @@ import random
 import signal
 import time
 from collections.abc import Callable
+from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import pytest
@@ -40,7 +41,8 @@ def read(target: Path) -> set[str]:
     return {letter for content in contents for letter in content}
 
 
-def for_ever(write: Callable[[Path, str], None], target: Path) -> None:
+def for_ever(write: Callable[[Path, str], None], target: Path, begun: Event) -> None:
+    begun.set()
     while True:
         write(target, "x")
         write(target, "y")
@@ -51,11 +53,14 @@ def test_a_killed_process_leaves_the_old_or_the_new(tmp_path, write):
     target = tmp_path / "target"
     write(target, "x")
     generator = random.Random(0)
+    context = multiprocessing.get_context("fork")
     left = 0
     for _ in range(KILLS):
-        process = multiprocessing.get_context("fork").Process(target=for_ever, args=(write, target))
+        begun = context.Event()
+        process = context.Process(target=for_ever, args=(write, target, begun))
         process.start()
-        time.sleep(generator.uniform(0.001, 0.03))
+        assert begun.wait(60)
+        time.sleep(generator.uniform(0, 0.03))
         assert process.pid is not None
         os.kill(process.pid, signal.SIGKILL)
         process.join()
