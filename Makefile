@@ -30,8 +30,9 @@ ARCHITECTURES := tests/conversion/test_any_architecture.py
 # Folders whose tests make their own small models, and the files in them that have to wait: two ask for
 # fetched models; one compiles originals, which fails in processes where some other tests have run.
 SMALL := tests/components tests/conversion tests/fitting tests/neurons
-LATER := tests/conversion/test_real_encoder.py tests/conversion/test_real_language_model.py \
-	tests/components/test_cache_kinds.py
+FETCHED := tests/conversion/test_real_encoder.py tests/conversion/test_real_language_model.py
+ALONE := tests/components/test_cache_kinds.py
+LATER := $(FETCHED) $(ALONE)
 
 .PHONY: repro reproduced test checks test-small test-rest quick docs bench gpu vlm clean dvc
 
@@ -59,7 +60,8 @@ test-small: $(READY)
 
 test-rest: $(READY) dvc
 	pytest -n 2 --durations 15 --dist loadfile $(SMALL:%=--ignore %)
-	pytest -n 2 --durations 15 --dist loadfile $(LATER)
+	pytest -n 2 --durations 15 $(FETCHED)
+	pytest $(ALONE)
 
 quick: $(READY) dvc
 	pytest -n 2 --durations 15 -m "not slow"
