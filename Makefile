@@ -27,12 +27,9 @@ export MALLOC_MMAP_MAX_ := 0
 export MALLOC_TRIM_THRESHOLD_ := -1
 
 ARCHITECTURES := tests/conversion/test_any_architecture.py
-# Folders whose tests make their own small models, and the files in them that have to wait: two ask for
-# fetched models; one compiles originals, which fails in processes where some other tests have run.
+# Folders whose tests make their own small models, and the files in them that ask for fetched ones.
 SMALL := tests/components tests/conversion tests/fitting tests/neurons
 FETCHED := tests/conversion/test_real_encoder.py tests/conversion/test_real_language_model.py
-ALONE := tests/components/test_cache_kinds.py
-LATER := $(FETCHED) $(ALONE)
 
 .PHONY: repro reproduced test checks test-small test-rest quick docs bench gpu vlm clean dvc
 
@@ -54,14 +51,13 @@ checks: $(READY)
 	mkdocs build --quiet
 
 test-small: $(READY)
-	pytest -n 2 --durations 15 --dist loadfile $(SMALL) $(ARCHITECTURES:%=--ignore %) $(LATER:%=--ignore %)
+	pytest -n 2 --durations 15 --dist loadfile $(SMALL) $(ARCHITECTURES:%=--ignore %) $(FETCHED:%=--ignore %)
 	pytest -n 2 --durations 15 $(ARCHITECTURES)
 	python -m tests.tiny_models.table docs/models.md
 
 test-rest: $(READY) dvc
 	pytest -n 2 --durations 15 --dist loadfile $(SMALL:%=--ignore %)
 	pytest -n 2 --durations 15 $(FETCHED)
-	pytest $(ALONE)
 
 quick: $(READY) dvc
 	pytest -n 2 --durations 15 -m "not slow"

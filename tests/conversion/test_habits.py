@@ -8,13 +8,14 @@ import json
 import pickle
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.overrides import _get_current_function_mode_stack, _pop_mode
 from transformers import (
     AutoModelForCausalLM,
     BertForSequenceClassification,
@@ -366,6 +367,13 @@ def test_a_twin_of_a_model_that_was_made_of_a_shared_config_is_converted_alone()
 
 class TestAfterAnInterrupt:
     """PyTorch leaves out even the hooks that are always called."""
+
+    @pytest.fixture(autouse=True)
+    def nothing_left(self) -> Iterator[None]:
+        """What answered goes on lying on PyTorch's stack, where `torch.compile` would find it."""
+        yield
+        while len(_get_current_function_mode_stack()):
+            _pop_mode()
 
     def interrupted(self, model: Any, part: nn.Module) -> None:
         handle = part.register_forward_hook(_interrupt)
