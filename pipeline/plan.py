@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import torch
 from hydra import compose, initialize_config_dir
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
 from las.errors import UnsupportedModelError
 from pipeline import paths
 from pipeline.neuron import spike_config
+from pipeline.progress import swept
 
 if TYPE_CHECKING:
     from las.planning import Devices
@@ -39,16 +39,9 @@ def models(overrides: list[str]) -> list[DictConfig]:
     Of what else is swept, the first value stands for all.
     """
     with initialize_config_dir(paths.CONF, version_base="1.3"):
-        swept = compose("config", overrides=overrides, return_hydra_config=True)
-        params = dict(swept.hydra.sweeper.get("params") or {})
-        texts = [f"{key}={value}" for key, value in params.items()] + overrides
-        values: dict[str, list[str]] = {}  # the last one of a key counts
-        for text, one in zip(texts, OverridesParser.create().parse_overrides(texts), strict=True):
-            key = one.get_key_element()
-            values[key] = [text]
-            if one.is_sweep_override():
-                values[key] = [f"{key}={value}" for value in one.sweep_string_iterator()]
-        of_model = values.pop("model", [f"model={swept.model.name}"])
+        whole = compose("config", overrides=overrides, return_hydra_config=True)
+        values = swept(whole, overrides)
+        of_model = values.pop("model", [f"model={whole.model.name}"])
         first = [texts[0] for texts in values.values()]
         return [compose("config", overrides=[*first, model]) for model in of_model]
 

@@ -11,7 +11,7 @@ import math
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -102,6 +102,24 @@ def headline(sweep: Path) -> str:
     return ", ".join(parts or ["none begun"]) + f" of {total}"
 
 
+def swept(config: DictConfig, overrides: Iterable[str]) -> dict[str, list[str]]:
+    """The overrides that a sweep goes through, by key; one where it does not change.
+
+    Args:
+        config: Hydra's own among it, whose sweeper may have parameters.
+        overrides: those of the command line; the last one of a key counts.
+    """
+    params = config.hydra.sweeper.get("params") or {}
+    texts = [*(f"{key}={value}" for key, value in params.items()), *overrides]
+    values: dict[str, list[str]] = {}
+    for text, one in zip(texts, OverridesParser.create().parse_overrides(texts), strict=True):
+        key = one.get_key_element()
+        values[key] = [text]
+        if one.is_sweep_override():
+            values[key] = [f"{key}={value}" for value in one.sweep_string_iterator()]
+    return values
+
+
 def told(app: Callable[[], None]) -> None:
     """Run a Hydra app; after a sweep, list what failed."""
     begun = len(_begun)
@@ -156,15 +174,8 @@ def _name(config: DictConfig) -> str:
 
 
 def _count(config: DictConfig) -> int:
-    """How many cells the sweeper will make of the overrides: the last one of a key counts."""
-    params = config.hydra.sweeper.get("params") or {}
-    texts = [f"{key}={value}" for key, value in params.items()]
-    parser = OverridesParser.create()
-    parsed = parser.parse_overrides([*texts, *config.hydra.overrides.task])
-    sweeps = {one.get_key_element(): one for one in parsed}
-    return math.prod(
-        len(list(one.sweep_string_iterator())) for one in sweeps.values() if one.is_sweep_override()
-    )
+    """How many cells the sweeper will make of the overrides."""
+    return math.prod(map(len, swept(config, config.hydra.overrides.task).values()))
 
 
 def _write(file: Path, content: dict[str, Any]) -> None:

@@ -25,6 +25,7 @@ from las.components.site import HGSite, OATSite, Site
 from las.conversion.checkpoint import converted_in
 from las.conversion.frugal import Kept, halves, rows_of
 from las.errors import CalibrationError
+from las.neurons.tally import SpikeTally
 from tests.conversion.snapshot import assert_as_before, snapshot
 from tests.tiny_models import plain
 
@@ -156,8 +157,8 @@ def test_t_differs_from_site_to_site_and_is_within_the_most_that_is_allowed(frug
     assert {p.neuron.time_steps for p in frugal.modules() if isinstance(p, HGSite)} == {16}
 
 
-def test_both_paths_agree_spike_for_spike(frugal: Any, family: str) -> None:
-    model = copy.deepcopy(frugal).double()
+def both_paths_agree(model: Any, family: str) -> SpikeTally:
+    """Fused path and step simulator, spike for spike in float64; what was counted."""
     batch = {
         name: x.double() if x.is_floating_point() else x
         for name, x in FAMILIES[family][1]()[0].items()
@@ -168,25 +169,21 @@ def test_both_paths_agree_spike_for_spike(frugal: Any, family: str) -> None:
         other = run(model, batch)
     assert torch.allclose(value, other, rtol=0, atol=1e-10 * value.abs().max().item())
     assert simulated.sites == fused.sites
+    return fused
+
+
+def test_both_paths_agree_spike_for_spike(frugal: Any, family: str) -> None:
+    both_paths_agree(copy.deepcopy(frugal).double(), family)
 
 
 @pytest.mark.parametrize("t", [1, 4, 17, 23])
 def test_a_site_stops_after_t_steps_if_it_has_as_many(frugal: Any, family: str, t: int) -> None:
     """On both paths; T of the functions is 16, that of other sites from 1 to 24."""
     model = copy.deepcopy(frugal).double()
-    batch = {
-        name: x.double() if x.is_floating_point() else x
-        for name, x in FAMILIES[family][1]()[0].items()
-    }
     own = {name: steps for name, (steps, _) in steps_of(model).items()}
     t = min(t, max(own.values()))
     with las.stop_after(model, t):
-        with las.count_spikes(model) as fused:
-            value = run(model, batch)
-        with las.simulate(model), las.count_spikes(model) as simulated:
-            other = run(model, batch)
-    assert torch.allclose(value, other, rtol=0, atol=1e-10 * value.abs().max().item())
-    assert simulated.sites == fused.sites
+        fused = both_paths_agree(model, family)
     assert all(site.time_steps == min(t, own[name]) for name, site in fused.sites.items())
 
 

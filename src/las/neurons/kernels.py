@@ -141,7 +141,6 @@ def _oat_tile(x, bits, y, scratch, table, count):  # type: ignore[no-untyped-def
             unit[i] = max(unit[i], here if abs(x[i]) >= gate else zero)
             v[i] = min(v[i], inverse if abs(x[i]) >= gate else kind(np.inf))
     start, saturated = kind(table.start), kind(table.saturated)
-
     for i in range(n):
         potential = abs(x[i]) * v[i] + start
         v[i] = saturated if potential > saturated else potential
