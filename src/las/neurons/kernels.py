@@ -18,6 +18,7 @@ import torch
 from las.neurons.code_cache import compiled
 from las.neurons.compile import Kernel, bits_of, mantissa_of, number_of, take
 from las.neurons.encoding import digits_of
+from las.neurons.tables import FINE
 
 TILE = 1024
 CHUNK = 2**14
@@ -121,14 +122,13 @@ def _oat_tile(x, bits, y, scratch, table, count):  # type: ignore[no-untyped-def
         return np.int64(0), np.int64(0), np.int64(0), np.int64(0)
     v, first = scratch.potentials[0, :n], scratch.potentials[1, :n]
     unit = scratch.potentials[2, :n]
-    out = 0
+    out = np.int32(0)
     if count:
         largest = kind(table.largest)
         if largest > table.largest:  # rounded up: the number below it is the last one within
             largest = kind(np.nextafter(largest, zero))
         for i in range(n):
-            out += abs(x[i]) > largest
-        fired[:] = 0
+            out = np.int32(out + np.int32(abs(x[i]) > largest))
     finest, inverse = kind(table.units[0]), kind(1 / table.units[0])
     for i in range(n):
         unit[i] = finest
@@ -144,13 +144,21 @@ def _oat_tile(x, bits, y, scratch, table, count):  # type: ignore[no-untyped-def
     for i in range(n):
         potential = abs(x[i]) * v[i] + start
         v[i] = saturated if potential > saturated else potential
+    if not table.signed:
+        for i in range(n):
+            v[i] = np.floor(v[i] * kind(2)) * kind(0.5)  # see `mt.within_grid`
+    for i in range(n):
         first[i] = v[i]
-    peak = max(number_of(most) * kind(1 / table.units[-1]), kind(table.inner)) + start
-    if table.leading > 0 and peak < kind(table.capped):
-        _leading(v, fired, table, count, bits)
-        _step_by_step(v, fired, table, count, table.leading)
+    if table.fine.shape[0]:
+        _look_up(v, scratch.chosen[:n].view(np.int32), fired, table, count)
     else:
-        _step_by_step(v, fired, table, count, 0)
+        if count:
+            fired[:] = 0
+        peak = max(number_of(most) * kind(1 / table.units[-1]), kind(table.inner)) + start
+        leads = table.signed and table.leading > 0 and peak < kind(table.capped)
+        if leads:
+            _leading(v, fired, table, count, bits)
+        _step_by_step(v, fired, table, count, table.leading if leads else 0)
     for i in range(n):
         y[i] = np.copysign((first[i] - v[i]) * unit[i], x[i])
     spikes, digits, active = np.int32(0), np.int32(0), np.int32(0)
@@ -165,8 +173,44 @@ def _oat_tile(x, bits, y, scratch, table, count):  # type: ignore[no-untyped-def
 
 
 @_inner
+def _look_up(v, place, fired, table, count):  # type: ignore[no-untyped-def]
+    """Fire all time steps, two look-ups for all of them (see `tables.spike_sums`).
+
+    Arguments:
+        v: membrane potentials in units of delta, of which what is left remains, (n,).
+        place: room for indices, int32 (n,).
+        fired: spikes and digits, if anybody counts, (n,).
+        table: `OATTable`.
+        count: whether to count.
+    """
+    kind = v.dtype.type
+    zero, lift, grain = kind(0), kind(table.lift), kind(2**FINE)
+    last = np.int32(table.coarse.shape[0] - 1)
+    for i in range(v.shape[0]):
+        raised = (v[i] + lift) * kind(1 / 2**FINE)
+        place[i] = min(np.int32(raised if raised > zero else zero), last)  # NaN fires nothing
+    for i in range(v.shape[0]):  # look-ups are loops of their own, as in `_hg_tile`
+        place[i] = table.coarse[np.uintp(place[i])]
+    if count:
+        for i in range(v.shape[0]):
+            fired[i] = place[i] >> np.int32(16)
+    last = np.int32(table.fine.shape[0] - 1)
+    for i in range(v.shape[0]):
+        v[i] -= kind(place[i] & np.int32(0xFFFF)) * grain
+        raised = (v[i] + lift) * kind(2)
+        place[i] = min(np.int32(raised if raised > zero else zero), last)
+    for i in range(v.shape[0]):
+        place[i] = table.fine[np.uintp(place[i])]
+    if count:
+        for i in range(v.shape[0]):
+            fired[i] += place[i] >> np.int32(16)
+    for i in range(v.shape[0]):
+        v[i] -= kind(place[i] & np.int32(0xFFFF))
+
+
+@_inner
 def _leading(v, fired, table, count, bits):  # type: ignore[no-untyped-def]
-    """Fire the first time steps, a round for each spike (see `tables.leading_steps`).
+    """Fire the first time steps of "signed", a round for each spike (see `tables.leading_steps`).
 
     Arguments:
         v: membrane potentials in units of delta, none of which the first step caps, (n,).
@@ -183,28 +227,17 @@ def _leading(v, fired, table, count, bits):  # type: ignore[no-untyped-def]
     border = integer((table.levels << split) & fraction)
     coarse, fine = integer(1 << split), integer(1 << (split - 1))
     half_coarse, half_fine = integer(coarse >> 1), integer(fine >> 1)
-    lift, least = kind(table.lift), kind(table.least)
+    least = kind(table.least)
     for _ in range(table.rounds):
-        if table.signed:
-            for i in range(v.shape[0]):
-                size = bits_of(abs(v[i]))
-                many = integer(size & fraction) >= border
-                raised = integer(size + (half_coarse if many else half_fine))
-                spike = integer(raised & (integer(-coarse) if many else integer(-fine)))
-                fires = abs(v[i]) >= least
-                if count:
-                    fired[i] += np.int32(_one_spike(spike, tail) & -np.int32(fires))
-                v[i] -= np.copysign(number_of(spike), v[i]) if fires else zero
-        else:
-            for i in range(v.shape[0]):
-                raised = v[i] + lift
-                size = bits_of(raised)
-                many = integer(size & fraction) >= border
-                spike = integer(size & (integer(-coarse) if many else integer(-fine)))
-                fires = raised >= least
-                if count:
-                    fired[i] += np.int32(_one_spike(spike, tail) & -np.int32(fires))
-                v[i] -= number_of(spike) if fires else zero
+        for i in range(v.shape[0]):
+            size = bits_of(abs(v[i]))
+            many = integer(size & fraction) >= border
+            raised = integer(size + (half_coarse if many else half_fine))
+            spike = integer(raised & (integer(-coarse) if many else integer(-fine)))
+            fires = abs(v[i]) >= least
+            if count:
+                fired[i] += np.int32(_one_spike(spike, tail) & -np.int32(fires))
+            v[i] -= np.copysign(number_of(spike), v[i]) if fires else zero
 
 
 @_inner

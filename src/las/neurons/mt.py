@@ -83,6 +83,15 @@ def initial_raise(levels: int, rounding: Rounding) -> float:
     return levels / 2 if rounding == "half_step" else 0.0
 
 
+def within_grid(v: Tensor, rounding: Rounding) -> Tensor:
+    """Cut |v(1)| to the grid of the thresholds, on which every sum of Eq. 5 is exact.
+
+    All thresholds but those of "signed" are multiples of delta / 2, so that what lies between two
+    of these decides nothing.
+    """
+    return v if rounding == "signed" else torch.floor(2 * v) / 2
+
+
 def thresholds_at(t: int, time_steps: int, levels: int, rounding: Rounding) -> StepThresholds:
     """Thresholds of time step t = 1 .. T (Eq. 7; lowered for "nearest" and "signed")."""
     spacing = 2.0 ** (time_steps - t)  # theta(t) / H

@@ -106,7 +106,7 @@ def spike_train(x: Tensor, neuron: OAT) -> Iterator[Tensor]:
     band = band_of(x, neuron)
     sub = neuron.bands[0]  # in these units it stands for all of them
     v = x.abs() * x.new_tensor([1 / each.delta for each in neuron.bands])[band]
-    v = v + mt.initial_raise(sub.levels, sub.rounding)
+    v = mt.within_grid(v + mt.initial_raise(sub.levels, sub.rounding), sub.rounding)
     signed_delta = sign * x.new_tensor([each.delta for each in neuron.bands])[band]
     for t in range(1, neuron.time_steps + 1):
         level, v = mt.step(v, t, sub)

@@ -8,13 +8,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
+from las.config import Rounding
 from las.neurons import mt
+from las.neurons.encoding import digits_of
 from las.neurons.hg import HG
 from las.neurons.oat import OAT
 
 _STEP, _ROUND = 6, 8
 """Instructions of a time step, and of one that is read off the leading bits."""
+_EXACT = 2**24
+"""Whole numbers up to it are float32's."""
+FINE = 8
+"""The last time steps, whose spikes are looked up at once."""
 
 
 class OATTable(NamedTuple):
@@ -37,6 +44,9 @@ class OATTable(NamedTuple):
         least: the potential, raised by `lift`, from which on the last of these steps fires.
         inner: what no potential of the bands below the last one exceeds, before `start`.
         capped: the potential from which on the first step has no level that is high enough.
+        coarse: what all steps but the last `FINE` fire together (see `spike_sums`), int32; empty
+            where steps are to be done one by one.
+        fine: the same of the last ones.
     """
 
     steps: Any
@@ -54,6 +64,8 @@ class OATTable(NamedTuple):
     least: float
     inner: float
     capped: float
+    coarse: Any
+    fine: Any
 
 
 class HGTable(NamedTuple):
@@ -110,6 +122,57 @@ def leading_steps(neuron: OAT, steps: int) -> tuple[int, int]:
     return (first, rounds) if rounds * _ROUND < first * _STEP else (0, 0)
 
 
+@lru_cache(maxsize=1024)
+def spike_sums(
+    time_steps: int, levels: int, rounding: Rounding, fired: int
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """What the step simulator fires from every potential that its steps can tell apart.
+
+    All steps but the last `FINE` have thresholds that are multiples of 2^FINE delta, lowered by the
+    same amount, the `lift`. So their spikes follow from the whole part of (v + lift) / 2^FINE, and
+    those of the last ones from that of 2 (v + lift), v being the membrane potential that they find.
+
+    Arguments:
+        time_steps: T.
+        levels: H.
+        rounding: see `MT`.
+        fired: how many of the T steps fire, the first ones.
+
+    Returns:
+        coarse: for each whole part the sum of the weighted spikes of the steps before the last
+            `FINE` ones, in units of 2^FINE delta, plus 2^16 times what has fired (see
+            `SpikeEncoding.packed`).
+        fine: the same of the last `FINE` steps, in units of delta.
+        Both are empty for "signed", whose spikes depend on more, and where T is so large that not
+        all potentials are exact in float32.
+    """
+    top = (2 * levels - 1) * 2**time_steps
+    if rounding == "signed" or 2 * (top + levels) > _EXACT:
+        return np.empty(0, np.int32), np.empty(0, np.int32)
+    neuron = mt.MT(1.0, time_steps, levels, rounding)
+    lift = lift_of(levels, rounding)
+    last = min(FINE, time_steps)
+    parts = []
+    for unit, steps, most in (
+        (2.0**FINE, range(1, 1 + time_steps - last), top),
+        (0.5, range(1 + time_steps - last, 1 + time_steps), (2 * levels - 1) * 2**last),
+    ):
+        v = torch.arange(int((most + lift) / unit) + 1, dtype=torch.float64) * unit - lift
+        value, packed = torch.zeros_like(v), torch.zeros_like(v, dtype=torch.int32)
+        for t in steps:
+            if t <= fired:
+                level, v = mt.step(v, t, neuron)
+                value += level * 2.0 ** (time_steps - t)
+                packed += torch.where(level > 0, 1 + 256 * digits_of(level), 0)
+        parts.append((value / max(unit, 1)).to(torch.int32) + (packed << 16))
+    return parts[0].numpy(), parts[1].numpy()
+
+
+def lift_of(levels: int, rounding: Rounding) -> float:
+    """What thresholds of all but the last steps are lowered by, in units of delta."""
+    return levels / 2 if rounding == "nearest" else 0.0
+
+
 @lru_cache(maxsize=2**14)
 def oat_table(neuron: OAT, stop: int | None = None) -> OATTable:
     """An OAT neuron, stopped after the first `stop` of its T time steps, as the kernels read it."""
@@ -117,7 +180,8 @@ def oat_table(neuron: OAT, stop: int | None = None) -> OATTable:
     levels, signed = neuron.levels, neuron.rounding == "signed"
     leading, rounds = leading_steps(neuron, len(steps))
     border = levels - 1 / 4 if signed else levels
-    lift = levels / 2 if neuron.rounding == "nearest" else 0.0
+    lift = lift_of(levels, neuron.rounding)
+    coarse, fine = spike_sums(neuron.time_steps, levels, neuron.rounding, len(steps))
     return OATTable(
         steps=np.array(
             [mt.thresholds_at(t, neuron.time_steps, neuron.levels, neuron.rounding) for t in steps]
@@ -139,6 +203,8 @@ def oat_table(neuron: OAT, stop: int | None = None) -> OATTable:
             default=0.0,
         ),
         capped=(border + levels) * 2.0 ** (neuron.time_steps - 1) - lift,
+        coarse=coarse,
+        fine=fine,
     )
 
 

@@ -126,7 +126,8 @@ def _oat(
     def sum_spikes(x: Tensor, gates: Tensor, inverses: Tensor, units: Tensor) -> Any:
         magnitude = x.abs()
         band = torch.bucketize(magnitude, gates, right=True)
-        v = first = (magnitude * inverses[band] + start).clamp_max(saturated)
+        v = (magnitude * inverses[band] + start).clamp_max(saturated)
+        first = v = v if signed else torch.floor(2 * v) / 2  # see `mt.within_grid`
         packed = torch.zeros_like(x, dtype=torch.int16) if count else None
         for spacing, raise_by, silent_below in steps:
             size = v.abs() if signed else v

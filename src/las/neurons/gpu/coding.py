@@ -49,12 +49,13 @@ def code_by_oat(
         unit = tl.where(beyond, tl.load(bands + 3 * b + 2), unit)
     v = magnitude * inverse + tl.load(scalars)
     v = tl.where(v > tl.load(scalars + 1), tl.load(scalars + 1), v)  # NaN stays NaN, and silent
+    signed = tl.load(whole + 5) > 0
+    v = tl.where(signed, v, tl.floor(2 * v) / 2)  # see `las.neurons.mt.within_grid`
     first = v
     fired = tl.zeros(x.shape, tl.int32)
     done = tl.load(whole)
     capped = (v >= tl.load(scalars + 6)).to(tl.int32)
     done = tl.where(tl.max(capped, None) > 0, 0, done)
-    signed = tl.load(whole + 5) > 0
     coarse, fine = tl.load(whole + 2), tl.load(whole + 3)
     for _ in range(tl.where(done > 0, tl.load(whole + 1), 0)):
         size = tl.abs(v + tl.load(scalars + 4))
