@@ -330,23 +330,24 @@ def _hg_tile(x, bits, y, scratch, table, count):  # type: ignore[no-untyped-def]
         y[i] = x[i] if x[i] != x[i] else offset[sub] + slope[sub] * codes[i]
     if not count:
         return 0, 0
-    spikes, out = 0, 0
+    spikes, out = np.int32(0), np.int32(0)
     low, high = kind(table.low), kind(table.high)
     for i in range(n):
-        out += ((x[i] < low) & (x[i] != -np.inf)) | (x[i] > high)
+        out = np.int32(out + np.int32(((x[i] < low) & (x[i] != -np.inf)) | (x[i] > high)))
+    for i in range(n):
+        chosen[i] = table.emits[np.uintp(chosen[i])]
     limit = np.uint32(table.most)
     for i in range(n):
-        emits = table.emits[np.uintp(chosen[i])]
-        ones = min(np.uint32(codes[i]), limit) & (emits >> np.uint32(1))
+        ones = min(np.uint32(codes[i]), limit) & (chosen[i] >> np.uint32(1))
         ones = np.uint32(ones - ((ones >> np.uint32(1)) & np.uint32(0x55555555)))
         pairs = (ones >> np.uint32(2)) & np.uint32(0x33333333)
         ones = np.uint32((ones & np.uint32(0x33333333)) + pairs)
         ones = np.uint32((ones + (ones >> np.uint32(4))) & np.uint32(0x0F0F0F0F))
         ones = np.uint32(ones * np.uint32(0x01010101)) >> np.uint32(24)
-        fired[i] = 257 * np.int32(ones + (emits & np.uint32(1)))
+        fired[i] = 257 * np.int32(ones + (chosen[i] & np.uint32(1)))
     for i in range(n):
-        spikes += fired[i] & 0xFF
-    return spikes, out
+        spikes = np.int32(spikes + np.int32(fired[i] & np.int32(0xFF)))
+    return np.int64(spikes), np.int64(out)
 
 
 @_inner
@@ -534,11 +535,12 @@ def _normalise(  # type: ignore[no-untyped-def]
             totals[share] += total
             for r in range(rows):
                 target, source = y[start + r], e[r * n : (r + 1) * n]
-                for i in range(n):
-                    target[i] = source[i]
                 if weight.shape[0]:
                     for i in range(n):
-                        target[i] *= weight[i]
+                        target[i] = source[i] * weight[i]
+                else:
+                    for i in range(n):
+                        target[i] = source[i]
                 if bias.shape[0]:
                     for i in range(n):
                         target[i] += bias[i]
