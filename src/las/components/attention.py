@@ -25,7 +25,7 @@ from las.components.softmax import SpikingSoftmax
 from las.components.visibility import Visibility
 from las.errors import UnsupportedModelError
 from las.neurons.encoding import NOTHING, Firing, SpikeEncoding, total
-from las.neurons.fused import has_kernels, has_triton
+from las.neurons.fused import fired_by_rows, has_kernels, has_triton
 
 NAME = "las"
 CHILD = "spiking_attention"
@@ -394,17 +394,18 @@ class SpikingAttention(SpikingComponent):
             if operand.coded.packed is None or self.naive:
                 return NOTHING  # they came in before anybody counted, or wait for no query
 
-            def by_queries(fired: Tensor) -> int:
-                rows = fired.sum(-1, dtype=torch.int64)
-                rows = rows.repeat_interleave(heads // rows.shape[1], dim=1)
-                return total(rows * queries_of_key[..., operand.places])
+            return Firing(
+                *(
+                    total(
+                        _expand(rows, heads // rows.shape[1]) * queries_of_key[..., operand.places]
+                    )
+                    for rows in fired_by_rows(operand.coded.packed)
+                )
+            )
 
-            return Firing.of(operand.coded.packed, by_queries)
-
-        def by_keys(fired: Tensor) -> int:
-            return total(fired.sum(-1, dtype=torch.int64) * keys_of_query)
-
-        scores = NOTHING if asked.packed is None else Firing.of(asked.packed, by_keys)
+        scores = NOTHING
+        if asked.packed is not None:
+            scores = Firing(*(total(rows * keys_of_query) for rows in fired_by_rows(asked.packed)))
         out = value.width
         early = read(key), read(value)
         work = self.work(pairs, width, out, *_rows(seen, heads, key.value.shape[1]))
@@ -506,7 +507,7 @@ def _with_current(increments: Iterator[Tensor], bias: Tensor) -> Iterator[Tensor
 
 
 def _expand(x: Tensor, groups: int) -> Tensor:
-    """(B, H_kv, S, D) -> (B, H_kv * groups, S, D): grouped-query attention."""
+    """(B, H_kv, S, ...) -> (B, H_kv * groups, S, ...): grouped-query attention."""
     return x if groups == 1 else x.repeat_interleave(groups, dim=1)
 
 

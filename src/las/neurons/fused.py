@@ -80,6 +80,29 @@ def code_hg(x: Tensor, neuron: HG, count: bool = False, stop: int | None = None)
     return SpikeEncoding(value, packed, Firing.plain(spikes), outside)
 
 
+def fired_by_rows(packed: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """What each row of neurons has fired: spikes, their digits, and inputs that fire.
+
+    Arguments:
+        packed: see `SpikeEncoding`, (..., n).
+
+    Returns:
+        Three int64 tensors (...).
+    """
+    if packed.device.type != "cpu":
+        spikes = packed & 0xFF
+        parts = spikes, packed >> 8, spikes != 0
+        sums = [part.sum(-1, dtype=torch.int64) for part in parts]
+        return sums[0], sums[1], sums[2]
+    from las.neurons import kernels
+
+    rows = packed.shape[:-1]
+    found = torch.empty((3, rows.numel()), dtype=torch.int64)
+    flat = packed.contiguous().view(rows.numel(), packed.shape[-1])
+    kernels.sum_rows.choose(packed.numel())(flat.numpy(), found.numpy())
+    return found[0].view(rows), found[1].view(rows), found[2].view(rows)
+
+
 def _run(
     kernel: Any, x: Tensor, table: Any, count: bool, columns: int
 ) -> tuple[Tensor, Tensor | None, list[int]]:

@@ -23,6 +23,8 @@ from las.neurons.tables import FINE
 TILE = 1024
 CHUNK = 2**14
 """Elements that one thread works through before it takes the next share."""
+SHARE_OF_ROWS = 2**8
+"""Rows that one thread sums before it takes the next share."""
 GROUP = 2**12
 """Elements of whole rows that are worked on at a time where rows are short."""
 
@@ -660,12 +662,34 @@ def _attend(  # type: ignore[no-untyped-def]
                 target[source.shape[0] :] = kind(0)
                 if counts:
                     bm, hm = min(b, allowed.shape[0] - 1), min(h, allowed.shape[1] - 1)
-                    seen = 0
+                    seen = np.int32(0)
                     for i in range(source.shape[0]):
-                        seen += allowed[bm, hm, first + q, i]
+                        seen = np.int32(seen + np.int32(allowed[bm, hm, first + q, i]))
                     total[8] += (weighing[r] & 0xFF) * seen
                     total[9] += seen
             totals[share] += total
+
+
+def _sum_rows(counter, packed, sums):  # type: ignore[no-untyped-def]
+    """What each row of neurons has fired.
+
+    Arguments:
+        packed: see `SpikeEncoding`, int16 (rows, n).
+        sums: spikes, their digits and inputs that fire, int64 (3, rows).
+    """
+    rows, n = packed.shape
+    shares = -(-rows // SHARE_OF_ROWS)
+    for _ in range(shares):
+        share = take(counter)
+        if share >= shares:
+            break
+        for r in range(share * SHARE_OF_ROWS, min((share + 1) * SHARE_OF_ROWS, rows)):
+            spikes, digits, active = np.int32(0), np.int32(0), np.int32(0)
+            for i in range(n):
+                spikes = np.int32(spikes + np.int32(packed[r, i] & np.int16(0xFF)))
+                digits = np.int32(digits + np.int32(packed[r, i] >> np.int16(8)))
+                active = np.int32(active + np.int32(packed[r, i] != 0))
+            sums[0, r], sums[1, r], sums[2, r] = spikes, digits, active
 
 
 @_inner
@@ -691,3 +715,4 @@ code_hg = Kernel.of(_code_hg)
 gate = Kernel.of(_gate)
 normalise = Kernel.of(_normalise)
 attend = Kernel.of(_attend)
+sum_rows = Kernel.of(_sum_rows)
