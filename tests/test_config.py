@@ -177,7 +177,7 @@ def test_rules_of_thresholds_do_not_go_with_a_budget(rule: Any) -> None:
         SpikeConfig(threshold_rule=rule, bands=2, budget=1e-3)
 
 
-@pytest.mark.parametrize("name", ["frugal", "frugal-1pc", "frugal-h1", "frugal-h5"])
+@pytest.mark.parametrize("name", ["frugal", "frugal-fine", "frugal-1pc", "frugal-h1", "frugal-h5"])
 def test_the_grids_frugal_neurons_are_the_librarys(name: str) -> None:
     """But for H, which the name tells."""
     given = yaml.safe_load((CONF / "neuron" / f"{name}.yaml").read_text())

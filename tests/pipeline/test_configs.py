@@ -102,7 +102,7 @@ def test_every_neuron_is_a_valid_spike_config(composed, name):
     config = spike_config(cfg)
     vision = "-analog-vision" if config.vision == "analog" else ""
     usual = f"t{config.time_steps}h{config.levels}{vision}"
-    per_cent = {None: "", 4e-4: "", 4e-3: "-1pc"}[config.budget]
+    per_cent = {None: "", 1e-4: "-fine", 4e-4: "", 3e-3: "-1pc"}[config.budget]
     levels = "" if config.levels == 16 else f"-h{config.levels}"
     frugal, released = f"frugal{per_cent}{levels}", f"released-h{config.levels}"
     expected = usual if config.budget is None else frugal
