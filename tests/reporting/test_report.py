@@ -176,7 +176,7 @@ def test_recorded_spikes_are_shown_and_said_to_be_of_what(written: Report) -> No
         for what in ("raster", "rates")
     )
     assert raster.title == "Tiny-LM <b>: spikes of block 0"
-    assert "The first 6 of 7 tokens" in raster.caption
+    assert "The first 4 of 7 tokens" in raster.caption
     assert "the first 32 channels at most, of the first head." in raster.caption
     assert "2,700 spikes of 672 neurons on all 7 tokens." in rates.caption  # 2 7 8 + 2 (7 40)
     origin = (

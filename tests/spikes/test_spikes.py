@@ -213,7 +213,7 @@ def test_a_passage_is_kept_with_its_tokens(
     spiking: dict[str, Any], byte_tokenizer: Any, tmp_path: Path
 ) -> None:
     model, site = spiking["llama"], "lm_head.site"
-    text = "Ein $x$ und\nein Y"
+    text = "Ein_$x$_und,ein:Y"
     events = passage_events(
         *(model, byte_tokenizer, text, site), tokens=12, model_title="M", text_title="a test"
     )

@@ -16,7 +16,7 @@ from las.reporting.recorded import Recorded
 from las.reporting.results import Made
 from las.spikes.events import SiteEvents
 
-TOKENS, CHANNELS, SITES = 6, 32, 6
+TOKENS, CHANNELS, SITES = 4, 32, 6
 """So many tokens and channels the raster shows of each site, and so many sites, the first ones."""
 
 
@@ -29,12 +29,13 @@ def draw_raster(path: Path, sites: Sequence[SiteEvents], tokens: Sequence[str], 
         tokens: those that are drawn, as text.
         title: heading.
     """
-    with drawing(path, 7.2, 1.1 + 1.6 * len(sites)) as figure:
+    with drawing(path, 7.2, 1.3 + 1.4 * len(sites)) as figure:
         for axes, events in zip(np.atleast_1d(figure.subplots(len(sites))), sites, strict=True):
             channels = range(min(CHANNELS, events.channels_in_all))
             scatter_spikes(axes, events, range(len(tokens)), channels)
-            name_positions(axes, events.time_steps, [_visible(token) for token in tokens])
+            axes.set_xticks([])
             axes.set_title(_site_title(events), fontsize=9, fontweight="normal")
+        name_positions(axes, events.time_steps, [_visible(token) for token in tokens])
         axes.set_xlabel("token, each over its time steps")
         figure.suptitle(title, fontsize=11, fontweight="bold")
         figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2)
