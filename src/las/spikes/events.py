@@ -21,6 +21,7 @@ _ARRAYS = ("times", "positions", "channels", "levels", "bands", "weights")
 
 _DAMAGE = (
     OSError,
+    RuntimeError,
     ValueError,
     KeyError,
     TypeError,
