@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from pipeline import paths
 from pipeline.params import Grid
 from pipeline.published import write_sweeps
+from pipeline.recorded import recorded_spikes
 from pipeline.revision import revision
 from pipeline.tracking import tracked_report
 
@@ -43,6 +44,7 @@ def run(cfg: DictConfig) -> None:
             hardware=described(OmegaConf.to_container(cfg.energy, resolve=True)),  # type: ignore[arg-type]
             revision=made.commit if made else None,
             date=made.date if made else None,
+            spikes=recorded_spikes(root),
         )
         pictures = [picture.path.relative_to(folder) for picture in report.pictures]
     write_sweeps(root, grid)

@@ -124,7 +124,9 @@ def test_every_evaluation_is_a_suite(composed, name):
     hash(suite)  # none of its fields can be changed
 
 
-@pytest.mark.parametrize("group", ["calibration", "source", "tracking", "energy", "placement"])
+@pytest.mark.parametrize(
+    "group", ["calibration", "source", "tracking", "energy", "placement", "spikes"]
+)
 def test_every_other_config_composes(composed, group):
     for name in names(group):
         overrides = [f"{group}={name}"]

@@ -20,6 +20,7 @@ STAGES = [
     "convert",
     "evaluate",
     "cell",
+    "spikes",
     "report",
 ]
 
@@ -27,6 +28,7 @@ NEEDS = {
     "collect": "fetch",
     "convert": "collect",
     "evaluate": "fetch",
+    "spikes": "fetch",
 }
 
 
@@ -52,7 +54,7 @@ def test_a_missing_file_names_the_stage_that_makes_it(composed, tmp_path, stage,
     assert not list(tmp_path.rglob("*.*"))
 
 
-@pytest.mark.parametrize("stage", ["collect", "evaluate"])
+@pytest.mark.parametrize("stage", ["collect", "evaluate", "spikes"])
 def test_a_missing_model_that_is_trained_here_names_pretrain(composed, tmp_path, stage):
     module = importlib.import_module(f"pipeline.{stage}")
     with pytest.raises(MissingStageError, match=r"python -m pipeline\.pretrain model=gpt2-wiki"):

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
@@ -13,6 +14,7 @@ from las.energy import estimate
 from las.evaluation.score import Score
 from las.neurons.tally import SpikeTally
 from las.reporting.report import Report, write_report
+from las.spikes import Passage, SiteEvents, SpikeEvents
 
 TEXT_CELLS = [(16, 5), (16, 1), (12, 5), (10, 5), (8, 5)]
 SIMILARITY_CELLS = [(8, 5), (10, 5), (11, 5), (13, 5), (16, 5)] + [
@@ -191,6 +193,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Report:
         root / "reports",
         revision="abc + changes",
         date="2026-11-28",
+        spikes=write_spikes(root / "spikes").parent,
     )
 
 
@@ -198,6 +201,40 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Report:
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pictures are empty files, for tests of what stands beside them."""
     monkeypatch.setattr(Figure, "savefig", lambda _, path, **options: Path(path).write_bytes(b""))
+
+
+def events_of(name: str, kind: str, shape: tuple[int, ...]) -> SiteEvents:
+    """900 made-up spikes of a site; one neuron may have several at a time."""
+    rng, count, positions = np.random.default_rng(3), 900, int(np.prod(shape[:-1]))
+    return SiteEvents(
+        site=name,
+        kind=kind,
+        time_steps=16,
+        levels_of_neurons=5 if kind == "oat" else 1,
+        taus=(1.0,) if kind == "oat" else (),
+        shapes=(shape,),
+        positions_in_all=positions,
+        channels_in_all=shape[-1],
+        times=rng.integers(1, 17, count).astype(np.uint8),
+        positions=rng.integers(0, positions, count).astype(np.int32),
+        channels=rng.integers(0, shape[-1], count).astype(np.int32),
+        levels=rng.choice([-9, -5, 5, 7], count).astype(np.int8),
+        bands=np.zeros(count, dtype=np.int32),
+        weights=0.5 ** np.arange(1.0, 17.0)[None] / 5,
+    )
+
+
+def write_spikes(folder: Path) -> Path:
+    """Spikes of two blocks on seven tokens, of queries with two heads and of activations."""
+    sites = [
+        events_of("h.0.attn.query", "oat", (1, 2, 7, 8)),
+        events_of("h.0.mlp.act", "hg:gelu", (7, 40)),
+        events_of("h.1.mlp.act", "hg:gelu", (7, 40)),
+    ]
+    tokens = ("The", " $x", "\n", " <i>", " end", ".", " More")
+    passage = Passage("Tiny-LM <b>", 'the beginning of "Tea", held-out', tokens)
+    events = SpikeEvents({one.site: one for one in sites}, passage)
+    return events.save(folder / "tiny-lm-t16h5.npz")
 
 
 def write_grid(results: Path) -> tuple[Path, list[dict[str, str]]]:

@@ -16,10 +16,12 @@ from las.reporting.figures import (
     levels,
     losslessness,
     outliers,
+    recorded,
     steps,
 )
 from las.reporting.figures.style import figure_of
 from las.reporting.figures.sweep import Series
+from tests.reporting.conftest import events_of
 
 RNG = np.random.default_rng(0)
 X = np.linspace(-4.0, 4.0, 401)
@@ -29,6 +31,7 @@ SWEEP = [
     Series("a", [8, 10, 16], [1e-2, 1e-3, 1e-5], [1e-4, 1e-4, 1e-6], reference=1e-5),
     Series("cited", [8, 16], [1e-1, 1e-2], cited=True),
 ]
+EVENTS = events_of("h.0.mlp.act", "hg:gelu", (3, 8))
 
 DRAWINGS: list[Callable[[Path], Path]] = [
     lambda path: outliers.draw(path, MAXIMUM, "outliers"),
@@ -39,6 +42,8 @@ DRAWINGS: list[Callable[[Path], Path]] = [
     lambda path: levels.draw(path, SWEEP, "H"),
     lambda path: losslessness.draw(path, SWEEP, "KL"),
     lambda path: anytime.draw(path, SWEEP, "KL after t"),
+    lambda path: recorded.draw_raster(path, [EVENTS], ["a $b", "\n", " "], "spikes"),
+    lambda path: recorded.draw_rates(path, np.array([[0.1, 0.9], [0, np.nan]]), "ab", "rates"),
 ]
 
 

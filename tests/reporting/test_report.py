@@ -14,11 +14,14 @@ import pytest
 from las.calibration import bins
 from las.calibration.statistics import SiteStatistics, Statistics
 from las.calibration.thresholds import SiteThresholds, Thresholds
+from las.errors import LasError
 from las.fitting.fit import fit
 from las.fitting.functions import FUNCTIONS
 from las.fitting.model_functions import FittedFunctions
 from las.reporting.report import Report, write_report
 from las.reporting.results import load_results
+from las.spikes import SpikeEvents
+from tests.reporting.conftest import write_spikes
 
 Grid = tuple[Path, list[dict[str, str]]]
 
@@ -57,6 +60,8 @@ def test_the_report_is_written_whole(written: Report) -> None:
         "frontier_tiny-encoder_similarity.png",
         *[f"accounts_{what}_tiny-{model}.png" for what in ("kind", "layer")
           for model in ("lm", "encoder")],
+        "raster_tiny-lm-t16h5.png",
+        "rates_tiny-lm-t16h5.png",
     }  # fmt: skip
     assert len({table.slug for table in report.tables}) == len(report.tables)
 
@@ -84,12 +89,14 @@ def test_computed_and_cited_rows_are_told_apart(written: Report) -> None:
 
 
 def test_the_same_results_give_the_same_bytes(written: Report, grid: Grid, tmp_path: Path) -> None:
-    write_report(*grid, tmp_path, revision="abc + changes", date="2026-11-28")
+    spikes = write_spikes(tmp_path / "spikes").parent
+    output = tmp_path / "reports"
+    write_report(*grid, output, revision="abc + changes", date="2026-11-28", spikes=spikes)
     one = written.index.parent
     files = {path.relative_to(one) for path in one.rglob("*.*")}
     assert {path.suffix for path in files} == {".html", ".md", ".csv", ".tex", ".png", ".pdf"}
     for path in files:
-        assert (one / path).read_bytes() == (tmp_path / path).read_bytes()
+        assert (one / path).read_bytes() == (output / path).read_bytes()
 
 
 def test_a_computed_row_says_how_it_was_computed(written: Report) -> None:
@@ -161,6 +168,43 @@ def test_outliers_codes_and_fits_are_shown(grid: Grid, tmp_path: Path) -> None:
     assert origin == "base"  # the fingerprint in the statistics
     functions = next(table for table in report.tables if table.slug == "functions")
     assert [row.cells[1] for row in functions.rows] == ["exp", "gelu"]
+
+
+def test_recorded_spikes_are_shown_and_said_to_be_of_what(written: Report) -> None:
+    raster, rates = (
+        next(p for p in written.pictures if p.path.stem == f"{what}_tiny-lm-t16h5")
+        for what in ("raster", "rates")
+    )
+    assert raster.title == "Tiny-LM <b>: spikes of block 0"
+    assert "The first 4 of 7 tokens" in raster.caption
+    assert "the first 32 channels at most, of the first head." in raster.caption
+    assert "2,700 spikes of 672 neurons on all 7 tokens." in rates.caption  # 2 7 8 + 2 (7 40)
+    origin = (
+        'Text: the beginning of "Tea", held-out. Step simulator, T = 16, H = 5; '
+        "revision abc + changes of 2026-11-28."
+    )
+    for picture in (raster, rates):
+        assert picture.caption.endswith(origin)
+        assert f'id="figure-{picture.path.stem}"' in written.index.read_text()
+    assert '<h2 id="spikes">' in written.index.read_text()
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_without_recorded_spikes_nothing_is_said_of_them(grid: Grid, tmp_path: Path) -> None:
+    report = write_report(*grid, tmp_path / "reports", spikes=tmp_path / "none")
+    assert 'id="spikes"' not in report.index.read_text()
+    assert not [p for p in report.pictures if p.path.stem.startswith(("raster", "rates"))]
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_file_of_other_content_is_named(grid: Grid, tmp_path: Path) -> None:
+    path = write_spikes(tmp_path / "spikes")
+    unread = SpikeEvents(SpikeEvents.load(path).sites)
+    unread.save(path)
+    for words in ("does not say which text was read", "is no file of spike events"):
+        with pytest.raises(LasError, match=rf"tiny-lm-t16h5.npz {words}.*run the spikes stage"):
+            write_report(*grid, tmp_path / "reports", spikes=path.parent)
+        path.write_bytes(path.read_bytes()[:-100])
 
 
 @pytest.mark.usefixtures("undrawn")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import las
 from las.components.site import HGSite, OATSite, Site
 from las.errors import CalibrationError, LasError
 from las.neurons import oat
-from las.spikes import SpikeEvents
+from las.spikes import Passage, SpikeEvents, passage_events
 from tests.conversion.converted import converted
 from tests.spikes.conftest import tokens
 
@@ -114,6 +115,17 @@ def test_neurons_fire_in_the_first_steps_only_where_they_are_stopped(
     assert stopped.times.max() <= 6 < whole.times.max()
 
 
+def test_rates_of_steps_are_counted_over_all_neurons(spiking: dict[str, Any]) -> None:
+    model, name = spiking["llama"], "model.layers.0.mlp.down_proj.site"
+    events = las.spike_events(model, tokens(1, 6), name)[name]
+    rates = events.rates_of_steps()
+    assert rates.shape == (16,)
+    neurons = 6 * events.channels_in_all
+    for step in range(1, 17):
+        assert rates[step - 1] == np.count_nonzero(events.times == step) / neurons
+    assert rates.sum() == pytest.approx(events.counts().sum() / neurons)
+
+
 def test_layers_modules_and_patterns_name_sites(spiking: dict[str, Any]) -> None:
     model = spiking["llama"]
 
@@ -195,6 +207,69 @@ def test_a_file_of_something_else_is_refused(content: bytes, tmp_path: Path) -> 
         SpikeEvents.load(path)
     with pytest.raises(FileNotFoundError):
         SpikeEvents.load(tmp_path / "none.npz")
+
+
+def test_a_passage_is_kept_with_its_tokens(
+    spiking: dict[str, Any], byte_tokenizer: Any, tmp_path: Path
+) -> None:
+    model, site = spiking["llama"], "lm_head.site"
+    text = "Ein_$x$_und,ein:Y"
+    events = passage_events(
+        *(model, byte_tokenizer, text, site), tokens=12, model_title="M", text_title="a test"
+    )
+    again = SpikeEvents.load(events.save(tmp_path / "spikes.npz"))
+    assert again.passage == Passage("M", "a test", tuple(text[:12]))
+    ids = torch.tensor([byte_tokenizer(text, add_special_tokens=False)["input_ids"][:12]])
+    alone = las.spike_events(model, {"input_ids": ids}, site)[site]
+    for part in ("times", "positions", "channels", "levels", "bands"):
+        assert np.array_equal(getattr(again[site], part), getattr(alone, part))
+    assert alone.times.size > 0
+    with pytest.raises(ValueError, match="holds 19 tokens, but one window needs 40"):
+        passage_events(
+            *(model, byte_tokenizer, text, site), tokens=40, model_title="M", text_title="a test"
+        )
+
+
+def test_a_damaged_byte_is_noticed_or_changes_nothing(
+    spiking: dict[str, Any], tmp_path: Path
+) -> None:
+    whole = las.spike_events(spiking["llama"], tokens(), "lm_head")["lm_head.site"]
+    path = SpikeEvents({whole.site: whole}).save(tmp_path / "spikes.npz")
+    content = path.read_bytes()
+    refused = 0
+    for place in range(0, len(content), len(content) // 25):
+        path.write_bytes(content[:place] + bytes([content[place] ^ 0xFF]) + content[place + 1 :])
+        try:
+            found = SpikeEvents.load(path)[whole.site]
+        except LasError as error:
+            assert "spikes.npz is no file of spike events" in str(error)
+            refused += 1
+        else:
+            assert np.array_equal(found.coded(), whole.coded())
+    assert refused > 12
+
+
+@pytest.mark.parametrize(
+    ("part", "value", "words"),
+    [
+        ("times", 17, "times of lm_head.site are not all within 1 to 16"),
+        ("positions", 24, "positions of lm_head.site are not all within 0 to 23"),
+        ("channels", -1, "channels of lm_head.site are not all within"),
+        ("bands", None, "bands and levels of lm_head.site differ in number"),
+    ],
+)
+def test_spikes_of_no_neuron_are_refused(
+    part: str, value: int | None, words: str, spiking: dict[str, Any], tmp_path: Path
+) -> None:
+    events = las.spike_events(spiking["llama"], tokens(), "lm_head")["lm_head.site"]
+    array = getattr(events, part).copy()
+    if value is None:
+        array = array[1:]
+    else:
+        array[0] = value
+    wrong = SpikeEvents({events.site: replace(events, **{part: array})})
+    with pytest.raises(LasError, match=words):
+        SpikeEvents.load(wrong.save(tmp_path / "spikes.npz"))
 
 
 @pytest.mark.parametrize(

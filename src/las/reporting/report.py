@@ -13,6 +13,7 @@ from las.reporting.figures.picture import Picture
 from las.reporting.html import render_page
 from las.reporting.latex import to_latex
 from las.reporting.provenance import provenance
+from las.reporting.recorded import load_recorded
 from las.reporting.results import Made, load_results
 from las.reporting.sections import sections
 from las.reporting.stored import Stored, load_stored
@@ -43,6 +44,7 @@ def write_report(
     hardware: Hardware = HOROWITZ_45NM,
     revision: str | None = None,
     date: str | None = None,
+    spikes: Path | None = None,
 ) -> Report:
     """Write index.html, tables/*.md, *.csv and *.tex, and figures/*.png and *.pdf, in `output_dir`.
 
@@ -58,17 +60,20 @@ def write_report(
         hardware: what operations and memory cost, beside Eq. 25.
         revision: of the sources that made the results, where it is known.
         date: of that revision.
+        spikes: folder of recorded spikes, `*.npz`, to be drawn; None draws none.
 
     Raises:
         ValueError: a results file is not what the pipeline writes.
+        LasError: a file of recorded spikes is damaged, or says nothing of the text that was read.
         CalibrationError: stored statistics, thresholds or functions are damaged.
     """
     results = load_results(results_dir, cells)
     stored = Stored() if spiking_models is None else load_stored(spiking_models, results)
     results = replace(results, made=Made(stored.weights, revision, date))
+    recorded = () if spikes is None else load_recorded(spikes)
     charged = accounted(results, hardware)
     verdicts = {one.cell.model: verdict(one.accounts) for one in one_per_model(charged, results)}
-    parts = sections(results, stored, output_dir / "figures", charged, hardware)
+    parts = sections(results, stored, output_dir / "figures", charged, hardware, recorded)
     tables = tuple(t for section in parts for t in (*section.tables, *section.folded))
     told = {"revision": revision, "date of the revision": date}
     made_with = provenance() | {name: value for name, value in told.items() if value}

@@ -16,6 +16,7 @@ from las.reporting.figures.information import information_picture
 from las.reporting.figures.levels import levels_pictures
 from las.reporting.figures.losslessness import losslessness_pictures
 from las.reporting.figures.outliers import outlier_picture
+from las.reporting.figures.recorded import recorded_pictures
 from las.reporting.figures.steps import steps_pictures
 from las.reporting.html import Section
 from las.reporting.paper.glance import glance_at_levels, glance_at_scores, glance_at_steps
@@ -25,6 +26,7 @@ from las.reporting.paper.table_3 import table_3
 from las.reporting.paper.table_4 import table_4
 from las.reporting.paper.table_5 import table_5
 from las.reporting.paper.table_6 import table_6
+from las.reporting.recorded import Recorded
 from las.reporting.results import Results
 from las.reporting.stored import Stored
 from las.reporting.table import Table
@@ -53,6 +55,7 @@ def sections(
     directory: Path,
     charged: Sequence[Accounted],
     hardware: Hardware,
+    recorded: Sequence[Recorded] = (),
 ) -> list[Section]:
     """Build all tables, and draw the figures that have data.
 
@@ -62,6 +65,7 @@ def sections(
         directory: where to write the figures.
         charged: all cells whose spikes were counted, under all accounts.
         hardware: what they were charged for.
+        recorded: spikes of a passage of text.
     """
     detailed = one_per_model(charged, results)
     energy = [(cell, cell.energy) for cell in results.one_per_model() if cell.energy is not None]
@@ -92,6 +96,7 @@ def sections(
             tables=_of_the_paper(results),
         ),
         *_ablations(results, directory),
+        *_recorded(results, recorded, directory),
         Section(
             "energy",
             "Spikes and energy",
@@ -155,3 +160,15 @@ def _ablations(results: Results, directory: Path) -> list[Section]:
     intro = "What is lost without a part of the method (Section 5.5)."
     pictures = ablations_pictures(results, directory)
     return [Section("ablations", "Ablations", intro, [ablations(results)], pictures=pictures)]
+
+
+def _recorded(results: Results, recorded: Sequence[Recorded], directory: Path) -> list[Section]:
+    """Spikes of single neurons; nothing where none were recorded."""
+    if not recorded:
+        return []
+    intro = (
+        "Who fires when, on a text that calibration has not seen. las.raster draws it for any site "
+        "of a converted model."
+    )
+    pictures = recorded_pictures(recorded, results.made, directory)
+    return [Section("spikes", "Spikes of single neurons", intro, pictures=pictures)]

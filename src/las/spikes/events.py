@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -17,6 +18,19 @@ from las.files.atomic import atomic_file
 
 FORMAT = "las-spikes-1"
 _ARRAYS = ("times", "positions", "channels", "levels", "bands", "weights")
+
+_DAMAGE = (
+    OSError,
+    RuntimeError,
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    EOFError,
+    BadZipFile,
+    zlib.error,
+)
+"""What reading a file raises that is damaged, or something else."""
 
 Integers = NDArray[np.integer[Any]]
 Numbers = NDArray[np.float64]
@@ -85,10 +99,31 @@ class SiteEvents:
         """Share of the T time steps in which each neuron fires, (positions, channels)."""
         return self.counts() / self.time_steps
 
+    def rates_of_steps(self) -> Numbers:
+        """Share of the neurons that fire in each time step, (T,)."""
+        neurons = self.positions_in_all * self.channels_in_all
+        fired = np.bincount(self.times, minlength=self.time_steps + 1)[1:]
+        return fired / max(1, neurons)
+
     def _sum(self, of_each: Numbers) -> Numbers:
         sums = np.zeros((self.positions_in_all, self.channels_in_all))
         np.add.at(sums, (self.positions, self.channels), of_each)
         return sums
+
+
+@dataclass(frozen=True)
+class Passage:
+    """What was read while spikes were recorded.
+
+    Attributes:
+        model: the model's name as shown.
+        text: where the passage is from.
+        tokens: each of its tokens as text; position l of a site that reads (L, C) is token l.
+    """
+
+    model: str
+    text: str
+    tokens: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -97,9 +132,11 @@ class SpikeEvents(Mapping[str, SiteEvents]):
 
     Attributes:
         sites: the events of each.
+        passage: the text that was read, where one is known.
     """
 
     sites: Mapping[str, SiteEvents]
+    passage: Passage | None = None
 
     def __getitem__(self, site: str) -> SiteEvents:
         return self.sites[site]
@@ -120,6 +157,8 @@ class SpikeEvents(Mapping[str, SiteEvents]):
         """
         arrays: dict[str, Any] = {}
         header: dict[str, Any] = {"format": FORMAT, "sites": {}}
+        if self.passage is not None:
+            header["passage"] = asdict(self.passage)
         for name, events in self.sites.items():
             plain = {key: value for key, value in vars(events).items() if key not in _ARRAYS}
             header["sites"][name] = plain
@@ -141,22 +180,44 @@ class SpikeEvents(Mapping[str, SiteEvents]):
                 header = json.loads(str(file["header"]))
                 if header["format"] != FORMAT:
                     raise ValueError(f"its format is {header['format']!r}")
-                return cls(
-                    {
-                        name: SiteEvents(
-                            **_with_tuples(plain),
-                            **{part: file[f"{name}/{part}"] for part in _ARRAYS},
-                        )
-                        for name, plain in header["sites"].items()
-                    }
-                )
+                sites = {
+                    name: SiteEvents(
+                        **_with_tuples(plain), **{part: file[f"{name}/{part}"] for part in _ARRAYS}
+                    )
+                    for name, plain in header["sites"].items()
+                }
+                for events in sites.values():
+                    _check(events)
+                read = header.get("passage")
+                return cls(sites, None if read is None else Passage(**_with_tuples(read)))
         except FileNotFoundError:
             raise
-        except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
+        except _DAMAGE as error:
             raise LasError(f"{path} is no file of spike events: {error}") from error
 
 
 def _with_tuples(plain: Mapping[str, Any]) -> dict[str, Any]:
     """Lists, as JSON has them, as tuples."""
-    shapes = tuple(tuple(shape) for shape in plain["shapes"])
-    return {**plain, "taus": tuple(plain["taus"]), "shapes": shapes}
+    return {key: _tuple(value) for key, value in plain.items()}
+
+
+def _tuple(value: Any) -> Any:
+    return tuple(map(_tuple, value)) if isinstance(value, list) else value
+
+
+def _check(events: SiteEvents) -> None:
+    """Raise a ValueError where a spike is of no time step or no neuron."""
+    parts = {
+        "times": (1, events.time_steps),
+        "positions": (0, events.positions_in_all - 1),
+        "channels": (0, events.channels_in_all - 1),
+        "bands": (0, len(events.weights) - 1),
+    }
+    for name, (first, last) in parts.items():
+        found = getattr(events, name)
+        if found.shape != events.levels.shape:
+            raise ValueError(f"{name} and levels of {events.site} differ in number")
+        if found.size and not first <= found.min() <= found.max() <= last:
+            raise ValueError(f"{name} of {events.site} are not all within {first} to {last}")
+    if events.weights.shape[1:] != (events.time_steps,):
+        raise ValueError(f"weights of {events.site} are not those of {events.time_steps} steps")

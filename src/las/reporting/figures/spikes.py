@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from las.reporting.figures.style import BLUE, DARK, GREY, RED, figure_of
 from las.spikes.events import SiteEvents
 
-_RATES = LinearSegmentedColormap.from_list("rates", ["#ffffff", BLUE, DARK])
+RATES = LinearSegmentedColormap.from_list("rates", ["#ffffff", BLUE, DARK])
 _LARGEST_DOT = 26.0
 """Area of the dot of a spike of the highest level, in points squared."""
 _NAMED = 24
@@ -40,9 +40,17 @@ def draw(events: SiteEvents, positions: Sequence[int], channels: Sequence[int]) 
     return figure
 
 
-def _raster(
+def scatter_spikes(
     axes: Any, events: SiteEvents, positions: Sequence[int], channels: Sequence[int]
 ) -> None:
+    """Draw a dot for each spike of the chosen neurons, position after position, each over T steps.
+
+    Arguments:
+        axes: where.
+        events: the spikes.
+        positions: those whose spikes are drawn, side by side.
+        channels: those whose spikes are drawn, one above the other.
+    """
     steps = events.time_steps
     column = _places(positions, events.positions_in_all)[events.positions]
     row = _places(channels, events.channels_in_all)[events.channels]
@@ -65,12 +73,24 @@ def _raster(
     axes.set_xlim(0.5, len(positions) * steps + 0.5)
     axes.set_ylim(-0.5, len(channels) - 0.5)
     axes.grid(False)
-    if len(positions) <= _NAMED:
-        axes.set_xticks([(i + 0.5) * steps + 0.5 for i in range(len(positions))], positions)
-    axes.set_xlabel(f"position, each over time steps 1 to {steps}")
     places = np.unique(np.linspace(0, len(channels) - 1, min(len(channels), 9)).astype(int))
     axes.set_yticks(places, [channels[place] for place in places])
     axes.set_ylabel("channel")
+
+
+def name_positions(axes: Any, steps: int, names: Sequence[object]) -> None:
+    """Write the names of the positions below what `scatter_spikes` drew."""
+    middles = [(place + 0.5) * steps + 0.5 for place in range(len(names))]
+    axes.set_xticks(middles, names, parse_math=False)
+
+
+def _raster(
+    axes: Any, events: SiteEvents, positions: Sequence[int], channels: Sequence[int]
+) -> None:
+    scatter_spikes(axes, events, positions, channels)
+    if len(positions) <= _NAMED:
+        name_positions(axes, events.time_steps, positions)
+    axes.set_xlabel(f"position, each over time steps 1 to {events.time_steps}")
     axes.set_title("Spikes")
     axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2)
 
@@ -78,7 +98,7 @@ def _raster(
 def _map(figure: Figure, axes: Any, events: SiteEvents) -> None:
     rates = events.rates().T
     picture = axes.imshow(
-        rates, aspect="auto", origin="lower", cmap=_RATES, vmin=0, interpolation="nearest"
+        rates, aspect="auto", origin="lower", cmap=RATES, vmin=0, interpolation="nearest"
     )
     axes.grid(False)
     axes.set_xlabel("position")
