@@ -149,10 +149,10 @@ def test_a_published_conversion_is_a_cell_like_any_other(make: Make, tmp_path: P
     neuron = ["neuron=spikezip-tf-t16", "neuron.time_steps=3"]
     assert make(*neuron) == ALL[2:]  # it collects nothing, and converts in its own way
     assert make(*neuron) == []
-    folder = tmp_path / "results" / MODEL / "spikezip-tf-t16" / "text"
+    folder = tmp_path / "results" / MODEL / "spikezip-tf-t3" / "text"
     evaluation = json.loads((folder / "evaluation.json").read_text())
     assert evaluation["neuron"] == {"method": "spikezip-tf", "time_steps": 3}
     assert json.loads((folder / "energy.json").read_text())["total"]["ratio"] > 0
-    cells = [{"model": MODEL, "neuron": "spikezip-tf-t16", "evaluation": "text"}]
+    cells = [{"model": MODEL, "neuron": "spikezip-tf-t3", "evaluation": "text"}]
     (baseline,) = load_results(tmp_path / "results", cells).baselines
     assert (baseline.method, baseline.time_steps, len(baseline.scores)) == ("spikezip-tf", 3, 2)

@@ -27,7 +27,7 @@ def names(group: str) -> list[str]:
 
 
 ABLATED = [f"t16h5-{name}" for name in names("ablation")]
-BASELINES = [f"{name}-t16" for name in METHODS]
+BASELINES = [f"{name}-t{steps}" for name in METHODS for steps in (8, 16, 32)]
 NEURONS = [
     name for name in names("neuron") if name not in ("default", "none", *ABLATED, *BASELINES)
 ]
@@ -181,8 +181,9 @@ def test_without_neurons_there_is_no_spike_config(composed):
 @pytest.mark.parametrize("name", BASELINES)
 def test_every_published_conversion_has_a_config(composed, name):
     cfg = composed(f"neuron={name}")
-    assert (cfg.neuron.name, f"{cfg.neuron.method}-t16") == (name, name)
-    assert neuron_fields(cfg) == {"method": cfg.neuron.method, "time_steps": 16}
+    assert (cfg.neuron.name, f"{cfg.neuron.method}-t{cfg.neuron.time_steps}") == (name, name)
+    told = {"method": cfg.neuron.method, "time_steps": cfg.neuron.time_steps}
+    assert neuron_fields(cfg) == told
     with pytest.raises(ValueError, match="is the published method"):
         spike_config(cfg)
 

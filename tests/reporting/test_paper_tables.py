@@ -176,7 +176,7 @@ def test_an_original_that_was_not_converted_has_one_row(grid: Grid) -> None:
     ]
     assert text(rows[0]["PIQA"]) == "68.30 ± 1.00"
     (row,) = [r for r in all_scores(loaded).rows if r.cells[:2] == ("Big-LM", "PIQA")]
-    assert [text(cell) for cell in row.cells[3:8]] == ["–", "–", "68.30 ± 1.00", "–", "–"]
+    assert [text(cell) for cell in row.cells[3:9]] == ["–", "–", "–", "68.30 ± 1.00", "–", "–"]
     page = write_report(results, cells, results / "reports").index.read_text()
     assert "Big-LM" in page
 

@@ -95,6 +95,11 @@ class CellResult(OriginalResult):
         return f"{neurons}, H={self.levels}{rule}"
 
     @property
+    def system(self) -> str:
+        """What made it spike."""
+        return "LAS"
+
+    @property
     def snn_row(self) -> str:
         """Name of the spiking model in a table; H is said where it is not the paper's 5."""
         return f"LAS ({self.row})" if self.levels == 5 else f"LAS ({self.row}, H={self.levels})"
@@ -136,9 +141,18 @@ class BaselineResult(OriginalResult):
     energy: EnergyReport | None = None
 
     @property
+    def system(self) -> str:
+        """What made it spike."""
+        return self.method
+
+    @property
     def snn_row(self) -> str:
         """Name of the spiking model in a table."""
-        return f"{self.method}, computed here ({self.row})"
+        return f"{self.system}, computed here ({self.row})"
+
+
+Spiking = CellResult | BaselineResult
+"""What has a spiking model."""
 
 
 @dataclass(frozen=True)
@@ -192,6 +206,23 @@ class Results:
             min((cell for cell in self.cells if cell.model == model), key=_distance)
             for model in self.models
         ]
+
+    def beside_baselines(self) -> list[list[Spiking]]:
+        """Per model and evaluation with published conversions: LAS at H = 5, then each of them.
+
+        Of each system the cells are in rising order of T.
+        """
+        groups: dict[tuple[str, str], list[BaselineResult]] = {}
+        for baseline in self.baselines:
+            groups.setdefault((baseline.model, baseline.evaluation), []).append(baseline)
+        found: list[list[Spiking]] = []
+        for place, group in groups.items():
+            own = [cell for cell in self.cells if (cell.model, cell.evaluation) == place]
+            order = list(dict.fromkeys(cell.system for cell in group))
+            group.sort(key=lambda cell: (order.index(cell.system), cell.time_steps))
+            plain = [cell for cell in own if not _distance(cell)[0] and cell.levels == 5]
+            found.append([*sorted(plain, key=lambda cell: cell.time_steps), *group])
+        return found
 
     def sweep(self, over: str) -> list[list[CellResult]]:
         """Cells that differ in one setting only, per model and evaluation; frugal ones in none.
