@@ -133,17 +133,19 @@ class BaselineResult(OriginalResult):
     Attributes:
         method: its name.
         time_steps: T.
+        tuning_steps: of the training for its neurons; 0 without.
         energy: the estimate of Eq. 25, None where there is none.
     """
 
     method: str
     time_steps: int
+    tuning_steps: int = 0
     energy: EnergyReport | None = None
 
     @property
     def system(self) -> str:
         """What made it spike."""
-        return self.method
+        return f"{self.method}, fine-tuned" if self.tuning_steps else self.method
 
     @property
     def snn_row(self) -> str:
@@ -324,6 +326,7 @@ def load_cell(directory: Path, cell: Mapping[str, str]) -> OriginalResult:
                 **vars(original),
                 method=neuron["method"],
                 time_steps=neuron["time_steps"],
+                tuning_steps=neuron.get("tuning_steps", 0),
                 energy=estimated,
             )
         return CellResult(

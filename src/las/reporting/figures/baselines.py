@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator, ScalarFormatter
@@ -52,7 +53,7 @@ def draw(
     return path
 
 
-def _line(axes: tuple[Axes, Axes], name: str, points: Sequence[Point], **look: object) -> None:
+def _line(axes: tuple[Axes, Axes], name: str, points: Sequence[Point], **look: Any) -> None:
     steps, energy = axes
     steps.plot([t for t, _, _ in points], [kl for _, kl, _ in points], label=name, **look)
     known = [(ratio, kl) for _, kl, ratio in points if ratio]
