@@ -28,8 +28,11 @@ def names(group: str) -> list[str]:
 
 ABLATED = [f"t16h5-{name}" for name in names("ablation")]
 BASELINES = [f"{name}-t{steps}" for name in METHODS for steps in (8, 16, 32)]
+TUNED = [f"{name}-tuned-t16" for name in ("qcfs", "fas", "spikezip-tf")]
 NEURONS = [
-    name for name in names("neuron") if name not in ("default", "none", *ABLATED, *BASELINES)
+    name
+    for name in names("neuron")
+    if name not in ("default", "none", *ABLATED, *BASELINES, *TUNED)
 ]
 
 
@@ -186,6 +189,14 @@ def test_every_published_conversion_has_a_config(composed, name):
     assert neuron_fields(cfg) == told
     with pytest.raises(ValueError, match="is the published method"):
         spike_config(cfg)
+
+
+@pytest.mark.parametrize("name", TUNED)
+def test_a_fine_tuned_conversion_differs_in_its_tuning_only(composed, name):
+    cfg, untuned = composed(f"neuron={name}"), composed(f"neuron={name.replace('-tuned', '')}")
+    assert (cfg.neuron.name, "tuning" in untuned.neuron) == (name, False)
+    steps = cfg.neuron.tuning.steps
+    assert neuron_fields(cfg) == neuron_fields(untuned) | {"tuning_steps": steps}
 
 
 def test_a_neuron_can_be_made_up_on_the_command_line(composed):

@@ -189,12 +189,14 @@ def test_published_conversions_have_rows_below_the_model_that_they_converted(gri
             *cells,
             write_baseline(results, "tiny-encoder", "similarity", method, steps, scores),
         ]
-    rows = computed(table_3(load_results(results, cells)))
+    tuned = write_baseline(results, "tiny-encoder", "similarity", "srp", 16, scores, tuning_steps=9)
+    rows = computed(table_3(load_results(results, [*cells, tuned])))
     assert [(row["Model"], row["S"], row["T"]) for row in rows] == [
         ("Tiny-Encoder", "✗", "N/A"),
         ("LAS (Tiny-Encoder)", "✓", "16"),
         ("srp, computed here (Tiny-Encoder)", "✓", "16"),
         ("srp, computed here (Tiny-Encoder)", "✓", "8"),
         ("ecmt, computed here (Tiny-Encoder)", "✓", "8"),
+        ("srp, fine-tuned, computed here (Tiny-Encoder)", "✓", "16"),
     ]
     assert rows[2]["Lee documents, Spearman"] != rows[1]["Lee documents, Spearman"]
