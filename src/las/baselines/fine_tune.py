@@ -104,11 +104,11 @@ def _train(
     from transformers import get_cosine_schedule_with_warmup
 
     limits = [one.log_limit for one in quantised.values()]
-    optimizer = AdamW(
-        [{"params": weights}, {"params": limits, "lr": _LIMITS_FASTER * learning_rate}],
-        lr=learning_rate,
-        weight_decay=0.0,
-    )
+    groups: list[dict[str, Any]] = [
+        {"params": weights},
+        {"params": limits, "lr": _LIMITS_FASTER * learning_rate},
+    ]
+    optimizer = AdamW(groups, lr=learning_rate, weight_decay=0.0)
     schedule = get_cosine_schedule_with_warmup(optimizer, steps // 10, steps)
     with ExitStack() as blocks:
         for path, one in quantised.items():
