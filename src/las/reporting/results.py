@@ -126,6 +126,10 @@ class Made:
     date: str | None = None
 
 
+FINE_TUNED = ", fine-tuned"
+"""Behind the name of a published conversion whose model was trained for its neurons."""
+
+
 @dataclass(frozen=True)
 class BaselineResult(OriginalResult):
     """What a cell with a published conversion gave; its scores hold ANN beside SNN.
@@ -145,7 +149,7 @@ class BaselineResult(OriginalResult):
     @property
     def system(self) -> str:
         """What made it spike."""
-        return f"{self.method}, fine-tuned" if self.tuning_steps else self.method
+        return f"{self.method}{FINE_TUNED}" if self.tuning_steps else self.method
 
     @property
     def snn_row(self) -> str:

@@ -7,12 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator, ScalarFormatter
+from matplotlib.ticker import (
+    FixedLocator,
+    FormatStrFormatter,
+    LogLocator,
+    NullLocator,
+    ScalarFormatter,
+)
 
 from las.reporting.figures.picture import Picture
 from las.reporting.figures.style import CYCLE, DARK, GREY, drawing
 from las.reporting.names import task_title
-from las.reporting.results import BaselineResult, Results
+from las.reporting.results import FINE_TUNED, BaselineResult, Results
 from las.reporting.tables.scored import energy_ratio
 
 Point = tuple[int, float, float | None]
@@ -20,6 +26,8 @@ Point = tuple[int, float, float | None]
 
 _STYLES = (("-", "full"), ("--", "none"))
 """Of the line and the marker: another one when all colours are taken."""
+_FINE_TUNED = (":", "left")
+"""The same of what was fine-tuned; its colour is the method's."""
 
 
 def draw(
@@ -29,9 +37,11 @@ def draw(
     with drawing(path, 7.6, 4.6) as figure:
         steps, energy = figure.subplots(1, 2, sharey=True)
         axes = steps, energy
-        for place, (name, points) in enumerate(others.items()):
-            again, place = divmod(place, len(CYCLE))
-            line, fill = _STYLES[again % len(_STYLES)]
+        methods = list(dict.fromkeys(name.removesuffix(FINE_TUNED) for name in others))
+        for name, points in others.items():
+            again, place = divmod(methods.index(name.removesuffix(FINE_TUNED)), len(CYCLE))
+            style = _STYLES[again % len(_STYLES)]
+            line, fill = _FINE_TUNED if name.endswith(FINE_TUNED) else style
             colour, marker = CYCLE[place]
             _line(axes, name, points, color=colour, marker=marker, linestyle=line, fillstyle=fill)
         if own:
@@ -45,7 +55,9 @@ def draw(
         steps.xaxis.set_major_formatter(ScalarFormatter())
         steps.set_xlabel("time steps T")
         energy.set_xscale("log")
-        energy.xaxis.set_minor_formatter(NullFormatter())
+        energy.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        energy.xaxis.set_major_formatter(FormatStrFormatter("%g"))
+        energy.xaxis.set_minor_locator(NullLocator())
         energy.axvline(1, color=GREY, linewidth=1, linestyle=":")
         energy.set_xlabel("E_snn / E_ann (Eq. 25)")
         figure.suptitle(title)
