@@ -84,9 +84,21 @@ def test_saved_and_loaded_it_is_the_same(classifier, labelled, tmp_path):
     assert all(torch.equal(x, weights[name]) for name, x in classifier.state_dict().items())
 
 
+def test_a_batch_of_padding_alone_is_no_step(classifier, labelled):
+    padding = {name: x[:, :0] if x.ndim > 1 else x for name, x in labelled[0].items()}
+    first, second = (
+        fine_tune(twin(classifier), batches, "qcfs", steps=3, time_steps=2)
+        for batches in (labelled, [padding, *labelled])
+    )
+    for x, y in zip(first.state_dict().values(), second.state_dict().values(), strict=True):
+        assert torch.equal(x, y)
+
+
 def test_what_it_cannot_do_is_said(classifier, labelled, make_batches):
-    with pytest.raises(CalibrationError, match="batch 0 has no labels"):
+    with pytest.raises(CalibrationError, match="calibration batch 0 has no labels"):
         fine_tune(classifier, make_batches(), "qcfs", steps=1)
+    with pytest.raises(CalibrationError, match="no calibration batches"):
+        fine_tune(classifier, [], "qcfs", steps=1)
     with pytest.raises(ValueError, match='take one with thresholds "error"'):
         fine_tune(classifier, labelled, "ecmt", steps=1)
     with pytest.raises(ValueError, match="steps"):

@@ -19,7 +19,7 @@ from las.baselines.methods import Method, method_of
 from las.baselines.quantiser import Quantiser, quantisers
 from las.baselines.thresholds import levels_and_parts
 from las.baselines.weights import weights_of_its_own
-from las.calibration.batches import Batch, check_iterable, running_on
+from las.calibration.batches import Batch, check_iterable, numbered, running_on
 from las.errors import CalibrationError, TrainingError
 from las.options import whole_number
 
@@ -54,7 +54,7 @@ def fine_tune(
         model: a transformers model, see `las.baselines.convert`. The weights that it had are not
             changed but replaced, so that a twin keeps them.
         batches: forward keyword arguments with `labels`, one for each step; after the last one
-            comes the first one again. They also calibrate.
+            comes the first one again; those of padding alone are left out. They also calibrate.
         method: a name in `las.baselines.METHODS`, or a `Method` of your own, whose thresholds are
             those of least error.
         steps: of AdamW; the first tenth of them warms up, then the rate falls as a cosine to 0.
@@ -79,17 +79,24 @@ def fine_tune(
             'what fine-tuning trains for: take one with thresholds "error", as qcfs'
         )
     steps = whole_number("steps", steps, 1, 1_000_000)
-    given = [*check_iterable(batches)]
-    for index, batch in enumerate(given):
-        if "labels" not in batch:
-            raise CalibrationError(f"batch {index} has no labels: fine-tuning needs a loss")
     levels, parts = levels_and_parts(chosen)
     with made_a_baseline(model), weights_of_its_own(model) as weights:
+        given = _labelled(model, batches)
         quantised = quantisers(calibrate(model, given, chosen), levels, parts)
         _train(model, given, weights, quantised, steps, learning_rate)
         trained = {path: one.limit.detach() * parts / levels for path, one in quantised.items()}
         place(model, chosen, trained)
     return model
+
+
+def _labelled(model: nn.Module, batches: Iterable[Batch]) -> list[Batch]:
+    """The batches that hold more than padding."""
+    found = []
+    for name, batch, _ in numbered(model, check_iterable(batches)):
+        if "labels" not in batch:
+            raise CalibrationError(f"{name} has no labels: fine-tuning needs a loss")
+        found.append(batch)
+    return found
 
 
 def _train(
