@@ -10,6 +10,7 @@ import pytest
 
 from las.reporting.figures import (
     anytime,
+    baselines,
     fits,
     frontier,
     information,
@@ -30,6 +31,8 @@ SWEEP = [
     Series("cited", [8, 16], [1e-1, 1e-2], cited=True),
 ]
 
+POINTS = [(8, 1e-2, 0.4), (16, 1e-5, None)]
+
 DRAWINGS: list[Callable[[Path], Path]] = [
     lambda path: outliers.draw(path, MAXIMUM, "outliers"),
     lambda path: outliers.draw(path, np.zeros((2, 3)), "silent layers"),
@@ -39,6 +42,8 @@ DRAWINGS: list[Callable[[Path], Path]] = [
     lambda path: levels.draw(path, SWEEP, "H"),
     lambda path: losslessness.draw(path, SWEEP, "KL"),
     lambda path: anytime.draw(path, SWEEP, "KL after t"),
+    lambda path: baselines.draw(path, POINTS, {"a": POINTS, "a, fine-tuned": POINTS[:1]}, "KL"),
+    lambda path: baselines.draw(path, [], {str(i): POINTS for i in range(14)}, "many"),
 ]
 
 
