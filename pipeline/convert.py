@@ -9,10 +9,10 @@ from __future__ import annotations
 import hydra
 from omegaconf import DictConfig, OmegaConf
 
-from pipeline import paths
+from pipeline import paths, tuning
 from pipeline.calibration import batches, described
 from pipeline.loading import model_and_reader
-from pipeline.neuron import is_baseline, spike_config
+from pipeline.neuron import is_baseline, is_tuned, spike_config
 from pipeline.paths import Cell
 from pipeline.records import Record, code_of
 
@@ -46,7 +46,10 @@ def run(cfg: DictConfig) -> None:
 
 def _run_baseline(cfg: DictConfig, cell: Cell) -> None:
     """The same for a published conversion, which is calibrated at once and proves nothing."""
-    neuron, data = cfg.neuron, paths.assets(cell.root) / cfg.calibration.dataset.name
+    neuron, tuned = cfg.neuron, is_tuned(cfg)
+    data = paths.assets(cell.root) / cfg.calibration.dataset.name
+    if tuned:
+        data = tuning.data(cfg, cell.root)
     record = Record.of(
         [cell.adapter],
         config={
@@ -64,10 +67,14 @@ def _run_baseline(cfg: DictConfig, cell: Cell) -> None:
     from las.hosts.twin import twin
 
     model, reader = model_and_reader(cell.base_model, cfg)
-    read = batches(cfg, reader)
-    baseline = baselines.convert(twin(model), read, neuron.method, time_steps=neuron.time_steps)
+    snn, told = twin(model), {"method": neuron.method, "time_steps": neuron.time_steps}
+    if tuned:
+        read = tuning.labelled_batches(cfg, reader)
+        baseline = baselines.fine_tune(snn, read, **told, **neuron.tuning)
+    else:
+        baseline = baselines.convert(snn, batches(cfg, reader), **told)
     with atomic_directory(cell.adapter) as folder:
-        baselines.save(baseline, folder)
+        baselines.save(baseline, folder, model if tuned else None)
     left = ", ".join(f"{kind} ({n})" for kind, n in baselines.left_float(baseline).items())
     print(f"{cell.spiking_model}\nleft float: {left}")
     record.keep()

@@ -18,12 +18,18 @@ def is_baseline(cfg: DictConfig) -> bool:
     return cfg.neuron.get("method") is not None
 
 
+def is_tuned(cfg: DictConfig) -> bool:
+    """Say whether the model is trained for its neurons before they are put in."""
+    return cfg.neuron.get("tuning") is not None
+
+
 def neuron_fields(cfg: DictConfig) -> dict[str, Any] | None:
     """What is said of the neurons beside scores; None where there are none."""
     if not spiking(cfg):
         return None
     if is_baseline(cfg):
-        return {"method": cfg.neuron.method, "time_steps": cfg.neuron.time_steps}
+        fields = {"method": cfg.neuron.method, "time_steps": cfg.neuron.time_steps}
+        return fields | ({"tuning_steps": cfg.neuron.tuning.steps} if is_tuned(cfg) else {})
     return asdict(spike_config(cfg))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -149,10 +150,31 @@ def test_a_published_conversion_is_a_cell_like_any_other(make: Make, tmp_path: P
     neuron = ["neuron=spikezip-tf-t16", "neuron.time_steps=3"]
     assert make(*neuron) == ALL[2:]  # it collects nothing, and converts in its own way
     assert make(*neuron) == []
-    folder = tmp_path / "results" / MODEL / "spikezip-tf-t16" / "text"
+    folder = tmp_path / "results" / MODEL / "spikezip-tf-t3" / "text"
     evaluation = json.loads((folder / "evaluation.json").read_text())
     assert evaluation["neuron"] == {"method": "spikezip-tf", "time_steps": 3}
     assert json.loads((folder / "energy.json").read_text())["total"]["ratio"] > 0
-    cells = [{"model": MODEL, "neuron": "spikezip-tf-t16", "evaluation": "text"}]
+    cells = [{"model": MODEL, "neuron": "spikezip-tf-t3", "evaluation": "text"}]
     (baseline,) = load_results(tmp_path / "results", cells).baselines
     assert (baseline.method, baseline.time_steps, len(baseline.scores)) == ("spikezip-tf", 3, 2)
+
+
+def test_a_fine_tuned_one_is_scored_beside_the_model_as_it_was(
+    make: Make, mine: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(mine / MODEL, tmp_path / "data" / "models" / "gpt2-wiki")
+    common = ["model=gpt2-wiki", "model.pretraining.dump=wikipedia/pages.xml.bz2"]
+    common.append("neuron.time_steps=2")
+    assert make(*common, "neuron=qcfs-t16") == ALL[2:]
+    tuned = [*common, "neuron=qcfs-tuned-t16", "neuron.tuning.steps=2"]
+    assert make(*tuned) == ALL[2:]
+    assert make(*tuned) == []
+    cells = [
+        {"model": "gpt2-wiki", "neuron": neuron, "evaluation": "text"}
+        for neuron in ("qcfs-t2", "qcfs-tuned-t2")
+    ]
+    before, after = load_results(tmp_path / "results", cells).baselines
+    assert (before.system, after.system) == ("qcfs", "qcfs, fine-tuned")
+    assert after.tuning_steps == 2
+    assert before.scores[0].ann == after.scores[0].ann
+    assert before.scores[0].snn != after.scores[0].snn

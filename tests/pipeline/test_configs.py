@@ -27,9 +27,12 @@ def names(group: str) -> list[str]:
 
 
 ABLATED = [f"t16h5-{name}" for name in names("ablation")]
-BASELINES = [f"{name}-t16" for name in METHODS]
+BASELINES = [f"{name}-t{steps}" for name in METHODS for steps in (8, 16, 32)]
+TUNED = [f"{name}-tuned-t16" for name in ("qcfs", "fas", "spikezip-tf")]
 NEURONS = [
-    name for name in names("neuron") if name not in ("default", "none", *ABLATED, *BASELINES)
+    name
+    for name in names("neuron")
+    if name not in ("default", "none", *ABLATED, *BASELINES, *TUNED)
 ]
 
 
@@ -102,7 +105,7 @@ def test_every_neuron_is_a_valid_spike_config(composed, name):
     config = spike_config(cfg)
     vision = "-analog-vision" if config.vision == "analog" else ""
     usual = f"t{config.time_steps}h{config.levels}{vision}"
-    per_cent = {None: "", 1e-4: "-fine", 4e-4: "", 3e-3: "-1pc"}[config.budget]
+    per_cent = {None: "", 1e-4: "-fine", 3.5e-4: "", 3e-3: "-1pc"}[config.budget]
     levels = "" if config.levels == 16 else f"-h{config.levels}"
     frugal, released = f"frugal{per_cent}{levels}", f"released-h{config.levels}"
     expected = usual if config.budget is None else frugal
@@ -183,10 +186,19 @@ def test_without_neurons_there_is_no_spike_config(composed):
 @pytest.mark.parametrize("name", BASELINES)
 def test_every_published_conversion_has_a_config(composed, name):
     cfg = composed(f"neuron={name}")
-    assert (cfg.neuron.name, f"{cfg.neuron.method}-t16") == (name, name)
-    assert neuron_fields(cfg) == {"method": cfg.neuron.method, "time_steps": 16}
+    assert (cfg.neuron.name, f"{cfg.neuron.method}-t{cfg.neuron.time_steps}") == (name, name)
+    told = {"method": cfg.neuron.method, "time_steps": cfg.neuron.time_steps}
+    assert neuron_fields(cfg) == told
     with pytest.raises(ValueError, match="is the published method"):
         spike_config(cfg)
+
+
+@pytest.mark.parametrize("name", TUNED)
+def test_a_fine_tuned_conversion_differs_in_its_tuning_only(composed, name):
+    cfg, untuned = composed(f"neuron={name}"), composed(f"neuron={name.replace('-tuned', '')}")
+    assert (cfg.neuron.name, "tuning" in untuned.neuron) == (name, False)
+    steps = cfg.neuron.tuning.steps
+    assert neuron_fields(cfg) == neuron_fields(untuned) | {"tuning_steps": steps}
 
 
 def test_a_neuron_can_be_made_up_on_the_command_line(composed):

@@ -147,16 +147,22 @@ def write_cell(
 
 
 def write_baseline(
-    results: Path, model: str, evaluation: str, method: str, time_steps: int, scores: list[Score]
+    results: Path,
+    model: str,
+    evaluation: str,
+    method: str,
+    time_steps: int,
+    scores: list[Score],
+    **tuning: int,
 ) -> dict[str, str]:
     """The results of a model that was converted by a published method."""
     cell = write_cell(results, model, evaluation, time_steps, 99, scores)
     path = results / model / cell["neuron"]
     written = path / evaluation / "evaluation.json"
     content = json.loads(written.read_text())
-    content["neuron"] = {"method": method, "time_steps": time_steps}
+    content["neuron"] = {"method": method, "time_steps": time_steps, **tuning}
     written.write_text(json.dumps(content))
-    neuron = f"{method}-t{time_steps}"
+    neuron = f"{method}{'-tuned' if tuning else ''}-t{time_steps}"
     path.rename(path.with_name(neuron))
     return {"model": model, "neuron": neuron, "evaluation": evaluation}
 

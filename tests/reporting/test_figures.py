@@ -10,6 +10,7 @@ import pytest
 
 from las.reporting.figures import (
     anytime,
+    baselines,
     fits,
     frontier,
     information,
@@ -33,6 +34,8 @@ SWEEP = [
 ]
 EVENTS = events_of("h.0.mlp.act", "hg:gelu", (3, 8))
 
+POINTS = [(8, 1e-2, 0.4), (16, 1e-5, None)]
+
 DRAWINGS: list[Callable[[Path], Path]] = [
     lambda path: outliers.draw(path, MAXIMUM, "outliers"),
     lambda path: outliers.draw(path, np.zeros((2, 3)), "silent layers"),
@@ -44,6 +47,8 @@ DRAWINGS: list[Callable[[Path], Path]] = [
     lambda path: anytime.draw(path, SWEEP, "KL after t"),
     lambda path: recorded.draw_raster(path, [EVENTS], ["a $b", "\n", " "], "spikes"),
     lambda path: recorded.draw_rates(path, np.array([[0.1, 0.9], [0, np.nan]]), "ab", "rates"),
+    lambda path: baselines.draw(path, POINTS, {"a": POINTS, "a, fine-tuned": POINTS[:1]}, "KL"),
+    lambda path: baselines.draw(path, [], {str(i): POINTS for i in range(14)}, "many"),
 ]
 
 

@@ -176,7 +176,7 @@ def test_an_original_that_was_not_converted_has_one_row(grid: Grid) -> None:
     ]
     assert text(rows[0]["PIQA"]) == "68.30 ± 1.00"
     (row,) = [r for r in all_scores(loaded).rows if r.cells[:2] == ("Big-LM", "PIQA")]
-    assert [text(cell) for cell in row.cells[3:8]] == ["–", "–", "68.30 ± 1.00", "–", "–"]
+    assert [text(cell) for cell in row.cells[3:9]] == ["–", "–", "–", "68.30 ± 1.00", "–", "–"]
     page = write_report(results, cells, results / "reports").index.read_text()
     assert "Big-LM" in page
 
@@ -189,12 +189,14 @@ def test_published_conversions_have_rows_below_the_model_that_they_converted(gri
             *cells,
             write_baseline(results, "tiny-encoder", "similarity", method, steps, scores),
         ]
-    rows = computed(table_3(load_results(results, cells)))
+    tuned = write_baseline(results, "tiny-encoder", "similarity", "srp", 16, scores, tuning_steps=9)
+    rows = computed(table_3(load_results(results, [*cells, tuned])))
     assert [(row["Model"], row["S"], row["T"]) for row in rows] == [
         ("Tiny-Encoder", "✗", "N/A"),
         ("LAS (Tiny-Encoder)", "✓", "16"),
         ("srp, computed here (Tiny-Encoder)", "✓", "16"),
         ("srp, computed here (Tiny-Encoder)", "✓", "8"),
         ("ecmt, computed here (Tiny-Encoder)", "✓", "8"),
+        ("srp, fine-tuned, computed here (Tiny-Encoder)", "✓", "16"),
     ]
     assert rows[2]["Lee documents, Spearman"] != rows[1]["Lee documents, Spearman"]

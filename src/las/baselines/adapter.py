@@ -13,22 +13,26 @@ from las.baselines.convert import made_a_baseline, place
 from las.baselines.left_float import FloatProducts
 from las.baselines.methods import Method
 from las.baselines.site import Site
+from las.baselines.weights import exchange
 from las.calibration.fingerprint import fingerprint
 from las.errors import AdapterError
 from las.files import array_file
 
 FILE = "baseline.safetensors"
 FORMAT = "las-baseline-1"
+_WEIGHT = "weight "
+"""Before the name of a weight; what has no such name is a threshold."""
 
 Model = TypeVar("Model", bound=nn.Module)
 
 
-def save(model: nn.Module, directory: str | Path) -> Path:
+def save(model: nn.Module, directory: str | Path, base: nn.Module | None = None) -> Path:
     """Write the method and the thresholds of a baseline.
 
     Arguments:
-        model: what `las.baselines.convert` returned.
+        model: what `las.baselines.convert` or `fine_tune` returned.
         directory: where to; created if needed.
+        base: the model that was fine-tuned, as it was before: weights that differ are written too.
 
     Raises:
         AdapterError: the model is no baseline.
@@ -41,10 +45,17 @@ def save(model: nn.Module, directory: str | Path) -> Path:
     products = [part.serves for part in model.modules() if isinstance(part, FloatProducts)]
     header = {
         "method": {**vars(method), "neuron": neuron},
-        "base": fingerprint(model),
+        "base": fingerprint(model if base is None else base),
         "attending": products,
     }
     arrays = {site.serves: site.threshold.double().cpu().numpy() for site in sites}
+    if base is not None:
+        trained = dict(model.named_parameters())
+        arrays |= {
+            f"{_WEIGHT}{name}": trained[name].detach().float().cpu().numpy()
+            for name, before in base.named_parameters()
+            if not torch.equal(before, trained[name])
+        }
     path = Path(directory) / FILE
     array_file.write(path, FORMAT, header, arrays)
     return path
@@ -72,6 +83,11 @@ def load(base_model: Model, directory: str | Path) -> Model:
             raise AdapterError(
                 f"{path} belongs to a model with fingerprint {header['base']}, this one has {found}"
             )
-        thresholds = {name: torch.from_numpy(array).float() for name, array in arrays.items()}
+        stored = {name: torch.from_numpy(array).float() for name, array in arrays.items()}
+        trained = {name: x for name, x in stored.items() if name.startswith(_WEIGHT)}
+        thresholds = {name: x for name, x in stored.items() if name not in trained}
         place(base_model, method, thresholds, header["attending"])
+        old = dict(base_model.named_parameters())
+        pairs = [(old[name.removeprefix(_WEIGHT)], x) for name, x in trained.items()]
+        exchange(base_model, {one: nn.Parameter(x.to(one)) for one, x in pairs})
     return base_model

@@ -97,11 +97,21 @@ def _quantile(seen: Magnitudes) -> Tensor:
 
 def _least_error(seen: Magnitudes, method: Method) -> Tensor:
     """The candidate with the least squared error of clipping and rounding."""
+    candidates, errors = _errors(*levels_and_parts(method))
+    return candidates.to(seen.counts)[(seen.counts @ errors.to(seen.counts)).argmin(1)]
+
+
+def levels_and_parts(method: Method) -> tuple[int, float]:
+    """How a constant input is quantised.
+
+    Returns:
+        the largest of the multiples that a neuron can emit in T time steps, and how many of them
+        the threshold is.
+    """
     averaged = method.time in ("instantaneous", "expectation")
     parts = method.time_steps if averaged else 1
-    levels = round(method.neuron.largest(method.time_steps) / method.neuron.finest)
-    candidates, errors = _errors(levels, parts / method.neuron.finest)
-    return candidates.to(seen.counts)[(seen.counts @ errors.to(seen.counts)).argmin(1)]
+    finest = method.neuron.finest
+    return round(method.neuron.largest(method.time_steps) / finest), parts / finest
 
 
 @lru_cache(maxsize=8)

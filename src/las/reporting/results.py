@@ -95,6 +95,11 @@ class CellResult(OriginalResult):
         return f"{neurons}, H={self.levels}{rule}"
 
     @property
+    def system(self) -> str:
+        """What made it spike."""
+        return "LAS"
+
+    @property
     def snn_row(self) -> str:
         """Name of the spiking model in a table; H is said where it is not the paper's 5."""
         return f"LAS ({self.row})" if self.levels == 5 else f"LAS ({self.row}, H={self.levels})"
@@ -121,6 +126,10 @@ class Made:
     date: str | None = None
 
 
+FINE_TUNED = ", fine-tuned"
+"""Behind the name of a published conversion whose model was trained for its neurons."""
+
+
 @dataclass(frozen=True)
 class BaselineResult(OriginalResult):
     """What a cell with a published conversion gave; its scores hold ANN beside SNN.
@@ -128,17 +137,28 @@ class BaselineResult(OriginalResult):
     Attributes:
         method: its name.
         time_steps: T.
+        tuning_steps: of the training for its neurons; 0 without.
         energy: the estimate of Eq. 25, None where there is none.
     """
 
     method: str
     time_steps: int
+    tuning_steps: int = 0
     energy: EnergyReport | None = None
+
+    @property
+    def system(self) -> str:
+        """What made it spike."""
+        return f"{self.method}{FINE_TUNED}" if self.tuning_steps else self.method
 
     @property
     def snn_row(self) -> str:
         """Name of the spiking model in a table."""
-        return f"{self.method}, computed here ({self.row})"
+        return f"{self.system}, computed here ({self.row})"
+
+
+Spiking = CellResult | BaselineResult
+"""What has a spiking model."""
 
 
 @dataclass(frozen=True)
@@ -192,6 +212,23 @@ class Results:
             min((cell for cell in self.cells if cell.model == model), key=_distance)
             for model in self.models
         ]
+
+    def beside_baselines(self) -> list[list[Spiking]]:
+        """Per model and evaluation with published conversions: LAS at H = 5, then each of them.
+
+        Of each system the cells are in rising order of T.
+        """
+        groups: dict[tuple[str, str], list[BaselineResult]] = {}
+        for baseline in self.baselines:
+            groups.setdefault((baseline.model, baseline.evaluation), []).append(baseline)
+        found: list[list[Spiking]] = []
+        for place, group in groups.items():
+            own = [cell for cell in self.cells if (cell.model, cell.evaluation) == place]
+            order = list(dict.fromkeys(cell.system for cell in group))
+            group.sort(key=lambda cell: (order.index(cell.system), cell.time_steps))
+            plain = [cell for cell in own if not _distance(cell)[0] and cell.levels == 5]
+            found.append([*sorted(plain, key=lambda cell: cell.time_steps), *group])
+        return found
 
     def sweep(self, over: str) -> list[list[CellResult]]:
         """Cells that differ in one setting only, per model and evaluation; frugal ones in none.
@@ -293,6 +330,7 @@ def load_cell(directory: Path, cell: Mapping[str, str]) -> OriginalResult:
                 **vars(original),
                 method=neuron["method"],
                 time_steps=neuron["time_steps"],
+                tuning_steps=neuron.get("tuning_steps", 0),
                 energy=estimated,
             )
         return CellResult(

@@ -10,6 +10,7 @@ from las.reporting.accounted import Accounted, one_per_model
 from las.reporting.figures.ablations import ablations_pictures
 from las.reporting.figures.accounts import accounts_pictures
 from las.reporting.figures.anytime import anytime_pictures
+from las.reporting.figures.baselines import baselines_pictures
 from las.reporting.figures.fits import fit_picture
 from las.reporting.figures.frontier import frontier_pictures
 from las.reporting.figures.information import information_picture
@@ -41,6 +42,7 @@ from las.reporting.tables.accounts import (
 )
 from las.reporting.tables.all_scores import all_scores
 from las.reporting.tables.anytime import anytime
+from las.reporting.tables.baselines import baselines
 from las.reporting.tables.energy import energy_by_kind, energy_by_layer
 from las.reporting.tables.functions import fitted_functions
 from las.reporting.tables.losslessness_answers import losslessness_of_answers
@@ -95,6 +97,7 @@ def sections(
             "models and the data differ: compare each computed SNN row with its own ANN row.",
             tables=_of_the_paper(results),
         ),
+        *_baselines(results, directory),
         *_ablations(results, directory),
         *_recorded(results, recorded, directory),
         Section(
@@ -151,6 +154,15 @@ def _of_the_paper(results: Results) -> list[Table]:
         tables += [glance_at_scores(whole, spec), whole]
     levels, steps = table_5(results), table_6(results)
     return [*tables, glance_at_levels(levels), levels, glance_at_steps(steps), steps]
+
+
+def _baselines(results: Results, directory: Path) -> list[Section]:
+    """LAS beside published conversions; nothing where no cell has one."""
+    if not results.baselines:
+        return []
+    intro = "The systems that the paper compares with, run on the same models and items."
+    pictures = baselines_pictures(results, directory)
+    return [Section("baselines", "Beside others", intro, [baselines(results)], pictures=pictures)]
 
 
 def _ablations(results: Results, directory: Path) -> list[Section]:

@@ -8,15 +8,20 @@ from las.evaluation.score import Score
 from las.reporting.names import ann_number, metric_title, snn_number, task_title
 from las.reporting.origin import origin_of
 from las.reporting.paper.cited_rows import cited_table
-from las.reporting.results import BaselineResult, CellResult, Made, OriginalResult, Results
+from las.reporting.results import (
+    BaselineResult,
+    CellResult,
+    Made,
+    OriginalResult,
+    Results,
+    Spiking,
+)
 from las.reporting.table import Cell, Number, Origin, Row, Table, text
 
 Key = tuple[str, str]
 """Task and metric of a score."""
 Columns = Mapping[str, tuple[Key, ...]]
 """A column of the paper, and the scores that it shows."""
-Spiking = CellResult | BaselineResult
-"""What has a spiking model."""
 
 _OWN_COLUMNS = (
     "Columns to the right of the paper's hold data of this project; they stand for no column of "
@@ -63,15 +68,13 @@ def _baselines(
     parts: dict[tuple[str, int], list[BaselineResult]] = {}
     for cell in results.baselines:
         if cell.row == row and any(map(shown, cell.scores)):
-            parts.setdefault((cell.method, cell.time_steps), []).append(cell)
+            parts.setdefault((cell.system, cell.time_steps), []).append(cell)
     return list(parts.values())
 
 
 def score_table(
     number: int,
-    groups: Sequence[
-        tuple[str, Sequence[OriginalResult], Sequence[Sequence[CellResult | BaselineResult]]]
-    ],
+    groups: Sequence[tuple[str, Sequence[OriginalResult], Sequence[Sequence[Spiking]]]],
     paper_columns: Columns,
     shown: Callable[[Score], bool],
     made: Made,

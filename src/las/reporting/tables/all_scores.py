@@ -7,7 +7,7 @@ from typing import NamedTuple
 from las.evaluation.score import Score
 from las.reporting.column import Column, tabulate
 from las.reporting.names import ann_number, metric_title, snn_number, task_title
-from las.reporting.results import CellResult, OriginalResult, Results
+from las.reporting.results import BaselineResult, CellResult, OriginalResult, Results, Spiking
 from las.reporting.table import Table
 from las.reporting.tables.scored import percent, scored
 
@@ -18,22 +18,37 @@ class _Row(NamedTuple):
 
     @property
     def cell(self) -> CellResult | None:
-        """The cell, if the model was converted."""
+        """The cell, if the model was converted by LAS."""
         return self.result if isinstance(self.result, CellResult) else None
+
+    @property
+    def converted(self) -> Spiking | None:
+        """The result, if the model was converted."""
+        return self.result if isinstance(self.result, Spiking) else None
+
+    @property
+    def steps(self) -> int | str | None:
+        """T, if the model was converted."""
+        if isinstance(self.result, BaselineResult):
+            return self.result.time_steps
+        return self.cell.steps if self.cell else None
 
 
 _COLUMNS = (
     Column[_Row]("Model", lambda row: row.result.title),
     Column[_Row]("Task", lambda row: task_title(row.score.task)),
     Column[_Row]("Metric", lambda row: metric_title(row.score.metric)),
-    Column[_Row]("T", lambda row: row.cell.steps if row.cell else None),
+    Column[_Row]("Neurons", lambda row: row.converted.system if row.converted else None),
+    Column[_Row]("T", lambda row: row.steps),
     Column[_Row]("H", lambda row: row.cell.levels if row.cell else None),
     Column[_Row]("ANN", lambda row: ann_number(row.score)),
-    Column[_Row]("SNN", lambda row: snn_number(row.score) if row.cell else None),
+    Column[_Row]("SNN", lambda row: snn_number(row.score) if row.converted else None),
     Column[_Row](
-        "Agreement, %", lambda row: percent(row.score.agreement) if row.cell else None, ".2f"
+        "Agreement, %", lambda row: percent(row.score.agreement) if row.converted else None, ".2f"
     ),
-    Column[_Row]("KL(ANN || SNN), nats", lambda row: row.score.kl if row.cell else None, ".2e"),
+    Column[_Row](
+        "KL(ANN || SNN), nats", lambda row: row.score.kl if row.converted else None, ".2e"
+    ),
     Column[_Row]("Items", lambda row: row.score.items),
     Column[_Row]("Items available", lambda row: row.score.items_available),
 )
@@ -41,16 +56,19 @@ _COLUMNS = (
 
 def all_scores(results: Results) -> Table:
     """A row for every score."""
-    originals = (_Row(one, score) for one in results.originals for score in one.scores)
+    others = (*results.baselines, *results.originals)
     return tabulate(
         slug="scores",
         title="All scores",
         columns=_COLUMNS,
-        subjects=[*(_Row(*row) for row in scored(results)), *originals],
+        subjects=[
+            *(_Row(*row) for row in scored(results)),
+            *(_Row(one, score) for one in others for score in one.scores),
+        ],
         notes=(
             "Accuracies and F1 in %, correlations x100, ± standard error. Agreement: share of "
-            "items that ANN and SNN answer alike, whether rightly or not. Without T and H: an "
-            "original that was not converted.",
+            "items that ANN and SNN answer alike, whether rightly or not. Without T: an original "
+            "that was not converted.",
         ),
-        text_columns=3,
+        text_columns=4,
     )

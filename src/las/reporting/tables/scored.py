@@ -8,7 +8,7 @@ from typing import NamedTuple
 from las.evaluation.score import Score
 from las.reporting.column import Column
 from las.reporting.names import metric_title, task_title
-from las.reporting.results import CellResult, Results
+from las.reporting.results import CellResult, Results, Spiking
 
 
 class Scored(NamedTuple):
@@ -47,7 +47,7 @@ def share_out_of_range(cell: CellResult) -> float | None:
     return cell.spikes.out_of_range / values if cell.spikes and values else None
 
 
-def energy_ratio(cell: CellResult) -> float | None:
+def energy_ratio(cell: Spiking) -> float | None:
     """E_snn / E_ann (Eq. 25)."""
     return None if cell.energy is None else cell.energy.total.ratio
 

@@ -1,0 +1,83 @@
+"""Published conversions in the report: beside LAS, on the same model and evaluation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from las.reporting.figures import baselines as figure
+from las.reporting.report import write_report
+from las.reporting.results import load_results
+from las.reporting.table import text
+from las.reporting.tables.all_scores import all_scores
+from las.reporting.tables.baselines import baselines
+from tests.reporting.conftest import text_scores, write_baseline
+
+Grid = tuple[Path, list[dict[str, str]]]
+METHODS = [("srp", 16), ("srp", 8), ("ecmt", 8)]
+
+
+@pytest.fixture
+def swept(grid: Grid) -> Grid:
+    """A tree with two methods on the language model, one of them at two T."""
+    results, cells = grid
+    others = [
+        write_baseline(results, "tiny-lm", "text", method, steps, text_scores(steps, 1))
+        for method, steps in METHODS
+    ]
+    return results, [*cells, *others]
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[tuple]:
+    """What would be drawn."""
+    calls: list[tuple] = []
+    monkeypatch.setattr(figure, "draw", lambda *given: calls.append(given))
+    return calls
+
+
+def test_lines_go_over_time_steps_with_las_at_the_paper_levels(swept: Grid, drawn: list) -> None:
+    results = load_results(*swept)
+    (picture,) = figure.baselines_pictures(results, Path())
+    assert picture.path.name == "baselines_tiny-lm_text.png"
+    ((_, own, others, _),) = drawn
+    # The made-up divergence is 4^(12 - T) x 1e-4 / H.
+    assert [(t, kl) for t, kl, _ in own] == [
+        (t, pytest.approx(4.0 ** (12 - t) * 2e-5)) for t in (8, 10, 12, 16)
+    ]
+    assert {name: [t for t, _, _ in line] for name, line in others.items()} == {
+        "srp": [8, 16],
+        "ecmt": [8],
+    }
+    (first, *_) = results.baselines
+    assert first.energy is not None
+    assert others["srp"][1][2] == first.energy.total.ratio
+
+
+def test_with_too_few_points_nothing_is_drawn(grid: Grid, swept: Grid, drawn: list) -> None:
+    results, cells = swept
+    once = [cell for cell in cells if cell["neuron"] != "srp-t8"]
+    assert figure.baselines_pictures(load_results(results, once), Path()) == []
+    assert figure.baselines_pictures(load_results(*grid), Path()) == []
+    assert not drawn
+
+
+def test_every_score_of_a_published_conversion_is_listed(swept: Grid) -> None:
+    results = load_results(*swept)
+    rows = [[text(cell) for cell in row.cells[2:5]] for row in baselines(results).rows]
+    metrics = ("perplexity", "bits per byte")
+    expected = [("LAS", t) for t in (8, 10, 12, 16)] + [("srp", 8), ("srp", 16), ("ecmt", 8)]
+    assert rows == [[metric, name, str(t)] for name, t in expected for metric in metrics]
+    listed = [row.cells[3:6] for row in all_scores(results).rows]
+    assert [(name, t, levels) for name, t, levels in listed if name != "LAS"] == [
+        (method, steps, None) for method, steps in METHODS for _ in metrics
+    ]
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_the_page_shows_them_where_there_are_any(swept: Grid, grid: Grid) -> None:
+    report = write_report(*swept, swept[0] / "reports")
+    assert 'id="baselines"' in report.index.read_text()
+    assert "baselines_tiny-lm_text.png" in [picture.path.name for picture in report.pictures]
+    assert 'id="baselines"' not in write_report(*grid, swept[0] / "none").index.read_text()
