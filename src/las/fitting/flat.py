@@ -48,8 +48,9 @@ def fit_flat(
 
     Of all sub-ranges with a width that is a power of two, and a start that is a multiple of an
     eighth of it, the one with the least squared error, in units of the budget, on uniform samples
-    of every octave, as many in each; offset and slope follow by least squares. A function that is
-    silent below its range keeps d(1) = 0, so that masked entries stay silent.
+    of every octave, as many in each; offset and slope follow by least squares. It starts half of
+    theta(T) earlier, so that inputs are rounded to the nearest code, and zero is no border of two.
+    A function that is silent below its range keeps d(1) = 0: masked entries stay silent.
 
     Arguments:
         function: what to approximate.
@@ -116,7 +117,7 @@ def _lines(
     for exponent in range(_NARROWEST, math.ceil(math.log2(high - low)) + 1):
         width = 2.0**exponent
         for place in range(-_WIDTHS * _PLACES, _PLACES + 1):
-            start = place * width / _PLACES
+            start = width * (place / _PLACES - 2.0**-steps)
             if start >= high or start + width <= low:
                 continue
             code = binary_code(np.clip((x - start) / width, 0, np.nextafter(1.0, 0.0)), steps)
