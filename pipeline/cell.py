@@ -15,7 +15,7 @@ from __future__ import annotations
 import hydra
 from omegaconf import DictConfig
 
-from pipeline import collect, convert, evaluate, fetch, paths, pretrain
+from pipeline import collect, convert, evaluate, fetch, head, paths, pretrain
 from pipeline.locks import alone
 from pipeline.neuron import is_baseline
 from pipeline.paths import Cell
@@ -31,10 +31,11 @@ def run(cfg: DictConfig) -> None:
     with alone(cell.root, "fetch"):
         fetch.run(cfg)
     with alone(cell.root, "model", cell.model):
+        training = head if head.is_head(cfg) else pretrain
         if paths.trained_here(cfg) and (
-            not cell.base_model.exists() or pretrain.trained(cfg).path.exists()
+            not cell.base_model.exists() or training.trained(cfg).path.exists()
         ):
-            pretrain.run(cfg)
+            training.run(cfg)
     if paths.spiking(cfg):
         if not is_baseline(cfg):
             with alone(cell.root, "collect", cell.model):

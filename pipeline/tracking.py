@@ -47,6 +47,7 @@ GROUPS = {
     "wikitext103": "table 2",
     "similarity": "table 3",
     "glue": "table 3",
+    "glue_full": "table 3",
     "vqa": "table 4",
     "vlmeval": "table 4",
     "vlmeval_paper": "table 4",

@@ -87,6 +87,13 @@ WRONG: list[tuple[str, Any]] = [
     ("budgets", {"exp": (0.1, "0.2")}),
     ("budgets", {"exp": (-0.1, 0.2)}),
     ("budgets", {"exp": (0.1, float("nan"))}),
+    ("budgets", {"exp": (float("inf"), 0.1)}),
+    ("budgets", {"exp": (float("-inf"), 0.1)}),
+    ("budgets", {"exp": (0.1, -1e-9)}),
+    ("budgets", {"exp": (0, 0.0)}),
+    ("budgets", {"exp": (np.float32("nan"), 1)}),
+    ("functions", "one"),
+    ("functions", None),
     ("budget", 0),
     ("budget", 0.0),
     ("budget", -1e-3),
@@ -189,3 +196,10 @@ def test_the_grids_frugal_neurons_are_the_librarys(name: str) -> None:
 
 def test_signed_neurons_need_no_budget() -> None:
     assert SpikeConfig(rounding="signed") == SpikeConfig(16, 5, 2, "signed")
+
+
+def test_flat_functions_have_no_budgets() -> None:
+    with pytest.raises(ValueError, match=r"functions 'flat'.*, got 1 budgets"):
+        SpikeConfig(functions="flat", budgets={"exp": (0.1, 0.1)})
+    with pytest.raises(ValueError, match="functions is 'hierarchical', got 'flat'"):
+        SpikeConfig(functions="flat", budget=1e-3)

@@ -10,6 +10,7 @@ from las.options import finite_number, instance_of, one_of, shown, whole_number
 
 ThresholdRule = Literal["error", "percentile", "paper", "released"]
 Attention = Literal["equivalent", "naive"]
+Functions = Literal["hierarchical", "flat"]
 Vision = Literal["spiking", "analog"]
 Rounding = Literal["nearest", "half_step", "floor", "signed"]
 
@@ -59,9 +60,12 @@ class SpikeConfig:
         attention: "equivalent" multiplies in attention as Eq. 12 does. "naive" multiplies spikes of
             the same time step only, without its cross terms: the ablation of Section 5.5, which
             loses about half of each product, for T times the work.
+        functions: "hierarchical" fits as many FS sub-neurons to a function as its error budget
+            needs. "flat" fits one FS neuron of T steps to the whole of its calibrated range, see
+            `las.fitting.fit_flat`: the ablation of HG's hierarchy, which ruins most models.
         margin: the largest representable value over the largest one seen in calibration.
         budgets: error budgets [absolute, relative] of HG functions, where the defaults of
-            `las.fitting.functions` do not suit.
+            `las.fitting.functions` do not suit: finite, none below 0, and not both 0.
         budget: the loss that spikes may cost the model, e.g. 4e-4; None for neurons that are alike
             at all sites. Of a model with logits it is the Kullback-Leibler divergence of the
             original's predictions from the spiking model's, in nats for each token (for language
@@ -80,6 +84,7 @@ class SpikeConfig:
     rounding: Rounding = _USUAL
     threshold_rule: ThresholdRule = "error"
     attention: Attention = "equivalent"
+    functions: Functions = "hierarchical"
     margin: float = 2.0
     budgets: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     vision: Vision = "spiking"
@@ -97,6 +102,7 @@ class SpikeConfig:
             "rounding": one_of("rounding", self.rounding, Rounding),
             "threshold_rule": one_of("threshold_rule", self.threshold_rule, ThresholdRule),
             "attention": one_of("attention", self.attention, Attention),
+            "functions": one_of("functions", self.functions, Functions),
             "margin": finite_number("margin", self.margin, 1),
             "budgets": _budgets(self.budgets),
             "vision": one_of("vision", self.vision, Vision),
@@ -107,6 +113,11 @@ class SpikeConfig:
         if self.threshold_rule != "error" and self.bands != 2:
             raise ValueError(
                 f"threshold_rule {self.threshold_rule!r} knows 2 bands, got {self.bands}"
+            )
+        if self.functions == "flat" and self.budgets:
+            raise ValueError(
+                f"functions 'flat' have one FS neuron whatever its error, got {len(self.budgets)} "
+                "budgets: leave out one of the two"
             )
         if self.budget is not None:
             self._check_budget()
@@ -123,8 +134,14 @@ class SpikeConfig:
                 f"budget must be more than 0, got {shown(self.budget)}: without a budget, neurons "
                 "lose nothing"
             )
-        for name in ("rounding", "bands", "threshold_rule", "attention"):
-            wanted = {**_FRUGAL, "threshold_rule": "error", "attention": "equivalent"}[name]
+        wanted_of = {
+            "rounding": _FRUGAL["rounding"],
+            "bands": _FRUGAL["bands"],
+            "threshold_rule": "error",
+            "attention": "equivalent",
+            "functions": "hierarchical",
+        }
+        for name, wanted in wanted_of.items():
             if getattr(self, name) != wanted:
                 raise ValueError(
                     f"with a budget, {name} is {wanted!r}, got {getattr(self, name)!r}"
@@ -159,5 +176,11 @@ def _budgets(given: Any) -> dict[str, tuple[float, float]]:
                 f"budgets[{name!r}] must be [absolute, relative], got {shown(pair)}"
             ) from None
         both = f"both numbers of budgets[{name!r}]"
-        budgets[str(name)] = finite_number(both, absolute, 0), finite_number(both, relative, 0)
+        allowed = finite_number(both, absolute, 0), finite_number(both, relative, 0)
+        if not any(allowed):
+            raise ValueError(
+                f"budgets[{name!r}] must allow an error above 0, absolute or relative, got two "
+                "zeros: what T steps code is never exact"
+            )
+        budgets[str(name)] = allowed
     return budgets

@@ -15,6 +15,7 @@ from las.conversion.state import SpikingState
 from tests.tiny_models import plain
 
 NAIVE = las.SpikeConfig(attention="naive")
+FLAT = las.SpikeConfig(functions="flat")
 
 
 def run(model: nn.Module) -> Tensor:
@@ -68,6 +69,37 @@ def test_it_is_saved_with_the_model(tmp_path: Path) -> None:
     assert torch.equal(run(loaded), run(model))
     assert error(loaded, plain.llama()) > 10 * error(
         las.convert(plain.llama(), plain.batches()), plain.llama()
+    )
+
+
+@pytest.mark.parametrize("make", [plain.llama, plain.bert])
+def test_one_fs_neuron_for_a_function_loses_what_the_hierarchy_saves(
+    make: Any, tmp_path: Path
+) -> None:
+    model = las.convert(make(), plain.batches(), FLAT)
+    functions = converted_in(model)[1].functions
+    assert functions
+    assert {neuron.size for neuron in functions.values()} == {1}
+    assert error(model, make()) > 100 * error(las.convert(make(), plain.batches()), make())
+    las.save(model, tmp_path)
+    assert converted_in(las.load(make(), tmp_path))[1].config == FLAT
+    model = model.double()
+    with las.count_spikes(model) as fused:
+        value = run(model)
+    with las.simulate(model), las.count_spikes(model) as simulated:
+        other = run(model)
+    assert torch.allclose(value, other, rtol=0, atol=1e-10 * value.abs().max().item())
+    assert fused.sites == simulated.sites
+
+
+def test_adapters_of_the_whole_method_are_as_they_were_before_there_was_a_choice() -> None:
+    data, _ = converted_in(las.convert(plain.llama(), plain.batches(2)))[1].pack()
+    assert "functions" not in data["config"]
+    assert not any(
+        "start" in side
+        for one in data["functions"].values()
+        for side in one.values()
+        if isinstance(side, dict)
     )
 
 

@@ -49,6 +49,18 @@ def test_add_an_architecture(run: Callable[..., str]) -> None:
     assert float(re.findall(r"error of the outputs +(\S+)", after)[0]) < 1e-3
 
 
+def test_more_sub_neurons_err_less(run: Callable[..., str]) -> None:
+    rows = [re.findall(r"N=(\d+) +(\S+)", line) for line in run("sub_neurons").splitlines()]
+    assert len(rows) == 6
+    for row in rows:
+        sizes, errors = [int(size) for size, _ in row], [float(error) for _, error in row]
+        assert sizes == sorted(sizes)
+        assert sizes[0] == 1
+        assert errors == sorted(errors, reverse=True)
+        assert errors[0] > 0.1
+        assert errors[-1] <= 1e-5
+
+
 @pytest.mark.slow
 def test_why_ten_steps_break(run: Callable[..., str], tiny_model: Path) -> None:
     paragraphs = (f"Paragraph {number}, of {number} squared." for number in range(12))

@@ -17,7 +17,7 @@ from transformers import PreTrainedTokenizerFast
 import las
 from las.data.glue import GLUE, LabelledText
 from las.evaluation.glue import compare_classifiers
-from las.evaluation.suites.glue import Glue
+from las.evaluation.suites.glue import FullGlue, Glue
 from tests.tiny_models.plain import tiny_classifier
 
 LETTERS = "abcdefgh"
@@ -71,6 +71,19 @@ def test_accuracy_and_f1_by_hand(tokenizer: PreTrainedTokenizerFast) -> None:
     assert acc.kl == pytest.approx((p - q) * math.log(p / q) / 6)
     assert acc.extra["majority"] == pytest.approx(4 / 6)
     assert "seconds_snn" in acc.extra and "seconds_snn" not in f1.extra
+
+
+def test_the_full_suite_reads_the_validation_split_as_glue_packs_it(
+    tokenizer: PreTrainedTokenizerFast, tmp_path: Path
+) -> None:
+    header = "Quality\t#1 ID\t#2 ID\t#1 String\t#2 String\n"
+    (tmp_path / "MRPC").mkdir()
+    (tmp_path / "MRPC" / "train.tsv").write_text(header + "0\t1\t2\ta\tx\n" * 9)
+    (tmp_path / "MRPC" / "dev.tsv").write_text(header + "1\t1\t2\ta\tx\n0\t1\t2\tb\tx\n")
+    model = ByLetter(tokenizer, one_hot([1, 1], 2))
+    suite = FullGlue(["mrpc"], directory=".", part="all", limit=None, batch_size=2, max_length=8)
+    acc, _ = suite.score(model, None, tokenizer, tmp_path)
+    assert (acc.items, acc.items_available, acc.ann) == (2, 2, 0.5)
 
 
 def test_the_standard_error_of_f1_is_the_spread_over_samples(

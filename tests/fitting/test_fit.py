@@ -211,6 +211,21 @@ def test_fewer_time_steps_need_more_sub_neurons() -> None:
     assert sizes[-1] > sizes[0]
 
 
+@pytest.mark.parametrize("budget", [(1e9, 0), (0, 1e9), (1e300, 1e308), (10.0, 0.0)])
+@pytest.mark.parametrize("name", ["exp", "reciprocal", "inverse_sqrt", "square", "gelu", "relu"])
+def test_any_budget_however_loose_gives_a_neuron_that_is_measured(
+    name: str, budget: tuple[float, float]
+) -> None:
+    """Even if its sub-ranges are so wide that the whole range lies within the first of them."""
+    low, high = {"exp": (-9.0, 0.0), "square": (-3.0, 8.0)}.get(name, (0.5, 8.0))
+    one = fit(FUNCTIONS[name], low, high, 10, Budget(*budget))
+    x = linear_grid(low, high, 2003)
+    found = error(one, x).max()
+    assert 0.7 * found <= one.max_error <= 1.5 * found
+    if budget[0]:
+        assert one.met
+
+
 def test_a_budget_out_of_reach_is_said_to_be() -> None:
     one = fit(FUNCTIONS["gelu"], -10, 10, 2, Budget(1e-6, 0))
     assert not one.met

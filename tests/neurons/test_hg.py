@@ -139,6 +139,8 @@ def test_impossible_neurons_are_refused() -> None:
         HG("exp", 33, one, None, np.ones(1), np.ones(1), -1.0, 0.0)
     with pytest.raises(ValueError, match="one sign"):
         HG("exp", 4, None, None, np.ones(0), np.ones(0), -1.0, 0.0)
+    with pytest.raises(ValueError, match="of 2 sub-ranges, none may have a start"):
+        HG("exp", 4, None, Octaves(0, (0,), start=1.0), np.ones(2), np.ones(2), -1.0, 0.0)
     with pytest.raises(ValueError, match="1 sub-ranges"):
         HG("exp", 4, one, None, np.ones(2), np.ones(2), -1.0, 0.0)
     with pytest.raises(ValueError, match="slopes"):

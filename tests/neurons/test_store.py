@@ -14,6 +14,7 @@ def test_a_neuron_survives_json_and_arrays() -> None:
         (Octaves(-2, (1,), silent_beyond=True), Octaves(-3, (0, 2))),
         (Octaves(-2, (1,)), None),
         (None, Octaves(0)),
+        (None, Octaves(1, start=-0.75)),
     ):
         size = sum(
             1 + sum(2**split for split in side.splits)

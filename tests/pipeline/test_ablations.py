@@ -28,6 +28,7 @@ CHANGED = {
     "paper-rule": {"threshold_rule"},
     "released-constants": {"threshold_rule", "rounding"},
     "floor": {"rounding"},
+    "flat-functions": {"functions"},
     "coarse-functions": {"budgets"},
 }
 

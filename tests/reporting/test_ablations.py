@@ -48,6 +48,8 @@ def tree(tmp_path: Path) -> Tree:
         ({"bands": 6}, "6 bands"),
         ({"bands": 1, "attention": "naive"}, "one band (no OAT), naive attention"),
         ({"budgets": {"exp": [0.1, 0.1]}}, "fewer FS sub-neurons"),
+        ({"functions": "flat"}, "one FS neuron for a function"),
+        ({"functions": "hierarchical"}, ""),
         ({"rounding": "floor"}, "floor"),
         ({"rounding": "floor", "threshold_rule": "released"}, ""),
         ({"threshold_rule": "percentile"}, "thresholds by percentile"),

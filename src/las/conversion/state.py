@@ -58,12 +58,15 @@ class SpikingState:
             "taus": np.array([self.thresholds.sites[n].taus for n in names], dtype=np.float64),
             "gates": np.array([self.thresholds.sites[n].gates for n in names], dtype=np.float64),
         }
+        config = asdict(self.config)
+        if config["functions"] == "hierarchical":  # as all were before there was a choice
+            del config["functions"]
         functions = {}
         for name, neuron in self.functions.items():
             functions[name], parts = pack(neuron)
             arrays |= {f"{name}|{part}": array for part, array in parts.items()}
         data = {
-            "config": asdict(self.config),
+            "config": config,
             "base": self.base,
             "model_type": self.model_type,
             "sites": names,

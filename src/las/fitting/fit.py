@@ -10,7 +10,7 @@ a sub-range of width w this leaves at most about |f''| w^2 / 16, beside the roun
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -75,10 +75,7 @@ def fit(
         ValueError: an empty or non-finite range, or one outside the function's domain.
     """
     budget = budget or function.budget
-    if not (math.isfinite(low) and math.isfinite(high) and low < high):
-        raise ValueError(f"{function.name}: range [{low}, {high}] is empty or not finite")
-    if (function.inputs == "positive" and low <= 0) or (function.inputs == "negative" and high > 0):
-        raise ValueError(f"{function.name} takes {function.inputs} inputs, got [{low}, {high}]")
+    check_range(function, low, high)
     sides = {
         sign: _fit_side(function, sign, low, high, time_steps, budget)
         for sign, unused in ((-1, "positive"), (1, "negative"))
@@ -94,7 +91,15 @@ def fit(
         low,
         high,
     )
-    return _measure(neuron, function, budget)
+    return measure(neuron, function, budget, neuron.sides)
+
+
+def check_range(function: Function, low: float, high: float) -> None:
+    """Raise ValueError if a range is empty or not finite, or outside the function's domain."""
+    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+        raise ValueError(f"{function.name}: range [{low}, {high}] is empty or not finite")
+    if (function.inputs == "positive" and low <= 0) or (function.inputs == "negative" and high > 0):
+        raise ValueError(f"{function.name} takes {function.inputs} inputs, got [{low}, {high}]")
 
 
 @dataclass(frozen=True)
@@ -118,7 +123,7 @@ def _fit_side(
         lowest = _central_octave(function, sign, highest, steps, budget)
     centre = 2.0**lowest
     if function.inputs == "positive":
-        offsets, slopes = [_values(function, np.array([centre]))], [np.zeros(1)]
+        offsets, slopes = [values_of(function, np.array([centre]))], [np.zeros(1)]
     else:
         offset, slope, _ = _fit_cells(
             function, np.array([min(0.0, sign * centre)]), centre, steps, budget
@@ -173,27 +178,34 @@ def _fit_cells(
     rng = np.random.default_rng(_SEED)
     u = np.sort((np.arange(SAMPLES) + rng.uniform(size=SAMPLES)) / SAMPLES)  # in [0, 1)
     u = np.concatenate([[0.0], u, [np.nextafter(1.0, 0.0)]])
-    code = _binary_code(u, steps)
-    f = _values(function, left[:, None] + width * u)
+    code = binary_code(u, steps)
+    f = values_of(function, left[:, None] + width * u)
     slope = np.zeros(len(left))
     if steps > 1:
         centred = code - code.mean()
         slope = f @ centred / (centred @ centred) / width
     # Inputs that share a code differ most at the two ends of what it stands for.
     u = np.concatenate([code, u, code + 2.0 ** (1 - steps)])
-    f = _values(function, left[:, None] + width * u)
+    f = values_of(function, left[:, None] + width * u)
     residual = f - slope[:, None] * width * np.tile(code, 3)
     offset = (residual.max(1) + residual.min(1)) / 2
-    allowed = np.maximum(budget.absolute, budget.relative * np.abs(f))
+    allowed = allowed_error(budget, f)
     error = np.abs(residual - offset[:, None])
     return offset, slope, float((error / np.maximum(allowed, 1e-300)).max())
 
 
-def _values(function: Function, x: Array) -> Array:
+def allowed_error(budget: Budget, f: Array) -> Array:
+    """The error that a budget allows at each value of f."""
+    with np.errstate(over="ignore"):  # more than there are numbers allows everything
+        return np.maximum(budget.absolute, budget.relative * np.abs(f))
+
+
+def values_of(function: Function, x: Array) -> Array:
+    """f(x) in float64, the shape of x."""
     return function.evaluate(torch.from_numpy(np.ascontiguousarray(x))).numpy()
 
 
-def _binary_code(u: Array, steps: int) -> Array:
+def binary_code(u: Array, steps: int) -> Array:
     """What the steps t = 2 .. T code of u in [0, 1): its first T - 1 binary digits."""
     scale = 2.0 ** (steps - 1)
     return np.floor(u * scale) / scale
@@ -211,15 +223,24 @@ def evaluate(neuron: HG, x: Array) -> tuple[Array, NDArray[np.int64]]:
     return coded.value.numpy(), coded.counts.numpy().astype(np.int64)
 
 
-def _measure(neuron: HG, function: Function, budget: Budget) -> Fit:
+def measure(
+    neuron: HG, function: Function, budget: Budget, sides: Sequence[tuple[int, Octaves]]
+) -> Fit:
+    """How well a neuron does on a dense grid over the calibrated range.
+
+    Arguments:
+        neuron: the HG neuron.
+        function: what it approximates.
+        budget: what was asked for.
+        sides: the octaves by which the grid goes: the neuron's own, where it has some.
+    """
     worst = mean = worst_relative = spikes = 0.0
     met, ranges = True, 0
-    for x in _dense_grid(neuron):
-        f = _values(function, x)
+    for x in _dense_grid(sides, neuron.low, neuron.high):
+        f = values_of(function, x)
         f_hat, counts = evaluate(neuron, x)
         error = np.abs(f_hat - f)
-        allowed = np.maximum(budget.absolute, budget.relative * np.abs(f))
-        met &= bool((error <= allowed).all())
+        met &= bool((error <= allowed_error(budget, f)).all())
         worst = max(worst, float(error.max()))
         mean += float(error.mean())
         nonzero = np.abs(f) > max(budget.absolute, 1e-300)
@@ -231,20 +252,29 @@ def _measure(neuron: HG, function: Function, budget: Budget) -> Fit:
     return Fit(neuron, budget, met, worst, mean / ranges, worst_relative, spikes / ranges)
 
 
-def _dense_grid(neuron: HG) -> Iterator[Array]:
+def _dense_grid(sides: Sequence[tuple[int, Octaves]], low: float, high: float) -> Iterator[Array]:
     """Points of the calibrated range, octave by octave: `_POINTS` in each sub-range, no sample.
 
     Their number is odd, so that almost none has a finite binary code: T steps round them as they
-    do any input.
+    do any input. Where sub-ranges are so wide that the calibrated range holds few of their points,
+    it has `_POINTS` of its own.
     """
-    for sign, octaves in neuron.sides:
-        borders = [0.0, *(2.0 ** (octaves.lowest + i) for i in range(len(octaves.splits) + 1))]
-        for i, (a, b) in enumerate(pairwise(borders)):
-            cells = 1 if i == 0 else 2 ** octaves.splits[i - 1]
-            count = _POINTS * cells
-            x = a + (b - a) * (np.arange(count) + 0.5) / count
-            ends = a + (b - a) * np.arange(1, cells + 1) / cells
-            x = sign * np.concatenate([x, ends * (1 - 1e-12)])
-            x = x[(x >= neuron.low) & (x <= neuron.high)]
-            if len(x):
-                yield x
+    for sign, octaves in sides:
+        inside = [x[(x >= low) & (x <= high)] for x in _points_of(sign, octaves)]
+        found = [x for x in inside if len(x)]
+        if sum(map(len, found)) < _POINTS:
+            near, far = sorted(max(sign * end, 0.0) for end in (low, high))
+            x = sign * (near + (far - near) * (np.arange(_POINTS) + 0.5) / _POINTS)
+            found = [x] if near < far else []
+        yield from found
+
+
+def _points_of(sign: int, octaves: Octaves) -> Iterator[Array]:
+    """Points of the central sub-range and of each octave of one side."""
+    borders = [0.0, *(2.0 ** (octaves.lowest + i) for i in range(len(octaves.splits) + 1))]
+    for i, (a, b) in enumerate(pairwise(borders)):
+        cells = 1 if i == 0 else 2 ** octaves.splits[i - 1]
+        count = _POINTS * cells
+        x = a + (b - a) * (np.arange(count) + 0.5) / count
+        ends = a + (b - a) * np.arange(1, cells + 1) / cells
+        yield sign * np.concatenate([x, ends * (1 - 1e-12)])

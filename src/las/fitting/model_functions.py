@@ -13,6 +13,7 @@ from las.config import SpikeConfig
 from las.errors import CalibrationError
 from las.files import array_file
 from las.fitting.fit import Fit, fit
+from las.fitting.flat import fit_flat
 from las.fitting.functions import FUNCTIONS, Budget
 from las.neurons.hg import HG, Array
 from las.neurons.store import pack, unpack
@@ -106,7 +107,7 @@ def fit_functions(statistics: Statistics, config: SpikeConfig) -> FittedFunction
 
     Arguments:
         statistics: what calibration saw.
-        config: T, and budgets that differ from the defaults.
+        config: T, budgets that differ from the defaults, and whether there is a hierarchy.
 
     Raises:
         ValueError: a budget for an unknown function.
@@ -120,9 +121,10 @@ def fit_functions(statistics: Statistics, config: SpikeConfig) -> FittedFunction
     if "reciprocal" in ranges and statistics.farthest:  # one key, and as many as there may be
         low, high = ranges["reciprocal"]
         ranges["reciprocal"] = min(low, 1.0), max(high, float(statistics.farthest))
+    neuron_of = fit_flat if config.functions == "flat" else fit
     return FittedFunctions(
         {
-            name: fit(
+            name: neuron_of(
                 FUNCTIONS[name],
                 *_widened(name, *ranges[name]),
                 config.function_steps,

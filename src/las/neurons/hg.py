@@ -40,11 +40,14 @@ class Octaves:
         splits: the octave [2^(lowest+i), 2^(lowest+i+1)) has 2^splits[i] equal sub-ranges.
         silent_beyond: beyond the last octave emit nothing (an asymptote of zero); otherwise the
             last sub-neuron saturates.
+        start: left end of the central sub-range, which may lie elsewhere than at zero if it is the
+            only one: [start, start + 2^lowest).
     """
 
     lowest: int
     splits: tuple[int, ...] = ()
     silent_beyond: bool = False
+    start: float = 0.0
 
     @property
     def highest(self) -> int:
@@ -58,7 +61,7 @@ class Octaves:
         for i, split in enumerate(self.splits):
             cells = 2**split
             parts.append(2.0 ** (self.lowest + i) * (1 + np.arange(cells) / cells))
-        return np.concatenate([*parts, [2.0**self.highest]])
+        return self.start + np.concatenate([*parts, [2.0**self.highest]])
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +82,8 @@ class HG:
         high: upper end of the calibrated range.
 
     Raises:
-        ValueError: T out of range, or arrays that do not match the number of sub-ranges.
+        ValueError: T out of range, arrays that do not match the number of sub-ranges, or sub-ranges
+            that start elsewhere than at zero and are not the only one.
     """
 
     function: str
@@ -96,6 +100,8 @@ class HG:
             raise ValueError(f"time_steps (T) must be 1 to {MAX_TIME_STEPS}, got {self.time_steps}")
         if not self.sides:
             raise ValueError(f"{self.function}: an HG neuron needs sub-ranges of one sign at least")
+        if self.size > 1 and any(octaves.start for _, octaves in self.sides):
+            raise ValueError(f"{self.function}: of {self.size} sub-ranges, none may have a start")
         if not self.offset.shape == self.slope.shape == self.left.shape:
             raise ValueError(
                 f"{self.function}: {len(self.left)} sub-ranges, but {self.offset.shape} offsets "

@@ -26,6 +26,7 @@ def pack(neuron: HG) -> tuple[dict[str, Any], dict[str, Array]]:
                 "splits": list(octaves.splits),
                 "silent_beyond": octaves.silent_beyond,
             }
+            | ({"start": octaves.start} if octaves.start else {})
         )
     return data, {"offset": neuron.offset, "slope": neuron.slope}
 
@@ -33,7 +34,9 @@ def pack(neuron: HG) -> tuple[dict[str, Any], dict[str, Array]]:
 def unpack(data: Mapping[str, Any], arrays: Mapping[str, Array]) -> HG:
     """Inverse of `pack`."""
     octaves = {
-        name: Octaves(side["lowest"], tuple(side["splits"]), side["silent_beyond"])
+        name: Octaves(
+            side["lowest"], tuple(side["splits"]), side["silent_beyond"], side.get("start", 0.0)
+        )
         for name in ("negative", "positive")
         if (side := data[name]) is not None
     }

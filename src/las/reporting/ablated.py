@@ -26,6 +26,7 @@ def ablation_of(neuron: Mapping[str, Any]) -> str:
         "one band (no OAT)": bands == 1,
         f"{bands} bands": bands > 2,
         "naive attention": neuron.get("attention", "equivalent") == "naive",
+        "one FS neuron for a function": neuron.get("functions", "hierarchical") == "flat",
         "fewer FS sub-neurons": bool(neuron.get("budgets")),
         "thresholds by percentile": rule == "percentile",
         "floor": floor,

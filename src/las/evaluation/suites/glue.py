@@ -9,11 +9,12 @@ from typing import ClassVar
 from transformers import PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
-from las.data.glue import Part, part_of, read_glue
+from las.data.glue import LabelledText, Part, part_of, read_glue
 from las.evaluation.glue import compare_classifiers
 from las.evaluation.original import Original
 from las.evaluation.score import Score
 from las.evaluation.suites.suite import Suite, check_at_least_one, limited
+from las.splits import read_split
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Glue(Suite):
     ) -> list[Score]:
         scores = []
         for task in self.tasks:
-            split = read_glue(task, data_root / self.directory)
+            split = self._validation_split(task, data_root / self.directory)
             scores += compare_classifiers(
                 ann,
                 snn,
@@ -63,3 +64,14 @@ class Glue(Suite):
                 items_available=len(split),
             )
         return scores
+
+    def _validation_split(self, task: str, directory: Path) -> list[LabelledText]:
+        return read_glue(task, directory)
+
+
+@dataclass(frozen=True)
+class FullGlue(Glue):
+    """The same, where the directory is laid out as `las.splits.read_split` reads it."""
+
+    def _validation_split(self, task: str, directory: Path) -> list[LabelledText]:
+        return read_split(task, directory, "validation")

@@ -40,7 +40,9 @@ def ablations(results: Results) -> Table:
         notes=(
             "The paper, Qwen2-VL-7B on RealWorldQA: 67.18 for the original, 66.79 for LAS, 3.36 "
             "points less with a single MT neuron for OAT, and 15.77 without spike-equivalent "
-            "attention. Naive attention multiplies spikes of the same time step only.",
+            "attention. Naive attention multiplies spikes of the same time step only. One FS "
+            "neuron for a function codes its inputs in binary from one end of an interval to the "
+            "other, without gates, so that its output is a straight line between two constants.",
         ),
         text_columns=4,
     )
