@@ -65,3 +65,12 @@ def test_what_rows_fire(shape: tuple[int, ...]) -> None:
     found = fired_by_rows((spikes + 256 * digits).to(torch.int16))
     for given, expected in zip(found, (spikes, digits, spikes != 0), strict=True):
         assert torch.equal(given, expected.sum(-1))
+
+
+def test_the_default_device_of_the_process_does_not_matter() -> None:
+    spike_sums.cache_clear()
+    with torch.device("meta"):
+        _, fine = spike_sums(2, 1, "floor", 2)
+        found = fired_by_rows(torch.tensor([[1, 2]], dtype=torch.int16, device="cpu"))
+    assert fine.any()
+    assert [int(rows) for rows in found] == [3, 0, 2]

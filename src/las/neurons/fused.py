@@ -97,7 +97,7 @@ def fired_by_rows(packed: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     from las.neurons import kernels
 
     rows = packed.shape[:-1]
-    found = torch.empty((3, rows.numel()), dtype=torch.int64)
+    found = torch.empty((3, rows.numel()), dtype=torch.int64, device=packed.device)
     flat = packed.contiguous().view(rows.numel(), packed.shape[-1])
     kernels.sum_rows.choose(packed.numel())(flat.numpy(), found.numpy())
     return found[0].view(rows), found[1].view(rows), found[2].view(rows)

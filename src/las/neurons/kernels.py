@@ -29,9 +29,8 @@ GROUP = 2**12
 """Elements of whole rows that are worked on at a time where rows are short."""
 
 
-_DIGITS = np.int32(
-    (digits_of(torch.arange(16, 32)) << 2 * torch.arange(16)).sum(dtype=torch.int32).item()
-)
+_LEVELS = torch.arange(16, 32, device="cpu")
+_DIGITS = np.int32((digits_of(_LEVELS) << 2 * (_LEVELS - 16)).sum(dtype=torch.int32).item())
 """Nonzero signed binary digits of the numbers of five binary digits, two bits for each."""
 
 

@@ -157,7 +157,8 @@ def spike_sums(
         (2.0**FINE, range(1, 1 + time_steps - last), top),
         (0.5, range(1 + time_steps - last, 1 + time_steps), (2 * levels - 1) * 2**last),
     ):
-        v = torch.arange(int((most + lift) / unit) + 1, dtype=torch.float64) * unit - lift
+        count = int((most + lift) / unit) + 1
+        v = torch.arange(count, dtype=torch.float64, device="cpu") * unit - lift
         value, packed = torch.zeros_like(v), torch.zeros_like(v, dtype=torch.int32)
         for t in steps:
             if t <= fired:
