@@ -81,6 +81,7 @@ def test_every_example_is_run() -> None:
         "add_an_architecture",
         "convert_a_model",
         "simulate_and_count",
+        "sub_neurons",
         "where_they_part",
         "why_ten_steps_break",
     }
