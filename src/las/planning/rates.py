@@ -147,11 +147,14 @@ def gather(results: Path, spiking_models: Path) -> Iterator[Record]:
         results: its scores and spikes, <model>/<neuron>/<evaluation>/spikes.json.
         spiking_models: its neurons, <model>/neurons/<neuron>/functions.safetensors.
 
-    Neurons with other options than T and H are left out, and evaluations that stop them early.
+    Neurons with other options than T and H are left out, published conversions, and evaluations
+    that stop neurons early.
     """
     for file in sorted(results.glob("*/*/*/spikes.json")):
         found = json.loads((file.parent / "evaluation.json").read_text())
         neuron = found["neuron"]
+        if "method" in neuron:  # a published conversion, see `las.baselines`
+            continue
         usual = asdict(SpikeConfig(time_steps=neuron["time_steps"], levels=neuron["levels"]))
         if found["evaluation"] == "anytime" or usual != usual | neuron:
             continue
