@@ -71,6 +71,14 @@ def kill_the_tracker() -> None:
             process.wait()
 
 
+def kept(run: Path) -> bytes:
+    """The file of a run. The tracker's process closes it some time after the run's end."""
+    import wandb
+
+    wandb.teardown()
+    return next(run.glob("*.wandb")).read_bytes()
+
+
 def offline_runs(root: Path) -> list[Path]:
     return sorted(root.glob("wandb/offline-run-*"))
 
@@ -101,10 +109,10 @@ def test_a_run_says_what_made_it_and_holds_its_results(cfg, tmp_path, results, c
     for name in ("evaluation", "spikes", "energy"):
         file = f"{name}.json"
         assert (run / "files" / file).read_bytes() == (results / file).read_bytes()
-    kept = next(run.glob("*.wandb")).read_bytes()
-    assert b"adapter-minilm-l6-t10h5" in kept
-    assert revision.revision().commit.encode() in kept
-    assert b"table 3" in kept
+    content = kept(run)
+    assert b"adapter-minilm-l6-t10h5" in content
+    assert revision.revision().commit.encode() in content
+    assert b"table 3" in content
     assert main(["compare", str(run)]) == 0
     from_run = capsys.readouterr().out
     assert main(["compare", str(results)]) == 0
@@ -117,6 +125,7 @@ def test_a_run_says_what_made_it_and_holds_its_results(cfg, tmp_path, results, c
 def test_an_offline_run_is_sent_later_with_all_that_it_holds(cfg, tmp_path, monkeypatch, results):
     track(cfg)
     (run,) = offline_runs(tmp_path / "root")
+    assert kept(run)
     server = WandbServer(keeps=True)
     environment = {**os.environ, "WANDB_API_KEY": KEY, "WANDB_BASE_URL": server.url}
     environment.pop("WANDB_SILENT", None)
@@ -263,7 +272,7 @@ def test_lost_in_the_middle_of_a_run_nothing_is_lost(cfg, tmp_path, monkeypatch,
     assert time.monotonic() - begun < 30
     (run,) = offline_runs(tmp_path / "root")
     assert logged(run) == SCORE
-    assert b"energy_ratio" in next(run.glob("*.wandb")).read_bytes()
+    assert b"energy_ratio" in kept(run)
     cfg.evaluation.name = "again"
     begun = time.monotonic()
     track(cfg)
