@@ -255,20 +255,26 @@ def test_a_gated_product(spiking, monkeypatch, neuron: OAT, padded: bool, kernel
 
 
 @pytest.mark.parametrize("kernels", [True, False])
+@pytest.mark.parametrize("padded", [True, False])
 @pytest.mark.parametrize("centred", [True, False])
-def test_a_norm(spiking, monkeypatch, neuron: OAT, centred: bool, kernels: bool) -> None:
+def test_a_norm(
+    spiking, monkeypatch, neuron: OAT, centred: bool, padded: bool, kernels: bool
+) -> None:
     """One spike of the inverse square root is read by all channels of its token."""
     norm = spiking(SpikingNorm(None, None, eps=1e-5, centred=centred), neuron)
     x = randn(2, 3, 8)
     x = x - x.mean(-1, keepdim=True)
     heard = listen(norm, lambda: norm(x))
+    keep = torch.tensor([[True, True, True], [not padded, True, not padded]])
     if not kernels:
         without_kernels(monkeypatch)
-    tally = counted(norm, lambda: norm(x))
-    sites = {name: heard[name].times(1) for name in heard.calls}
+    with norm.run.within(TokenMasks(keep=keep)):
+        tally = counted(norm, lambda: norm(x))
+    counts = keep[..., None]
+    sites = {name: heard[name].times(counts) for name in heard.calls}
     assert len(sites) == 4
     assert_sites(tally, sites, neuron)
-    read = {name: 8 if name == "top.inverse_sqrt" else 1 for name in sites}
+    read = {name: counts * (8 if name == "top.inverse_sqrt" else 1) for name in sites}
     expected = sum((heard[name].times(read[name]) for name in sites), Firing())
     assert caused(tally.operations["top"]) == expected
 

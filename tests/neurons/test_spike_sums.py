@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from las.neurons import OAT, code_oat, mt
-from las.neurons.fused import fired_by_rows
+from las.neurons.fused import fired_by_rows, without_rows
 from las.neurons.tables import FINE, spike_sums
 
 ONE = 1 + 256  # a spike of level 1, which has one digit
@@ -65,6 +65,19 @@ def test_what_rows_fire(shape: tuple[int, ...]) -> None:
     found = fired_by_rows((spikes + 256 * digits).to(torch.int16))
     for given, expected in zip(found, (spikes, digits, spikes != 0), strict=True):
         assert torch.equal(given, expected.sum(-1))
+
+
+@pytest.mark.parametrize("shape", [(3,), (2, 3, 700), (70_000, 2), (0, 5), (5, 0)])
+def test_silent_rows_have_fired_nothing(shape: tuple[int, ...]) -> None:
+    generator = torch.Generator().manual_seed(0)
+    packed = torch.randint(0, 2**14, shape, generator=generator, dtype=torch.int16)
+    before = packed.clone()
+    silent = torch.rand(shape[:-1], generator=generator) < 0.5
+    heard, found = without_rows(packed, silent)
+    assert torch.equal(packed, before)
+    assert torch.equal(heard, packed * ~silent[..., None])
+    for given, expected in zip(found, fired_by_rows(heard), strict=True):
+        assert torch.equal(given, expected)
 
 
 def test_the_default_device_of_the_process_does_not_matter() -> None:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from las.components.cache import Operand, StepwiseOperand
 from las.components.component import SpikingComponent, Work
 from las.components.one_operation import in_one
+from las.components.pairs import Pairs
 from las.components.saa import (
     multiply_same_steps,
     multiply_steps,
@@ -377,54 +378,36 @@ class SpikingAttention(SpikingComponent):
             allowed: which keys a query sees.
             padded: which queries are padding, (B, 1, L, 1).
         """
-        batch, heads, queries, width = asked.value.shape
-        keys, device = key.value.shape[-2], asked.value.device
-        seen = torch.ones(1, 1, queries, keys, dtype=torch.bool, device=device)
-        if allowed is not None:
-            seen = allowed
-        if padded is not None:
-            seen = seen & ~padded
-        seen = seen.expand(batch, seen.shape[1], queries, seen.shape[-1])
-        keys_of_query = seen.sum(-1)  # (B, 1 or H, L)
-        queries_of_key = seen.sum(-2)  # (B, 1 or H, S)
-        pairs = total(seen) * heads // seen.shape[1]
+        *shape, width = asked.value.shape
+        shape.append(key.value.shape[-2])
+        pairs = Pairs.of(allowed, padded, shape, asked.value.device)
 
         def read(operand: Operand) -> Firing:
             """What its spikes cause, over all heads."""
             if operand.coded.packed is None or self.naive:
                 return NOTHING  # they came in before anybody counted, or wait for no query
-
-            return Firing(
-                *(
-                    total(
-                        _expand(rows, heads // rows.shape[1]) * queries_of_key[..., operand.places]
-                    )
-                    for rows in fired_by_rows(operand.coded.packed)
-                )
-            )
+            return _read(operand.coded.packed, pairs.of_key[..., operand.places], pairs.heads)
 
         scores = NOTHING
         if asked.packed is not None:
-            scores = Firing(*(total(rows * keys_of_query) for rows in fired_by_rows(asked.packed)))
+            scores = _read(asked.packed, pairs.of_query, pairs.heads)
         out = value.width
         early = read(key), read(value)
-        work = self.work(pairs, width, out, *_rows(seen, heads, key.value.shape[1]))
+        rows = pairs.queries, pairs.keys(key.value.shape[1])
+        work = self.work(pairs.number, width, out, *rows)
         self.count(work, scores + early[0], coded * out + early[1], early=early)
 
 
-def _rows(seen: Tensor, heads: int, key_heads: int) -> tuple[int, int]:
-    """Queries that see a key, and keys that a query sees, over their heads.
+def _read(packed: Tensor, times: Tensor, heads: int) -> Firing:
+    """What rows of neurons have fired, each as often as it is read.
 
     Arguments:
-        seen: which keys a query sees, (B, 1 or H, L, S).
+        packed: see `SpikeEncoding`, (B, H or fewer, rows, n).
+        times: how often a head reads a row, (B, 1 or H, rows).
         heads: H.
-        key_heads: heads of the keys; H is a multiple of it.
     """
-    queries = total(seen.any(-1)) * heads // seen.shape[1]
-    shared = seen.any(-2)  # (B, 1 or H, S)
-    if shared.shape[1] > 1:
-        shared = shared.unflatten(1, (key_heads, -1)).any(2)
-    return queries, total(shared) * key_heads // shared.shape[1]
+    fired = (_expand(rows, heads // rows.shape[1]) for rows in fired_by_rows(packed))
+    return Firing(*(total(rows * times) for rows in fired))
 
 
 def _fits_a_gpu(query: Tensor, value: Tensor) -> bool:

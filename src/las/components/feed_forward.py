@@ -19,7 +19,7 @@ from las.components.one_operation import in_one
 from las.components.saa import multiply_steps
 from las.components.site import OATSite, accumulate
 from las.neurons.encoding import NOTHING, Firing, total
-from las.neurons.fused import has_kernels, has_triton, memory, totals
+from las.neurons.fused import has_kernels, has_triton, memory, rows_of, totals
 
 
 class SpikingGate(SpikingComponent):
@@ -102,11 +102,22 @@ class SpikingGate(SpikingComponent):
 
     def _on_cpu(self, gate: Tensor, up: Tensor) -> tuple[Tensor, list[int]]:
         """The product, and what a kernel has counted of the functions and of the others."""
+        from las.neurons import kernels
+
         counting = self.run.counting
-        product, counted = self._multiply(gate, up, counting)
-        if counting and (padding := self.up_site.padding(up)) is not None:
-            counted -= self._multiply(gate[padding], up[padding], counting)[1]
-        return product, counted.tolist() if counting else []
+        product = torch.empty_like(gate)
+        counted = totals(gate.numel(), 6)
+        kernels.gate.choose(gate.numel())(
+            *memory(gate),
+            *memory(up),
+            product.view(-1).numpy(),
+            counted,
+            rows_of(self.up_site.padding(up) if counting else None, up.shape[:-1]),
+            self.act_fn.site.table(gate.dtype),
+            self.up_site.table(),
+            counting,
+        )
+        return product, counted.sum(0).tolist() if counting else []
 
     def _on_gpu(self, gate: Tensor, up: Tensor) -> tuple[Tensor, list[int]]:
         """See `_on_cpu`."""
@@ -121,23 +132,6 @@ class SpikingGate(SpikingComponent):
             self.run.stop,
         )
         return product, [total(number) for number in counted] if counting else []
-
-    def _multiply(self, gate: Tensor, up: Tensor, counting: bool) -> tuple[Tensor, Any]:
-        """The product, and what a kernel has counted of the functions and of the others."""
-        from las.neurons import kernels
-
-        product = torch.empty_like(gate)
-        counted = totals(gate.numel(), 6)
-        kernels.gate.choose(gate.numel())(
-            *memory(gate),
-            *memory(up),
-            product.view(-1).numpy(),
-            counted,
-            self.act_fn.site.table(gate.dtype),
-            self.up_site.table(),
-            counting,
-        )
-        return product, counted.sum(0)
 
 
 class SpikingGatedFeedForward(SpikingGate):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +13,7 @@ from las.components.one_operation import in_one
 from las.components.saa import multiply_steps
 from las.components.site import HGSite, OATSite, accumulate
 from las.neurons.encoding import Firing, total
-from las.neurons.fused import has_kernels, has_triton, memory, totals
+from las.neurons.fused import has_kernels, has_triton, memory, rows_of, totals
 from las.neurons.mt import wide
 
 WIDEST = 2**14
@@ -144,15 +143,32 @@ class SpikingNorm(SpikingComponent):
         self, x: Tensor, gamma: Tensor | None, beta: Tensor | None
     ) -> tuple[Tensor, list[int]]:
         """The norm, and what a kernel has counted of its four populations."""
+        from las.neurons import kernels
+
         affine = [
             (x.new_empty(0) if part is None else part.detach().to(x.dtype)).numpy()
             for part in (gamma, beta)
         ]
         counting = self.run.counting
-        y, counted = self._normalise(x, affine, counting)
-        if counting and (padding := self.input.padding(x)) is not None:
-            counted -= self._normalise(x[padding], affine, counting)[1]
-        return y, counted.tolist() if counting else []
+        y = torch.empty_like(x)
+        width = x.shape[-1]
+        tokens = x.numel() // width
+        counted = totals(x.numel(), 12)
+        kernels.normalise.choose(x.numel())(
+            *memory(x, tokens, width),
+            y.view(tokens, width).numpy(),
+            *affine,
+            self.eps,
+            self.centred,
+            counted,
+            rows_of(self.input.padding(x) if counting else None, x.shape[:-1]),
+            self.square.table(x.dtype),
+            self.inverse_sqrt.table(x.dtype),
+            self.input.table(),
+            self.output.table(),
+            counting,
+        )
+        return y, counted.sum(0).tolist() if counting else []
 
     def _on_gpu(
         self, x: Tensor, gamma: Tensor | None, beta: Tensor | None
@@ -172,29 +188,6 @@ class SpikingNorm(SpikingComponent):
             self.run.stop,
         )
         return y, [total(number) for number in counted] if counting else []
-
-    def _normalise(self, x: Tensor, affine: list[Any], counting: bool) -> tuple[Tensor, Any]:
-        """The norm, and what a kernel has counted of its four populations, (12,)."""
-        from las.neurons import kernels
-
-        y = torch.empty_like(x)
-        width = x.shape[-1]
-        tokens = x.numel() // width
-        counted = totals(x.numel(), 12)
-        kernels.normalise.choose(x.numel())(
-            *memory(x, tokens, width),
-            y.view(tokens, width).numpy(),
-            *affine,
-            self.eps,
-            self.centred,
-            counted,
-            self.square.table(x.dtype),
-            self.inverse_sqrt.table(x.dtype),
-            self.input.table(),
-            self.output.table(),
-            counting,
-        )
-        return y, counted.sum(0)
 
     def _composed(self, x: Tensor) -> Tensor:
         """Site by site: where no kernel runs, and where activations are observed."""

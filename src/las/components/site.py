@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from itertools import islice
@@ -18,7 +18,7 @@ from las.errors import CalibrationError
 from las.fitting.functions import FUNCTIONS
 from las.neurons import hg, oat
 from las.neurons.encoding import Firing, SpikeEncoding, digits_of, total
-from las.neurons.fused import code_hg, code_oat
+from las.neurons.fused import code_hg, code_oat, fired_by_rows, without_rows
 from las.neurons.hg import HG
 from las.neurons.oat import OAT
 from las.neurons.tables import HGTable, OATTable, hg_table, oat_table
@@ -138,13 +138,24 @@ class Site(SpikingModule):
         """
         activations = x.numel()
         if silent is not None and coded.packed is not None:
-            silent = silent.expand_as(x)
-            activations -= total(silent)
-            packed = coded.packed.masked_fill(silent, 0)
-            outside = total(self.outside(x) & ~silent)
-            coded = replace(coded, packed=packed, firing=self.fired(packed), out_of_range=outside)
+            activations -= total(silent) * (x.numel() // max(silent.numel(), 1))
+            coded = self._without(x, coded.packed, silent, coded)
         self.count(activations, coded.firing, coded.out_of_range)
         return coded
+
+    def _without(
+        self, x: Tensor, packed: Tensor, silent: Tensor, coded: SpikeEncoding
+    ) -> SpikeEncoding:
+        """The spikes of x but for those of silent entries; see `told`."""
+        if silent.shape[-1] == 1:
+            packed, rows = without_rows(packed, silent[..., 0].expand(x.shape[:-1]))
+        else:
+            packed = packed.masked_fill(silent, 0)
+            rows = fired_by_rows(packed)
+        outside = coded.out_of_range
+        if not isinstance(outside, int) or outside:
+            outside = total(self.outside(x) & ~silent)
+        return replace(coded, packed=packed, firing=self.fired(rows), out_of_range=outside)
 
     def _recorded(
         self, x: Tensor, train: Iterator[Tensor], silent: Tensor | None
@@ -173,12 +184,13 @@ class Site(SpikingModule):
                 packed += self.packed(x, t, weighted)
             yield without_gradient(weighted, x)
         if packed is not None:
-            coded = SpikeEncoding(x, packed, self.fired(packed), total(self.outside(x)))
+            fired = self.fired(fired_by_rows(packed))
+            coded = SpikeEncoding(x, packed, fired, total(self.outside(x)))
             self.told(x, coded, self.no_activations(x, silent))
 
-    def fired(self, packed: Tensor) -> Firing:
-        """The sums of what some of its neurons have fired."""
-        return Firing.of(packed)
+    def fired(self, rows: Sequence[Tensor]) -> Firing:
+        """What some of its neurons have fired, from what `fired_by_rows` says of them."""
+        return Firing(*map(total, rows))
 
 
 class OATSite(Site):
@@ -359,9 +371,9 @@ class HGSite(Site):
         """f(x)."""
         return FUNCTIONS[self.function].evaluate(x)
 
-    def fired(self, packed: Tensor) -> Firing:
+    def fired(self, rows: Sequence[Tensor]) -> Firing:
         """See `Site`; each spike has an output weight of its own."""
-        return Firing.plain(total(packed & 0xFF))
+        return Firing.plain(total(rows[0]))
 
     def table(self, dtype: torch.dtype) -> HGTable:
         """The neuron as the kernels for inputs of a dtype read it."""

@@ -7,6 +7,7 @@ anything else goes through the same arithmetic in PyTorch operations.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -94,13 +95,42 @@ def fired_by_rows(packed: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         parts = spikes, packed >> 8, spikes != 0
         sums = [part.sum(-1, dtype=torch.int64) for part in parts]
         return sums[0], sums[1], sums[2]
+    return _sum_rows(packed, None)[1]
+
+
+def without_rows(packed: Tensor, silent: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
+    """Nothing in the place of what silent rows of neurons have fired, and the others' sums.
+
+    Arguments:
+        packed: see `SpikeEncoding`, (..., n).
+        silent: bool (...).
+
+    Returns:
+        Like `packed`, and what `fired_by_rows` makes of that.
+    """
+    if packed.device.type != "cpu":
+        heard = packed.masked_fill(silent[..., None], 0)
+        return heard, fired_by_rows(heard)
+    return _sum_rows(packed, silent)
+
+
+def _sum_rows(
+    packed: Tensor, silent: Tensor | None
+) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
+    """See `without_rows`."""
     from las.neurons import kernels
 
-    rows = packed.shape[:-1]
-    found = torch.empty((3, rows.numel()), dtype=torch.int64, device=packed.device)
-    flat = packed.contiguous().view(rows.numel(), packed.shape[-1])
-    kernels.sum_rows.choose(packed.numel())(flat.numpy(), found.numpy())
-    return found[0].view(rows), found[1].view(rows), found[2].view(rows)
+    rows, n = packed.shape[:-1], packed.shape[-1]
+    sums = torch.empty((3, rows.numel()), dtype=torch.int64, device=packed.device)
+    shape = (*rows, 0) if silent is None else packed.shape
+    heard = torch.empty(shape, dtype=torch.int16, device=packed.device)
+    kernels.sum_rows.choose(packed.numel())(
+        packed.contiguous().view(rows.numel(), n).numpy(),
+        rows_of(silent, rows),
+        heard.view(rows.numel(), heard.shape[-1]).numpy(),
+        sums.numpy(),
+    )
+    return heard, (sums[0].view(rows), sums[1].view(rows), sums[2].view(rows))
 
 
 def _run(
@@ -121,6 +151,19 @@ def memory(x: Tensor, *shape: int) -> tuple[Any, Any]:
     """A contiguous tensor as an array, flat unless shaped, and the same memory as integers."""
     shaped = x.view(shape or -1)
     return shaped.numpy(), shaped.view(_INTEGERS[x.dtype]).numpy()
+
+
+def rows_of(silent: Tensor | None, rows: Sequence[int]) -> NDArray[np.uint8]:
+    """Which rows count for nothing, one byte for each; empty where all count.
+
+    Arguments:
+        silent: bool, broadcastable to `rows`, or None.
+        rows: their shape.
+    """
+    if silent is None:
+        return np.empty(0, np.uint8)
+    flat: NDArray[np.uint8] = silent.expand(tuple(rows)).reshape(-1).view(torch.uint8).numpy()
+    return flat
 
 
 def totals(size: int, columns: int) -> NDArray[np.int64]:

@@ -421,8 +421,17 @@ def _code_hg(counter, x, bits, y, counts, totals, table):  # type: ignore[no-unt
         totals[share] = _hg(x[lo:hi], bits[lo:hi], y[lo:hi], counts[lo:hi], scratch, table, count)
 
 
+@_inner
+def _alike(silent, first, end):  # type: ignore[no-untyped-def]
+    """How many rows from one on count like it, or count for nothing like it; those before `end`."""
+    rows = 1
+    while first + rows < end and silent[first + rows] == silent[first]:
+        rows += 1
+    return rows
+
+
 def _gate(  # type: ignore[no-untyped-def]
-    counter, x, x_bits, u, u_bits, y, totals, function, neuron, count
+    counter, x, x_bits, u, u_bits, y, totals, silent, function, neuron, count
 ):
     """The gated product f_hat(x) o phi(u) of Eq. 21.
 
@@ -432,30 +441,39 @@ def _gate(  # type: ignore[no-untyped-def]
         y: outputs, (n,).
         totals: those of the HG and of the OAT neurons (see `_hg_tile` and `_oat_tile`) in each
             share of the work, int64 (shares, 6).
+        silent: rows that count for nothing, uint8 (rows,), all of one width, or empty where all
+            count.
         function: `HGTable`.
         neuron: `OATTable`.
         count: whether to count.
     """
     n = x.shape[0]
+    width = n // silent.shape[0] if silent.shape[0] else n
     scratch = _scratch(x)
     gates, currents = np.empty(TILE, x.dtype), np.empty(TILE, x.dtype)
     for _ in range(totals.shape[0]):
         share = take(counter)
         if share >= totals.shape[0]:
             break
-        for lo in range(share * CHUNK, min((share + 1) * CHUNK, n), TILE):
-            hi = min(lo + TILE, n)
+        lo, end = share * CHUNK, min((share + 1) * CHUNK, n)
+        while lo < end:
+            hi, counts = min(lo + TILE, end), count
+            if count and silent.shape[0]:
+                row = lo // width
+                alike = _alike(silent, row, min((hi - 1) // width + 1, silent.shape[0]))
+                hi, counts = min(hi, (row + alike) * width), silent[row] == 0
             g, c, product = gates[: hi - lo], currents[: hi - lo], y[lo:hi]
-            s, o = _hg_tile(x[lo:hi], x_bits[lo:hi], g, scratch, function, count)
+            s, o = _hg_tile(x[lo:hi], x_bits[lo:hi], g, scratch, function, counts)
             totals[share, 0] += s
             totals[share, 1] += o
-            s, d, a, o = _oat_tile(u[lo:hi], u_bits[lo:hi], c, scratch, neuron, count)
+            s, d, a, o = _oat_tile(u[lo:hi], u_bits[lo:hi], c, scratch, neuron, counts)
             totals[share, 2] += s
             totals[share, 3] += d
             totals[share, 4] += a
             totals[share, 5] += o
             for i in range(hi - lo):
                 product[i] = g[i] * c[i]
+            lo = hi
 
 
 def _normalise(  # type: ignore[no-untyped-def]
@@ -468,6 +486,7 @@ def _normalise(  # type: ignore[no-untyped-def]
     eps,
     centred,
     totals,
+    silent,
     square,
     inverse_sqrt,
     before,
@@ -487,6 +506,7 @@ def _normalise(  # type: ignore[no-untyped-def]
         totals: those of the squares, of the inverse square roots, and of the OAT neurons before
             and after the product (see `_hg_tile` and `_oat_tile`) in each share of the work, int64
             (shares, 12).
+        silent: tokens that count for nothing, uint8 (tokens,), or empty where all count.
         square: `HGTable`.
         inverse_sqrt: `HGTable`.
         before: `OATTable`.
@@ -509,29 +529,33 @@ def _normalise(  # type: ignore[no-untyped-def]
         if share >= shares:
             break
         end = tokens * (share + 1) // shares
-        for start in range(tokens * share // shares, end, group):
-            rows = min(group, end - start)
+        start, rows = tokens * share // shares, 0
+        while start + rows < end:
+            start += rows
+            rows, counts = min(group, end - start), count
+            if count and silent.shape[0]:
+                rows, counts = _alike(silent, start, start + rows), silent[start] == 0
             z, z_bits, e = centre[: rows * n], centre_bits[: rows * n], coded[: rows * n]
             for r in range(rows):
                 token, part = x[start + r], z[r * n : (r + 1) * n]
                 mean = _sum(token) / kind(n) if centred else kind(0)
                 for i in range(n):
                     part[i] = token[i] - mean
-            total[0], total[1] = _hg(z, z_bits, e, nobody, scratch, square, count)
+            total[0], total[1] = _hg(z, z_bits, e, nobody, scratch, square, counts)
             for r in range(rows):
                 power[r] = _sum(e[r * n : (r + 1) * n]) / kind(n) + kind(eps)
             total[2], total[3] = _hg(
-                power[:rows], power_bits[:rows], inverse, nobody, scratch, inverse_sqrt, count
+                power[:rows], power_bits[:rows], inverse, nobody, scratch, inverse_sqrt, counts
             )
             total[4], total[5], total[6], total[7] = _oat(
-                z, z_bits, e, nobody, scratch, before, count
+                z, z_bits, e, nobody, scratch, before, counts
             )
             for r in range(rows):
                 part, source = z[r * n : (r + 1) * n], e[r * n : (r + 1) * n]
                 for i in range(n):
                     part[i] = source[i] * inverse[r]
             total[8], total[9], total[10], total[11] = _oat(
-                z, z_bits, e, nobody, scratch, after, count
+                z, z_bits, e, nobody, scratch, after, counts
             )
             totals[share] += total
             for r in range(rows):
@@ -669,11 +693,14 @@ def _attend(  # type: ignore[no-untyped-def]
             totals[share] += total
 
 
-def _sum_rows(counter, packed, sums):  # type: ignore[no-untyped-def]
+def _sum_rows(counter, packed, silent, heard, sums):  # type: ignore[no-untyped-def]
     """What each row of neurons has fired.
 
     Arguments:
         packed: see `SpikeEncoding`, int16 (rows, n).
+        silent: rows that count for nothing, uint8 (rows,), or empty where all count.
+        heard: a copy of `packed` with zeros in silent rows, (rows, n); nobody fills it in where
+            `silent` is empty.
         sums: spikes, their digits and inputs that fire, int64 (3, rows).
     """
     rows, n = packed.shape
@@ -683,6 +710,13 @@ def _sum_rows(counter, packed, sums):  # type: ignore[no-untyped-def]
         if share >= shares:
             break
         for r in range(share * SHARE_OF_ROWS, min((share + 1) * SHARE_OF_ROWS, rows)):
+            if silent.shape[0]:
+                if silent[r]:
+                    heard[r, :] = 0
+                    sums[:, r] = 0
+                    continue
+                for i in range(n):
+                    heard[r, i] = packed[r, i]
             spikes, digits, active = np.int32(0), np.int32(0), np.int32(0)
             for i in range(n):
                 spikes = np.int32(spikes + np.int32(packed[r, i] & np.int16(0xFF)))
@@ -707,6 +741,34 @@ def last_seen(allowed, ends):  # type: ignore[no-untyped-def]
                 while end > 0 and sees[end - 1] == 0:
                     end -= 1
                 ends[b, h, q] = end
+
+
+@_inner
+def count_pairs(allowed, silent, of_query, of_key):  # type: ignore[no-untyped-def]
+    """How many keys each query sees, and how many queries see each key.
+
+    Arguments:
+        allowed: (1 or B, H, queries, keys) as uint8.
+        silent: queries that count for nothing, uint8 (B, queries).
+        of_query: filled in, int64 (B, H, queries).
+        of_key: filled in, int64 (B, H, keys).
+    """
+    keys = allowed.shape[3]
+    sums = np.empty(keys, np.int32)
+    for b in range(of_query.shape[0]):
+        for h in range(allowed.shape[1]):
+            sums[:] = 0
+            for q in range(allowed.shape[2]):
+                of_query[b, h, q] = 0
+                if silent[b, q]:
+                    continue
+                sees, seen = allowed[min(b, allowed.shape[0] - 1), h, q], np.int32(0)
+                for i in range(keys):
+                    seen = np.int32(seen + np.int32(sees[i]))
+                    sums[i] += np.int32(sees[i])
+                of_query[b, h, q] = seen
+            for i in range(keys):
+                of_key[b, h, i] = sums[i]
 
 
 code_oat = Kernel.of(_code_oat)
