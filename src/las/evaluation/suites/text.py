@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from las.data.corpus import read_corpus
 from las.data.wikipedia import articles, raw_pages
-from las.data.windows import evenly_spaced, token_windows
+from las.data.windows import Window, evenly_spaced, token_windows
 from las.evaluation.anytime import compare_after_each_step
 from las.evaluation.original import Original
 from las.evaluation.score import Score
@@ -51,13 +51,15 @@ class Text(_OfWikipedia):
         reader: Tokenizer,
         data_root: Path,
     ) -> list[Score]:
-        dump = data_root / self.dump
-        prose = _windows(_prose(dump), reader, self.windows, self.window_tokens)
-        pages = raw_pages(dump, "held-out")
-        xml = _windows(pages, reader, self.windows, self.window_tokens)
+        original, dump = Original.of(ann), data_root / self.dump
+        how = reader, self.windows, self.window_tokens
+        prose = _windows(original, ("prose", dump), lambda: _prose(dump), *how)
+        xml = _windows(original, ("xml", dump), lambda: raw_pages(dump, "held-out"), *how)
         return [
-            compare_language_models(ann, snn, task="wikipedia", metric="perplexity", **prose),
-            compare_language_models(ann, snn, task="wikipedia_xml", metric="bits_per_byte", **xml),
+            compare_language_models(original, snn, task="wikipedia", metric="perplexity", **prose),
+            compare_language_models(
+                original, snn, task="wikipedia_xml", metric="bits_per_byte", **xml
+            ),
         ]
 
 
@@ -74,9 +76,10 @@ class Anytime(_OfWikipedia):
         reader: Tokenizer,
         data_root: Path,
     ) -> list[Score]:
-        prose = _prose(data_root / self.dump)
-        windows = _windows(prose, reader, self.windows, self.window_tokens)
-        return compare_after_each_step(ann, snn, task="wikipedia", **windows)
+        original, dump = Original.of(ann), data_root / self.dump
+        how = reader, self.windows, self.window_tokens
+        prose = _windows(original, ("prose", dump), lambda: _prose(dump), *how)
+        return compare_after_each_step(original, snn, task="wikipedia", **prose)
 
 
 @dataclass(frozen=True)
@@ -111,9 +114,16 @@ class Corpus(Suite):
         reader: Tokenizer,
         data_root: Path,
     ) -> list[Score]:
-        text = read_corpus(data_root / self.place, self.last_bytes)
-        windows = _windows([text], reader, self.windows, self.window_tokens)
-        return [compare_language_models(ann, snn, task=self.task, metric=self.metric, **windows)]
+        original, place = Original.of(ann), data_root / self.place
+        windows = _windows(
+            original,
+            ("corpus", place, self.last_bytes),
+            lambda: [read_corpus(place, self.last_bytes)],
+            *(reader, self.windows, self.window_tokens),
+        )
+        return [
+            compare_language_models(original, snn, task=self.task, metric=self.metric, **windows)
+        ]
 
 
 def _prose(dump: Path) -> Iterator[str]:
@@ -121,11 +131,28 @@ def _prose(dump: Path) -> Iterator[str]:
 
 
 def _windows(
-    texts: Iterable[str], tokenizer: Tokenizer, count: int | None, length: int
+    original: Original,
+    source: Hashable,
+    read: Callable[[], Iterable[str]],
+    tokenizer: Tokenizer,
+    count: int | None,
+    length: int,
 ) -> dict[str, Any]:
-    """Windows spread evenly over some texts, and how many tokens there are to predict in all."""
-    windows = list(token_windows(texts, tokenizer, length))
-    return {
-        "windows": windows if count is None else evenly_spaced(windows, count),
-        "tokens_available": sum(window.predicted_tokens for window in windows),
-    }
+    """Windows spread evenly over some texts, and how many tokens there are to predict in all.
+
+    They are read and cut once for all spiking versions of an original.
+
+    Arguments:
+        original: keeps them.
+        source: which texts these are, completely.
+        read: gives the texts.
+        tokenizer, count, length: how they are cut; all windows are taken if count is None.
+    """
+
+    def cut() -> tuple[list[Window], int]:
+        windows = list(token_windows(read(), tokenizer, length))
+        taken = windows if count is None else evenly_spaced(windows, count)
+        return taken, sum(window.predicted_tokens for window in windows)
+
+    windows, available = original.once((source, tokenizer, count, length), cut)
+    return {"windows": windows, "tokens_available": available}
