@@ -30,7 +30,7 @@ _USUAL: Any = object()
 """Stands for an option that was not given."""
 
 _DEFAULTS = {"time_steps": 16, "levels": 5, "bands": 2, "rounding": "nearest"}
-_FRUGAL = {"time_steps": 24, "levels": 16, "bands": 1, "rounding": "signed"}
+_FRUGAL = {"time_steps": 24, "levels": 16, "bands": 3, "rounding": "signed"}
 _OF_FUNCTIONS = 16
 
 
@@ -42,13 +42,14 @@ class SpikeConfig:
 
     With a budget, neurons are frugal: each site gets the T and the thresholds with which the whole
     model spikes least, within the loss that is allowed. T is then the most that a site may have, 24
-    by default, H is 16, rounding "signed", and there is one band.
+    by default, which one band is enough for; at smaller T, sites whose values lie too far apart get
+    as many as `bands`, 3 by default. H is 16 and rounding "signed".
 
     Attributes:
         time_steps: T, 1 to 32; 16 by default.
         levels: H, 1 to 16; 5 by default.
         bands: MT sub-neurons of each OAT neuron, 1 to 8: 2 by default and in the paper; 1 is a
-            single MT neuron.
+            single MT neuron. With a budget, the most that a site may have.
         rounding: "nearest" by default, "half_step", "floor" (Eq. 7) or "signed", see
             `las.neurons.MT`.
         threshold_rule: "error" minimises the squared error that the consumer of each site sees;
@@ -136,7 +137,6 @@ class SpikeConfig:
             )
         wanted_of = {
             "rounding": _FRUGAL["rounding"],
-            "bands": _FRUGAL["bands"],
             "threshold_rule": "error",
             "attention": "equivalent",
             "functions": "hierarchical",

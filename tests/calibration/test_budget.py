@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from las.calibration import SiteStatistics, Statistics, bins
+from las.calibration import SiteStatistics, Statistics, Thresholds, bins
 from las.calibration.budget import Choices, allot, choices
 from las.calibration.sensitivity import Sensitivity
 from las.config import SpikeConfig
@@ -56,8 +56,8 @@ def costs(statistics: Statistics) -> Sensitivity:
     )
 
 
-def config(levels: int, margin: float = 2.0, time_steps: int = 24) -> SpikeConfig:
-    return SpikeConfig(time_steps, levels, margin=margin, budget=1.0)
+def config(levels: int, margin: float = 2.0, time_steps: int = 24, bands: int = 3) -> SpikeConfig:
+    return SpikeConfig(time_steps, levels, bands, margin=margin, budget=1.0)
 
 
 def fires(x: Array, neuron: OAT) -> tuple[int, float, int]:
@@ -86,6 +86,71 @@ def test_a_choice_costs_what_its_neurons_really_cost(
         few = 4 * costs.synapses[name] * (spikes + 1) ** 0.5 / TOKENS
         assert option.operations[choice] == pytest.approx(operations, rel=0.02, abs=few)
         assert option.loss[choice] == pytest.approx(error / TOKENS, rel=0.05)
+
+
+def neurons_of(option: Choices, site: SiteStatistics, given: SpikeConfig) -> list[OAT]:
+    """What would be fired with each choice of a site, one by one."""
+    found = []
+    for choice in range(len(option.last)):
+        only = Choices(option.last[[choice]], np.zeros(1), np.zeros(1), (option.further[choice],))
+        one = Statistics("base", "llama", {"s": site}, tokens=TOKENS)
+        taus, gates, steps = allot(one, {"s": only}, given, 1.0).sites["s"]
+        assert steps is not None
+        found.append(OAT(taus, gates, steps, given.levels, "signed"))
+    return found
+
+
+@pytest.mark.parametrize(("steps", "levels"), [(4, 5), (6, 1), (8, 16)])
+@pytest.mark.parametrize("name", ["normal", "heavy"])
+def test_so_does_a_choice_of_several_bands(
+    statistics: Statistics, costs: Sensitivity, values, name: str, steps: int, levels: int
+) -> None:
+    """Down to a last threshold of 14 octaves below the peak."""
+    given = config(levels, time_steps=steps)
+    option = choices(statistics, costs, given)[name]
+    x, site = values[name], statistics.sites[name]
+    seen = set()
+    for choice, neuron in enumerate(neurons_of(option, site, given)):
+        if choice % 11 or option.last[choice] < site.peak / 2**14:
+            continue
+        seen.add(len(neuron.taus))
+        assert neuron.time_steps <= steps
+        spikes, error, outside = fires(x, neuron)
+        assert outside == 0
+        few = 4 * costs.synapses[name] * (spikes + 1) ** 0.5 / TOKENS
+        operations = spikes / TOKENS * costs.synapses[name]
+        assert option.operations[choice] == pytest.approx(operations, rel=0.03, abs=few)
+        assert option.loss[choice] == pytest.approx(error / TOKENS, rel=0.06)
+    assert seen == {1, 2, 3}
+
+
+def test_no_other_band_between_loses_less(statistics: Statistics, costs, values) -> None:
+    """All sizes of its last threshold, one by one, by coding the values."""
+    given = config(5, time_steps=4)
+    option = choices(statistics, costs, given)["heavy"]
+    x, site = values["heavy"], statistics.sites["heavy"]
+    neurons = neurons_of(option, site, given)
+    ladder = sorted({neuron.taus[0] for neuron in neurons})
+    ends = {neuron.taus[0]: neuron.gates[0] for neuron in neurons if neuron.gates}
+    three = [neuron for neuron in neurons if len(neuron.taus) == 3]
+    for chosen in three[20:60:8]:
+        first, _, widest = chosen.taus
+        every = [
+            OAT((first, tau, widest), (ends[first], ends[tau]), 4, 5, "signed")
+            for tau in ladder
+            if first < tau < widest and ends[first] < ends.get(tau, 0)
+        ]
+        assert len(every) > 8
+        errors = [fires(x, neuron)[1] for neuron in every]
+        assert fires(x, chosen)[1] <= 1.05 * min(errors)
+
+
+def test_where_t_is_large_enough_further_bands_are_no_choice(statistics, costs) -> None:
+    one, three = (choices(statistics, costs, config(5, bands=bands)) for bands in (1, 3))
+    for name, option in one.items():
+        assert set(three[name].further) == {()}
+        for part in ("last", "operations", "loss"):
+            assert np.array_equal(getattr(option, part), getattr(three[name], part))
 
 
 def test_each_choice_lets_more_spikes_and_less_loss(statistics, costs) -> None:
@@ -123,17 +188,39 @@ def test_thresholds_reach_the_margin_in_as_many_steps_as_are_allowed(
             assert max(site.time_steps or 0 for site in found.sites.values()) >= most - 1
 
 
-def spent(options: dict[str, Choices], found, scale: float = 1.0) -> tuple[float, float]:
+def spent(options: dict[str, Choices], found: Thresholds) -> tuple[float, float]:
     """Operations and loss of what was allotted."""
     operations = loss = 0.0
     for name, one in options.items():
-        (tau,), _, steps = found.sites[name]
-        last = tau * 2.0**-steps
-        choice = int(np.argmin(np.abs(np.log(one.last / last))))
-        assert one.last[choice] == pytest.approx(last, rel=1e-5)
+        taus, _, steps = found.sites[name]
+        assert steps is not None
+        lasts = [tau * 2.0**-steps for tau in taus]
+        (choice,) = (
+            i
+            for i, each in enumerate(zip(one.last, one.further, strict=True))
+            if abs(each[0] / lasts[0] - 1) < 1e-5
+            and (*each[1],) == pytest.approx((*lasts[1:],), 1e-5)
+        )
         operations += one.operations[choice]
         loss += one.loss[choice]
     return operations, loss
+
+
+@pytest.mark.parametrize("steps", [4, 8])
+def test_more_bands_reach_a_smaller_loss_in_as_many_steps(
+    statistics: Statistics, costs: Sensitivity, steps: int
+) -> None:
+    """And what fewer reach, they reach for as many operations."""
+    given = {bands: config(5, time_steps=steps, bands=bands) for bands in (1, 2, 3)}
+    options = {bands: choices(statistics, costs, one) for bands, one in given.items()}
+    least = {n: sum(one.loss.min() for one in found.values()) for n, found in options.items()}
+    assert least[3] < 0.6 * least[2] < 0.36 * least[1]
+    operations = []
+    for bands, found in options.items():
+        sites = allot(statistics, found, given[bands], 1.1 * least[1])
+        assert max(len(site.taus) for site in sites.sites.values()) <= bands
+        operations.append(spent(found, sites)[0])
+    assert max(operations[1:]) <= 1.01 * operations[0]
 
 
 BUDGETS = [1e-8, 1e-5, 1e-3, 1e-2, 0.1, 1.0, 10.0]
@@ -190,7 +277,7 @@ def test_nothing_else_within_the_loss_of_an_allotment_costs_fewer_operations(
     for i, site in enumerate(sites):
         operations, loss = map(np.array, zip(*site, strict=True))
         last = 2.0 ** -np.arange(len(site))
-        options[f"s{i}"] = Choices(last, operations, loss)
+        options[f"s{i}"] = Choices(last, operations, loss, ((),) * len(site))
         known[f"s{i}"] = SiteStatistics("oat", count=1, low=-1.0, high=1.0)
     statistics = Statistics("base", "llama", known, tokens=1)
     operations, loss = spent(options, allot(statistics, options, config(1), budget))

@@ -14,12 +14,21 @@ from numpy.typing import NDArray
 from las.calibration import bins
 from las.calibration.sensitivity import Sensitivity
 from las.calibration.statistics import SiteStatistics, Statistics
-from las.calibration.thresholds import SiteThresholds, Thresholds, at_any_length, short
+from las.calibration.thresholds import (
+    SiteThresholds,
+    Thresholds,
+    at_any_length,
+    full_scale,
+    short,
+)
 from las.config import SpikeConfig
 from las.neurons.fused import code_oat
 from las.neurons.oat import OAT
 
 Array = NDArray[np.float64]
+
+_Found = tuple[float, float, float, tuple[float, ...]]
+"""One of a site's `Choices`: last, operations, loss, further."""
 
 PHASES = 8
 """Sizes of the last threshold that are tried in each octave."""
@@ -38,17 +47,20 @@ _PRICES = 60
 
 @dataclass(frozen=True)
 class Choices:
-    """What a site could do: for each size of its last threshold, what it costs.
+    """What a site could do: for each size of its last thresholds, what it costs.
 
     Attributes:
-        last: theta(T), descending, (n,).
+        last: theta(T) of the band of the smallest magnitudes, (n,); descending where it is the
+            only one.
         operations: synaptic operations for each token, (n,).
         loss: what the errors add to the loss, (n,).
+        further: theta(T) of its further bands, ascending, n times.
     """
 
     last: Array
     operations: Array
     loss: Array
+    further: tuple[tuple[float, ...], ...]
 
     def cheapest(self, price: float) -> int:
         """The choice that costs least, where a unit of loss costs so many operations."""
@@ -61,7 +73,7 @@ def choices(statistics: Statistics, costs: Sensitivity, config: SpikeConfig) -> 
     Arguments:
         statistics: what calibration saw: how large activations are.
         costs: what their errors and their spikes cost.
-        config: H.
+        config: H, the margin, and the most time steps and bands.
     """
     return {
         name: _choices(
@@ -81,7 +93,7 @@ def allot(
     """The thresholds that cost the fewest synaptic operations within a budget.
 
     The error that each site adds to the loss and the operations that its spikes cause are known for
-    every size of its last threshold. Where the sum of the first is bounded and that of the second
+    every size of its last thresholds. Where the sum of the first is bounded and that of the second
     the least, all sites trade one for the other at the same price.
 
     Sites without choices get as many steps as functions have: their errors reach an output that
@@ -90,7 +102,7 @@ def allot(
     Arguments:
         statistics: what calibration saw.
         options: see `choices`.
-        config: H and the margin.
+        config: H, the margin, and the most time steps.
         budget: the loss that is allowed, as it adds up (see `Loss`).
     """
     low, high = 1e-30, 1e30
@@ -102,10 +114,11 @@ def allot(
     for name, site in statistics.sites.items():
         if name in options:
             one = options[name]
-            sites[name] = _site(site, float(one.last[one.cheapest(high)]), config)
+            choice = one.cheapest(high)
+            sites[name] = _site(site, float(one.last[choice]), one.further[choice], config)
         elif site.kind == "oat":
             last = config.margin * (_peak(site) or 1.0) * 2.0**-config.function_steps
-            sites[name] = _site(site, last, config)
+            sites[name] = _site(site, last, (), config)
     return Thresholds(sites)
 
 
@@ -114,11 +127,18 @@ def _peak(site: SiteStatistics) -> float:
     return max(site.high, 1.0) if site.keys else site.peak
 
 
-def _site(site: SiteStatistics, last: float, config: SpikeConfig) -> SiteThresholds:
+def _site(
+    site: SiteStatistics, last: float, further: tuple[float, ...], config: SpikeConfig
+) -> SiteThresholds:
     """Thresholds from theta(T) up to the largest value that is to be represented.
 
     Silent steps at the beginning cost no spike.
     """
+    if further:
+        lasts = (last, *further)
+        taus = (short(one * 2.0**config.time_steps, config.levels) for one in lasts)
+        gates = (float(bins.edges()[_end(one, config)]) for one in lasts[:-1])
+        return SiteThresholds(tuple(taus), tuple(gates), config.time_steps)
     reach = config.margin * _peak(site) / last
     octaves = math.ceil(math.log2(max(reach, 1.0)))
     filled = math.ceil(math.log2(reach / (2 - 1 / config.levels) + 1))  # by the top levels of all
@@ -127,31 +147,118 @@ def _site(site: SiteStatistics, last: float, config: SpikeConfig) -> SiteThresho
     return SiteThresholds((tau,), (), steps)
 
 
+def _last(octave: int, phase: int) -> float:
+    """A last threshold."""
+    return float(2.0 ** (bins.LOW_EXPONENT + octave) * 2.0 ** (phase / PHASES))
+
+
+def _largest(last: float, config: SpikeConfig) -> float:
+    """The largest value that T steps down to a last threshold represent."""
+    return full_scale(config) * 2.0**config.time_steps * last
+
+
+def _end(last: float, config: SpikeConfig) -> int:
+    """The edge of bins that is next below that value."""
+    return int(np.searchsorted(bins.edges(), _largest(last, config), "right")) - 1
+
+
 def _choices(site: SiteStatistics, reads: Array, costs: Array, config: SpikeConfig) -> Choices:
     """What one site could do.
+
+    Where T steps reach from a last threshold up to the largest value, there is one band. Where they
+    do not, further bands go on from there.
 
     Arguments:
         site: what calibration saw of it.
         reads: synaptic operations that one spike of each value in a bin causes, for each token.
         costs: see `Sensitivity`.
-        config: H.
+        config: see `choices`.
     """
-    top = int(np.searchsorted(bins.edges(), config.margin * max(site.peak, 2.0**bins.LOW_EXPONENT)))
-    last, operations, loss = [], [], []
-    per = bins.PER_OCTAVE
-    reach = min(_REACH, config.time_steps)
-    for octave in range(top // per, max(top // per - reach, 0), -1):
-        for phase in reversed(range(PHASES)):
-            scale = 2.0 ** (bins.LOW_EXPONENT + octave)
-            spikes, error = _of_one(config.levels, phase)
-            first = (octave - _REACH) * per  # the bin that comes first in the tables
-            shift = slice(max(first, 0), min(first + len(spikes), bins.BINS))
-            table = slice(shift.start - first, shift.stop - first)
-            below = float((costs[: shift.start] * _squares()[: shift.start]).sum())
-            last.append(scale * 2.0 ** (phase / PHASES))
-            operations.append(float((reads[shift] * spikes[table]).sum()))
-            loss.append(float((costs[shift] * error[table]).sum()) * scale**2 + below)
-    return Choices(np.array(last), np.array(operations), np.array(loss))
+    highest = config.margin * max(site.peak, 2.0**bins.LOW_EXPONENT)
+    top = int(np.searchsorted(bins.edges(), highest))
+    octaves = range(top // bins.PER_OCTAVE, max(top // bins.PER_OCTAVE - _REACH, 0), -1)
+    ladder = [(octave, phase) for octave in octaves for phase in reversed(range(PHASES))]
+    reaching = [one for one in ladder if _largest(_last(*one), config) >= highest]
+    whole = [_Band(*one, _REACH + 1, reads, costs, config.levels) for one in reaching]
+    found: list[_Found] = [(one.last, one.operations, one.loss, ()) for one in whole]
+    if config.bands > 1 and len(whole) < len(ladder):
+        parts = [
+            _Band(*one, config.time_steps, reads, costs, config.levels)
+            for one in ladder[len(whole) - 1 :]
+        ]
+        found += _of_several(parts, top, config)
+    last, operations, loss, further = zip(*found, strict=True)
+    return Choices(np.array(last), np.array(operations), np.array(loss), further)
+
+
+class _Band:
+    """What a signed neuron costs at a site.
+
+    Attributes:
+        last: theta(T).
+        operations: synaptic operations for each token.
+        loss: what the errors add to the loss.
+    """
+
+    def __init__(
+        self, octave: int, phase: int, steps: int, reads: Array, costs: Array, levels: int
+    ) -> None:
+        self._scale = 2.0 ** (bins.LOW_EXPONENT + octave)
+        self.last = _last(octave, phase)
+        spikes, error = _of_one(levels, phase, steps)
+        first = (octave - _REACH) * bins.PER_OCTAVE  # the bin that comes first in the tables
+        self._shift = shift = slice(max(first, 0), min(first + len(spikes), bins.BINS))
+        table = slice(shift.start - first, shift.stop - first)
+        self._fired, self._lost = reads[shift] * spikes[table], costs[shift] * error[table]
+        self._below = costs[: shift.start] * _squares()[: shift.start]
+        self.operations = float(self._fired.sum())
+        self.loss = float(self._lost.sum()) * self._scale**2 + float(self._below.sum())
+
+    def up_to_edges(self) -> tuple[Array, Array]:
+        """Operations and loss of the values below each edge of bins, both (BINS + 1,)."""
+        operations, loss = np.zeros(bins.BINS + 1), np.zeros(bins.BINS + 1)
+        operations[1:][self._shift] = self._fired
+        loss[1:][self._shift] = self._lost * self._scale**2
+        loss[1 : self._shift.start + 1] = self._below
+        return operations.cumsum(), loss.cumsum()
+
+
+def _of_several(bands: list[_Band], top: int, config: SpikeConfig) -> list[_Found]:
+    """What a site could do with two bands and more.
+
+    A band begins where the one before it ends. The last one is the finest that reaches the largest
+    value; those between it and the first are the ones that lose least.
+
+    Arguments:
+        bands: from that one down to finer ones.
+        top: the edge of bins that the last band is to reach.
+        config: the most time steps and bands.
+
+    """
+    lasts = [one.last for one in bands]
+    operations, loss = map(np.array, zip(*(one.up_to_edges() for one in bands), strict=True))
+    ends = np.array([_end(one, config) for one in lasts])
+    n = np.arange(len(bands))
+    # Of two bands with all but the same end one is of no use.
+    inner = (n > 0) & (ends < top - 1) & (ends > 0)
+    follows = inner & (ends >= ends[:, None] + 2)  # [band, the one after it]
+    rest: list[tuple[float, ...]] = [(lasts[0],)] * len(bands)
+    rest_operations = operations[0, -1] - operations[0, ends]
+    rest_loss = loss[0, -1] - loss[0, ends]
+    found: list[_Found] = []
+    for _ in range(1, config.bands):
+        for i in np.flatnonzero(inner & np.isfinite(rest_loss)):
+            spent = operations[i, ends[i]] + rest_operations[i]
+            lost = loss[i, ends[i]] + rest_loss[i]
+            found.append((lasts[i], float(spent), float(lost), rest[i]))
+        costs = loss[n, ends] - loss[:, ends].T + rest_loss
+        after = np.where(follows, costs, np.inf).argmin(1)
+        rest_loss = np.where(follows[n, after], costs[n, after], np.inf)
+        rest_operations = (
+            operations[after, ends[after]] - operations[after, ends] + rest_operations[after]
+        )
+        rest = [(lasts[j], *rest[j]) for j in after]
+    return found
 
 
 @lru_cache(maxsize=1)
@@ -162,7 +269,7 @@ def _squares() -> Array:
 
 
 @lru_cache(maxsize=256)
-def _of_one(levels: int, phase: int) -> tuple[Array, Array]:
+def _of_one(levels: int, phase: int, steps: int) -> tuple[Array, Array]:
     """Spikes and squared errors of a signed neuron with theta(T) = 2^(phase / PHASES), by bin.
 
     The bins are those of magnitudes from 2^-`_REACH` to 2^`_REACH`, (2 _REACH PER_OCTAVE,).
@@ -173,7 +280,6 @@ def _of_one(levels: int, phase: int) -> tuple[Array, Array]:
     width = 2.0 ** (index // per - _REACH) / per
     within = (np.arange(_POINTS) + (index * _GOLDEN % 1)[:, None]) / _POINTS
     x = low[:, None] + width[:, None] * within
-    steps = _REACH + 1
     neuron = OAT((2.0 ** (phase / PHASES + steps),), (), steps, levels, "signed")
     inputs = torch.from_numpy(x)
     coded = code_oat(inputs, neuron, count=True)

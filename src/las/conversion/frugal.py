@@ -159,8 +159,8 @@ def spike_within_budget(
     if best.spent.measured > config.budget:
         warnings.warn(
             f"the spiking model loses {best.spent.measured:.2g}, where the budget is "
-            f"{config.budget:.2g}: allow more time_steps than {config.time_steps}, or a larger "
-            "budget",
+            f"{config.budget:.2g}: allow more time_steps than {config.time_steps}, more bands than "
+            f"{config.bands}, or a larger budget",
             stacklevel=3,
         )
     return best

@@ -54,9 +54,10 @@ class SpikingState:
     def pack(self) -> tuple[dict[str, Any], dict[str, Array]]:
         """Split into plain data for JSON and float64 arrays."""
         names = sorted(self.thresholds.sites)
+        sites = [self.thresholds.sites[n] for n in names]
         arrays = {
-            "taus": np.array([self.thresholds.sites[n].taus for n in names], dtype=np.float64),
-            "gates": np.array([self.thresholds.sites[n].gates for n in names], dtype=np.float64),
+            "taus": _as_long([site.taus for site in sites]),
+            "gates": _as_long([site.gates for site in sites]),
         }
         config = asdict(self.config)
         if config["functions"] == "hierarchical":  # as all were before there was a choice
@@ -81,15 +82,15 @@ class SpikingState:
     @classmethod
     def unpack(cls, data: Mapping[str, Any], arrays: Mapping[str, Array]) -> SpikingState:
         """Inverse of `pack`."""
-        taus = arrays["taus"].tolist()
-        gates = arrays["gates"].tolist()
+        taus = [_finite(row) for row in arrays["taus"]]
+        gates = [_finite(row) for row in arrays["gates"]]
         return cls(
             SpikeConfig(**data["config"]),
             data["base"],
             data["model_type"],
             Thresholds(
                 {
-                    name: SiteThresholds(tuple(t), tuple(g), data.get("time_steps", {}).get(name))
+                    name: SiteThresholds(t, g, data.get("time_steps", {}).get(name))
                     for name, t, g in zip(data["sites"], taus, gates, strict=True)
                 }
             ),
@@ -107,6 +108,17 @@ class SpikingState:
         sites = {rename(name): one for name, one in self.thresholds.sites.items()}
         shared = {rename(name): rename(owner) for name, owner in self.shared.items()}
         return replace(self, thresholds=Thresholds(sites), shared=shared, report=None)
+
+
+def _as_long(rows: list[tuple[float, ...]]) -> Array:
+    """Rows of as many columns as the longest one has: bands that a site lacks begin at infinity."""
+    longest = max(map(len, rows), default=0)
+    return np.array([row + (np.inf,) * (longest - len(row)) for row in rows], dtype=np.float64)
+
+
+def _finite(row: Array) -> tuple[float, ...]:
+    """Inverse of `_as_long`."""
+    return tuple(row[np.isfinite(row)].tolist())
 
 
 def assemble(
