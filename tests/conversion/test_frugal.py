@@ -31,6 +31,7 @@ from tests.tiny_models import plain
 
 Batches = list[dict[str, Tensor]]
 BUDGET = 1e-3
+FEW = 1e-3
 
 
 def texts() -> Batches:
@@ -252,11 +253,44 @@ def test_one_sequence_is_too_little_and_leaves_the_model_as_it_was() -> None:
 
 
 def test_a_budget_that_cannot_be_met_is_a_warning() -> None:
-    with pytest.warns(UserWarning, match=r"loses .* where the budget is 1e-06: allow more"):
-        converted("llama", time_steps=6, budget=1e-6)
+    said = r"loses .* where the budget is 1e-09: allow more time_steps than 9, more bands than 3"
+    with pytest.warns(UserWarning, match=said):
+        converted("llama", time_steps=9, budget=1e-9)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         converted("llama")
+
+
+@pytest.fixture(scope="module")
+def few() -> Any:
+    """A budget that nine steps meet with several bands only."""
+    return converted("llama", time_steps=9, levels=5, budget=FEW)
+
+
+def test_few_steps_meet_a_budget_with_further_bands(few: Any) -> None:
+    spent = converted_in(few)[1].spent
+    assert spent is not None and spent.measured <= FEW
+    assert max(steps for steps, _ in steps_of(few).values()) == 9
+    oats = [part.neuron for part in few.modules() if isinstance(part, OATSite)]
+    assert len({len(neuron.taus) for neuron in oats}) > 1
+    with pytest.warns(UserWarning, match=f"budget is {FEW}: .*, more bands than 1"):
+        converted("llama", time_steps=9, levels=5, bands=1, budget=FEW)
+
+
+def test_sites_of_several_bands_agree_spike_for_spike_with_those_of_one(few: Any) -> None:
+    both_paths_agree(copy.deepcopy(few).double(), "llama")
+
+
+def test_bands_that_differ_from_site_to_site_come_back(few: Any, tmp_path: Path) -> None:
+    batch = texts()[0]
+    las.save(few, tmp_path / "adapter")
+    few.save_pretrained(tmp_path / "model")
+    for model in (
+        las.load(plain.llama(), tmp_path / "adapter"),
+        LlamaForCausalLM.from_pretrained(tmp_path / "model").eval(),
+    ):
+        assert converted_in(model)[1].thresholds == converted_in(few)[1].thresholds
+        assert torch.equal(run(model, batch), run(few, batch))
 
 
 def test_a_budget_of_anything_is_spent_in_the_end() -> None:
