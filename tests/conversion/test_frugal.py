@@ -255,7 +255,9 @@ def test_one_sequence_is_too_little_and_leaves_the_model_as_it_was() -> None:
 def test_a_budget_that_cannot_be_met_is_a_warning() -> None:
     said = r"loses .* where the budget is 1e-09: allow more time_steps than 9, more bands than 3"
     with pytest.warns(UserWarning, match=said):
-        converted("llama", time_steps=9, budget=1e-9)
+        model = converted("llama", time_steps=9, budget=1e-9)
+    spent = converted_in(model)[1].spent
+    assert spent is not None and spent.measured > spent.predicted > spent.budget
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         converted("llama")

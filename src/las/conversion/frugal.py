@@ -141,6 +141,7 @@ def spike_within_budget(
     assert config.budget is not None
     sensed, rest = halves(batches)
     options = choices(statistics, collect_sensitivity(model, sensed, statistics.shared), config)
+    least = sum(float(one.loss.min()) for one in options.values())
     exactly = Expected(model, rest)
     found: list[SpikingState] = []
     allowed = config.budget
@@ -149,8 +150,9 @@ def spike_within_budget(
         state = assemble(statistics, thresholds, functions, config)
         apply(model, state)
         loss = exactly.loss(model)
-        found.append(replace(state, spent=Spent(config.budget, allowed, loss)))
-        if _CLOSE * config.budget <= loss <= config.budget:
+        found.append(replace(state, spent=Spent(config.budget, max(allowed, least), loss)))
+        done = _CLOSE * config.budget <= loss <= config.budget
+        if done or (loss > config.budget and allowed <= least):  # which no thresholds lower
             break
         allowed *= _AIM * min(config.budget / loss, _MOST) if loss > 0 else _MOST
     best = min(found, key=_distance)
