@@ -175,7 +175,7 @@ def test_thresholds_reach_the_margin_in_as_many_steps_as_are_allowed(
     statistics: Statistics, costs: Sensitivity, budget: float, margin: float, levels: int
 ) -> None:
     """Where no threshold is low enough T is the most that is allowed, or an octave is left over."""
-    for most in (24, 9):
+    for most in (24, 9, 1):
         options = config(levels, margin, most)
         found = allot(statistics, choices(statistics, costs, options), options, budget)
         assert list(found.sites) == list(costs.costs)

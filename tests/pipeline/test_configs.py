@@ -105,9 +105,10 @@ def test_every_neuron_is_a_valid_spike_config(composed, name):
     config = spike_config(cfg)
     vision = "-analog-vision" if config.vision == "analog" else ""
     usual = f"t{config.time_steps}h{config.levels}{vision}"
-    per_cent = {None: "", 1e-4: "-fine", 3.5e-4: "", 3e-3: "-1pc"}[config.budget]
+    per_cent = {1e-4: "-fine", 3e-3: "-1pc"}.get(config.budget or 0, "")
     levels = "" if config.levels == 16 else f"-h{config.levels}"
     frugal, released = f"frugal{per_cent}{levels}", f"released-h{config.levels}"
+    frugal = frugal if config.time_steps == 24 else f"frugal-{usual}"
     expected = usual if config.budget is None else frugal
     assert name == (expected if config.threshold_rule == "error" else released)
 

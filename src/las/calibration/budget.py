@@ -178,7 +178,7 @@ def _choices(site: SiteStatistics, reads: Array, costs: Array, config: SpikeConf
     top = int(np.searchsorted(bins.edges(), highest))
     octaves = range(top // bins.PER_OCTAVE, max(top // bins.PER_OCTAVE - _REACH, 0), -1)
     ladder = [(octave, phase) for octave in octaves for phase in reversed(range(PHASES))]
-    reaching = [one for one in ladder if _largest(_last(*one), config) >= highest]
+    reaching = [one for one in ladder if _largest(_last(*one), config) >= highest] or ladder[:1]
     whole = [_Band(*one, _REACH + 1, reads, costs, config.levels) for one in reaching]
     found: list[_Found] = [(one.last, one.operations, one.loss, ()) for one in whole]
     if config.bands > 1 and len(whole) < len(ladder):
@@ -233,7 +233,6 @@ def _of_several(bands: list[_Band], top: int, config: SpikeConfig) -> list[_Foun
         bands: from that one down to finer ones.
         top: the edge of bins that the last band is to reach.
         config: the most time steps and bands.
-
     """
     lasts = [one.last for one in bands]
     operations, loss = map(np.array, zip(*(one.up_to_edges() for one in bands), strict=True))
