@@ -1,7 +1,10 @@
-"""`kill -9` at random moments of a small grid, and run again: the same tables, byte for byte.
+"""`kill -9` at random moments of `dvc repro`, and run again: the same bytes in the end.
 
-python -m benchmarks.killed           # after make repro: five times, on MiniLM
-python -m benchmarks.killed --kills 2
+python -m benchmarks.killed > docs/data/killed.txt   # after make repro: five times
+python -m benchmarks.killed --kills 2 --seed 1
+
+It works in throw-away clones of this repository's last commit, with the models and data sets of
+this one and a grid of two models and a few neurons.
 """
 
 from __future__ import annotations
@@ -9,90 +12,184 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from las.reporting.report import write_report
+import yaml
+
 from pipeline.paths import ROOT
 
-MODEL, NEURONS, SUITE = "minilm-l6", ("t16h5", "t8h5"), "similarity"
+NEURONS = {
+    "minilm-l6": ["t16h5", "t8h5"],
+    "gpt2-wiki": ["t16h5", "t8h5", "frugal", "qcfs-t8", "fas-t8"],
+}
+MADE = ("data/models", "data/spiking", "metrics", "reports", "results", "sweeps")
+"""What is compared. Models are put there, the rest is made."""
+UNLIKE = ("timings.json", "index.html")
+"""Files that say how long something took, or draw it: these differ in undisturbed runs, too."""
 
 
-def begin(root: Path, mine: Path) -> subprocess.Popen[bytes]:
-    """Begin the grid below `root`, in a group of processes of its own."""
-    overrides = [
-        *(f"root={root}", f"hydra.sweep.dir={root / 'outputs'}", "tracking=none"),
-        *("source=directory", f"source.directory={mine}", f"model={MODEL}"),
-        *(f"evaluation={SUITE}", f"neuron={','.join(NEURONS)}", "calibration.count=32"),
-    ]
-    with (root / "log.txt").open("ab") as log:
-        return subprocess.Popen(
-            [sys.executable, "-m", "pipeline.cell", "-m", *overrides],
-            cwd=ROOT,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
+@dataclass(frozen=True)
+class Copy:
+    """A clone of the repository with inputs and a small grid.
 
-
-def finish(root: Path, mine: Path) -> float:
-    """Run the grid to its end; return how long it took.
-
-    Raises:
-        RuntimeError: it failed.
+    Attributes:
+        root: where it is.
     """
-    start = time.monotonic()
-    if begin(root, mine).wait():
-        raise RuntimeError(f"the grid failed: {(root / 'log.txt').read_text()[-2000:]}")
-    return time.monotonic() - start
+
+    root: Path
+
+    @classmethod
+    def make(cls, root: Path) -> Copy:
+        """Clone it, and have DVC take the models and data sets as what its stages have made."""
+        subprocess.run(["git", "clone", "--quiet", str(ROOT), str(root)], check=True)
+        copy = cls(root)
+        grid = yaml.safe_load((root / "params.yaml").read_text(encoding="utf-8"))
+        for models in (grid["fetched"], grid["trained"], grid["fine_tuned"], grid["models"]):
+            for name in list(models):
+                if name in NEURONS:
+                    models[name]["neurons"] = NEURONS[name]
+                else:
+                    del models[name]
+        (root / "params.yaml").write_text(yaml.safe_dump(grid), encoding="utf-8")
+        (root / "dvc.lock").unlink()
+        for kind, names in (("models", NEURONS), ("assets", grid["datasets"])):
+            for name in names:
+                shutil.copytree(ROOT / "data" / kind / name, root / "data" / kind / name)
+                record = ROOT / "data" / kind / f"{name}.record.json"
+                if record.is_file():
+                    shutil.copy(record, root / "data" / kind)
+        subprocess.run(
+            ["dvc", "commit", "--quiet", "--force", "fetch_model", "fetch_data", "pretrain"],
+            **copy.place(),
+            check=True,
+        )
+        return copy
+
+    def place(self) -> dict[str, Any]:
+        """Where and with what its processes run."""
+        environment = {
+            **os.environ,
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "PYTHONPATH": str(self.root / "src"),
+            "DVC_NO_ANALYTICS": "1",
+            "WANDB_MODE": "offline",
+        }
+        return {"cwd": self.root, "env": environment}
+
+    @property
+    def log(self) -> Path:
+        """What DVC and the stages print."""
+        return self.root.with_suffix(".log")
+
+    def begin(self) -> subprocess.Popen[bytes]:
+        """Begin `dvc repro`, in a group of processes of its own."""
+        with self.log.open("wb") as log:
+            return subprocess.Popen(
+                ["dvc", "repro"],
+                **self.place(),
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def finish(self) -> float:
+        """Run `dvc repro` to its end; return how many seconds it took.
+
+        Raises:
+            RuntimeError: it failed.
+        """
+        start = time.monotonic()
+        if self.begin().wait():
+            raise RuntimeError(f"dvc repro failed:\n{self.log.read_text()[-4000:]}")
+        return time.monotonic() - start
+
+    def doing(self) -> str:
+        """The stage at which it is or was, and how many cells are finished."""
+        said = [line for line in self.log.read_text().splitlines() if "Running stage" in line]
+        stage = said[-1].split("'")[1] if said else "DVC, before its first stage"
+        cells = len(list((self.root / "results").rglob("energy.json")))
+        return f"{stage}, {cells} cells finished"
+
+    def made(self) -> dict[str, bytes]:
+        """The files that are compared."""
+        files = (file for folder in MADE for file in (self.root / folder).rglob("*"))
+        return {
+            str(file.relative_to(self.root)): file.read_bytes()
+            for file in sorted(files)
+            if file.is_file() and file.name not in UNLIKE
+        }
 
 
-def outcome(root: Path) -> dict[str, bytes]:
-    """Everything that was scored, counted and estimated, and all tables of it; no times."""
-    for file in (root / "results").rglob("timings.json"):
-        file.unlink()
-    cells = [{"model": MODEL, "neuron": neuron, "evaluation": SUITE} for neuron in NEURONS]
-    write_report(root / "results", cells, root / "reports")
-    files = [*(root / "results").rglob("*.json"), *(root / "reports" / "tables").iterdir()]
-    return {str(file.relative_to(root)): file.read_bytes() for file in sorted(files)}
+def kill(process: subprocess.Popen[bytes], everything: bool) -> None:
+    """SIGKILL to `dvc repro`, or to all its group."""
+    (os.killpg if everything else os.kill)(process.pid, signal.SIGKILL)
+    process.wait()
 
 
-def lines(kills: int, seed: int, mine: Path, place: Path) -> Iterator[str]:
+def ended(group: int) -> bool:
+    """Whether nothing of a group of processes is left."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+def moments(random_: random.Random, kills: int, seconds: float) -> list[float]:
+    """How long each of the runs lasts: between moments drawn evenly out of an undisturbed one."""
+    drawn = sorted(random_.uniform(0, seconds) for _ in range(kills))
+    return [after - before for before, after in zip([0.0, *drawn], drawn, strict=False)]
+
+
+def differences(found: dict[str, bytes], expected: dict[str, bytes]) -> list[str]:
+    """Names of files that are not the same, missing or too many."""
+    return sorted(
+        name for name in found.keys() | expected.keys() if found.get(name) != expected.get(name)
+    )
+
+
+def lines(kills: int, seed: int, place: Path) -> Iterator[str]:
     """Run undisturbed, then kill and go on; say what happened."""
-    undisturbed = place / "undisturbed"
-    undisturbed.mkdir()
-    took = finish(undisturbed, mine)
-    expected = outcome(undisturbed)
-    yield f"undisturbed: {took:.0f} s, {len(expected)} files of results and tables"
-    moments = random.Random(seed)
-    root, landed, roots = place / "killed-0", 0, 0
-    root.mkdir()
-    while landed < kills:
-        process, moment = begin(root, mine), moments.uniform(0, took)
+    grid = "; ".join(f"{model}: {', '.join(neurons)}" for model, neurons in NEURONS.items())
+    yield f"grid     {grid}"
+    undisturbed = Copy.make(place / "undisturbed")
+    took = undisturbed.finish()
+    expected = undisturbed.made()
+    yield f"undisturbed, {took:.0f} s: {undisturbed.doing()}, {len(expected)} files"
+    disturbed = Copy.make(place / "killed")
+    random_ = random.Random(seed)
+    spent, groups = 0.0, []
+    for number, moment in enumerate(moments(random_, kills, took), 1):
+        everything = random_.random() < 0.5
+        process, start = disturbed.begin(), time.monotonic()
+        groups.append(process.pid)
         try:
             process.wait(moment)
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            landed += 1
-            cells = len(list((root / "results").rglob("energy.json")))
-            yield f"kill {landed} after {moment:.1f} s: {cells} of {len(NEURONS)} cells finished"
-            continue
-        same = outcome(root) == expected
-        yield f"it finished before it could be killed: {'the same' if same else 'OTHER'} tables"
-        roots += 1
-        root = place / f"killed-{roots}"
-        root.mkdir()
-    took = finish(root, mine)
-    same = outcome(root) == expected
-    yield f"run again: {took:.0f} s, {'the same' if same else 'OTHER'} tables, byte for byte"
-    if not same:
-        raise SystemExit("the tables differ")
+            kill(process, everything)
+            who = "dvc and its children" if everything else "dvc alone"
+            said = f"kill {number} ({who}) after {moment:.1f} s: {disturbed.doing()}"
+        else:
+            said = f"kill {number} would have come after its end"
+        spent += time.monotonic() - start
+        yield said
+    took = disturbed.finish()
+    yield f"run again, {took:.0f} s ({spent + took:.0f} s in all): {disturbed.doing()}"
+    while not all(map(ended, groups)):  # what is left of runs of which DVC alone was killed
+        time.sleep(0.1)
+    unlike = differences(disturbed.made(), expected)
+    if unlike:
+        raise SystemExit("\n".join([f"{len(unlike)} files differ:", *unlike]))
+    yield f"all {len(expected)} files are the same, byte for byte"
 
 
 def main() -> None:
@@ -101,20 +198,9 @@ def main() -> None:
     parser.add_argument("--kills", metavar="N", type=int, default=5)
     parser.add_argument("--seed", metavar="S", type=int, default=0)
     options = parser.parse_args()
+    print(f"seed {options.seed}", flush=True)
     with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder)
-        mine = place / "mine"
-        mine.mkdir()
-        for kind, name in (
-            ("models", MODEL),
-            ("assets", "wikipedia"),
-            ("assets", "word-similarity"),
-        ):
-            held = (ROOT / "data" / kind / name).resolve()
-            if not held.is_dir():
-                sys.exit(f"{held} is missing: run make repro first")
-            (mine / name).symlink_to(held)
-        for line in lines(options.kills, options.seed, mine, place):
+        for line in lines(options.kills, options.seed, Path(folder)):
             print(line, flush=True)
 
 

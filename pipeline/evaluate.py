@@ -3,11 +3,13 @@
 python -m pipeline.evaluate model=minilm-l6 neuron=t10h5 evaluation=similarity
 python -m pipeline.evaluate -m model=minilm-l6 neuron=t10h5,t8h5 evaluation=similarity
 python -m pipeline.evaluate model=pythia-12b neuron=none evaluation=zero_shot_full
+accelerate launch --num_processes 2 -m pipeline.evaluate evaluation=zero_shot
 """
 
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING, Any
 
 import hydra
 from omegaconf import DictConfig, OmegaConf
@@ -17,6 +19,9 @@ from pipeline.neuron import is_baseline
 from pipeline.paths import Cell
 from pipeline.records import Record, code_of
 from pipeline.tracking import tracked_cell
+
+if TYPE_CHECKING:
+    from las.evaluation.processes import Processes
 
 ESTIMATE = (
     "src/las/energy/cost_model.py",
@@ -29,14 +34,36 @@ ESTIMATE = (
 def run(cfg: DictConfig) -> None:
     """Write results/<model>/<neuron>/<evaluation>/, unless it is there as it would be made.
 
-    Without neurons the original is scored alone: there are no spikes and no energy.
+    Without neurons the original is scored alone: there are no spikes and no energy. Under
+    `accelerate launch` every process runs this; the first one writes and tracks.
     """
-    cell = Cell.of(cfg)
-    scored = _scored(cfg, cell)
-    holds = scored.holds()
+    from las.evaluation.processes import Processes
+
+    processes = Processes.launched()
+    with processes.in_step():
+        cell = Cell.of(cfg)
+        scored = _scored(cfg, cell)
+        holds = processes.first(scored.holds)
+        if not holds:
+            _score(cfg, processes)
+        if processes.rank == 0:
+            _finish(cfg, cell, scored, holds)
+
+
+def _score(cfg: DictConfig, processes: Processes) -> None:
+    from hydra.utils import get_class
+
+    suite: Any = get_class(cfg.evaluation["_target_"])
+    suite.check_shared(processes)
+    if cfg.evaluation["_target_"] == vlmeval_process.SUITE:
+        vlmeval_process.score(cfg)
+    else:
+        scoring.score(cfg, processes)
+
+
+def _finish(cfg: DictConfig, cell: Cell, scored: Record, holds: bool) -> None:
+    """Keep the record of what was scored, unless it holds, estimate energy, and track."""
     if not holds:
-        in_process = cfg.evaluation["_target_"] != vlmeval_process.SUITE
-        (scoring.score if in_process else vlmeval_process.score)(cfg)
         scored.keep()
     if paths.spiking(cfg):
         estimated = _estimated(cell)

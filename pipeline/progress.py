@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sys
 import time
 import traceback
@@ -54,23 +55,28 @@ class State:
 
 
 class Progress(Callback):
-    """Keeps the state of every cell; Hydra calls it where the cell runs, whatever launches it."""
+    """Keeps the state of every cell; Hydra calls it where the cell runs, whatever launches it.
+
+    Where several processes make a cell together, the first of them keeps it.
+    """
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         """Note how many cells there are."""
+        if not _first():
+            return
         place = Path(config.hydra.sweep.dir)
         _write(place / SWEEP, {"cells": _count(config)})
         _begun.append(place)
 
     def on_job_start(self, config: DictConfig, **_: Any) -> None:
         """Note that a cell runs."""
-        if _in_sweep(config):
+        if _in_sweep(config) and _first():
             state = State(_name(config), "running", time.time())
             _write(_place(config) / FILE, asdict(state))
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **_: Any) -> None:
         """Note how a cell ended, and say how far the sweep is."""
-        if not _in_sweep(config):
+        if not (_in_sweep(config) and _first()):
             return
         file = _place(config) / FILE
         since = State(**json.loads(file.read_text())).since
@@ -163,6 +169,11 @@ def _summary(sweep: Path) -> Iterator[str]:
 
 def _in_sweep(config: DictConfig) -> bool:
     return str(config.hydra.mode).endswith("MULTIRUN")
+
+
+def _first() -> bool:
+    """Whether this is the first of the processes that `accelerate launch` starts, or alone."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def _place(config: DictConfig) -> Path:

@@ -18,10 +18,14 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from las.evaluation.original import Original
+    from las.evaluation.processes import Processes
 
 
-def score(cfg: DictConfig) -> None:
-    """Write evaluation.json, timings.json and, with neurons, spikes.json of a cell."""
+def score(cfg: DictConfig, processes: Processes) -> None:
+    """Write evaluation.json, timings.json and, with neurons, spikes.json of a cell.
+
+    Of several processes the first one writes.
+    """
     from hydra.utils import instantiate
 
     from las.energy.counting import count_spikes
@@ -32,7 +36,10 @@ def score(cfg: DictConfig) -> None:
     original, reader = _original(cfg, cell)
     snn = _spiking(cfg, cell, original.model) if paths.spiking(cfg) else None
     with nullcontext() if snn is None else count_spikes(snn) as spikes:
-        scores = suite.score(original, snn, reader, paths.assets(cell.root))
+        scores = suite.score(original, snn, reader, paths.assets(cell.root), processes)
+    counted = None if spikes is None else processes.total(spikes)
+    if processes.rank > 0:
+        return
     results = [score.to_dict() for score in scores]
     timings = [
         {
@@ -49,8 +56,8 @@ def score(cfg: DictConfig) -> None:
         "scores": results,
     }
     written: dict[Path, Any] = {cell.scores: evaluation, cell.timings: timings}
-    if spikes is not None:
-        written[cell.spikes] = spikes.to_dict()
+    if counted is not None:
+        written[cell.spikes] = counted.to_dict()
     for path, content in written.items():
         with atomic_file(path) as file:
             file.write_text(json.dumps(content, indent=1) + "\n")

@@ -61,9 +61,11 @@ def score(cfg: DictConfig) -> None:
 
 def main() -> None:
     """Score the cell whose configuration comes on the standard input."""
+    from las.evaluation.processes import ALONE
+
     cfg = OmegaConf.create(sys.stdin.read())
     assert isinstance(cfg, DictConfig)
-    scoring.score(cfg)
+    scoring.score(cfg, ALONE)
 
 
 if __name__ == "__main__":

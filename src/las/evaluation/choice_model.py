@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from tqdm.auto import tqdm
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from las.evaluation.checks import require_finite
+from las.evaluation.processes import ALONE, Processes
 from las.hosts.offload import input_device
 
 Request = tuple[Any, list[int], list[int]]
@@ -27,8 +29,11 @@ class ChoiceModel(HFLM):
     the continuation only. Requests that need the same forward pass share it. An encoder-decoder
     model reads the context with its encoder and predicts the continuation with its decoder.
 
+    Several processes cut the same batches as one, and each takes its share of them, so that every
+    answer is the same to the bit; lm-eval sees all answers in each of them.
+
     Attributes:
-        seconds: time spent in the model's forward passes.
+        seconds: time spent in the model's forward passes, by the slowest process.
     """
 
     def __init__(
@@ -38,11 +43,13 @@ class ChoiceModel(HFLM):
         *,
         which: str,
         batch_size: int,
+        processes: Processes = ALONE,
     ) -> None:
         """Wrap `model`; `which` ("ANN" or "SNN") names it in progress bars and errors."""
         super().__init__(pretrained=model, tokenizer=tokenizer, batch_size=batch_size)
         self._device = input_device(model)
         self.which = which
+        self.processes = processes
         self.seconds = 0.0
 
     @torch.no_grad()
@@ -56,13 +63,34 @@ class ChoiceModel(HFLM):
         for index, (_, context, continuation) in enumerate(requests):
             users.setdefault(self._input(context, continuation), []).append(index)
         inputs = sorted(users, key=lambda tokens: [len(part) for part in tokens], reverse=True)
-        answers: dict[int, tuple[float, bool]] = {}
         size = override_bs or self.batch_size
-        with tqdm(
-            total=len(inputs), desc=f"{self.which}: sequences", disable=disable_tqdm
-        ) as progress:
-            for start in range(0, len(inputs), size):
-                batch = inputs[start : start + size]
+        batches = [inputs[start : start + size] for start in range(0, len(inputs), size)]
+        mine = self.processes.share(batches)
+        hidden = disable_tqdm or self.processes.rank > 0
+
+        def work() -> tuple[dict[int, tuple[float, bool]], float]:
+            before = self.seconds
+            answers = self._answers(mine, users, requests, hidden)
+            return answers, self.seconds - before
+
+        before = self.seconds
+        parts = self.processes.together(work)
+        self.seconds = before + max(seconds for _, seconds in parts)
+        answers = {index: answer for part, _ in parts for index, answer in part.items()}
+        return [answers[index] for index in range(len(requests))]
+
+    def _answers(
+        self,
+        batches: Sequence[list[Input]],
+        users: dict[Input, list[int]],
+        requests: list[Request],
+        disable_tqdm: bool,
+    ) -> dict[int, tuple[float, bool]]:
+        """The answers to the requests of some batches, by index."""
+        answers = {}
+        total = sum(map(len, batches))
+        with tqdm(total=total, desc=f"{self.which}: sequences", disable=disable_tqdm) as progress:
+            for batch in batches:
                 for tokens, logits in zip(batch, self._masked_logits(batch), strict=True):
                     for index in users[tokens]:
                         continuation = requests[index][2]
@@ -72,7 +100,7 @@ class ChoiceModel(HFLM):
                             logits[end - len(continuation) : end], continuation
                         )
                 progress.update(len(batch))
-        return [answers[index] for index in range(len(requests))]
+        return answers
 
     def _input(self, context: list[int], continuation: list[int]) -> Input:
         if self.backend == "seq2seq":

@@ -16,6 +16,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from las.evaluation.checks import refuse_dense_checkpoint
 from las.evaluation.original import Original
+from las.evaluation.processes import ALONE, Processes
 from las.evaluation.score import Score
 from las.evaluation.standard_errors import mean_stderr
 from las.evaluation.tasks import load_tasks
@@ -30,6 +31,7 @@ def compare_zero_shot(
     directory: Path | None,
     limit: int | None = None,
     batch_size: int = 8,
+    processes: Processes = ALONE,
 ) -> list[Score]:
     """Accuracy of both language models on lm-eval's packaged tasks, without examples.
 
@@ -46,6 +48,8 @@ def compare_zero_shot(
         directory: local data sets, or None for the hub (see `load_tasks`).
         limit: score only the first so many items of each task.
         batch_size: sequences per forward pass.
+        processes: which share the sequences out. Each calls this with models and arguments of its
+            own, and gets all scores; its spiking model counts the spikes of its share.
 
     Returns:
         one Score per task, in the order given. `extra`: accuracies by length-normalised
@@ -55,6 +59,7 @@ def compare_zero_shot(
         ValueError: unknown or repeated tasks, a limit below 1, or a model gives NaN.
         AssetError: a data set is missing.
         UnsupportedModelError: a spiking checkpoint that was loaded dense.
+        ProcessError: one of several processes failed.
     """
     from lm_eval.evaluator import evaluate
 
@@ -70,7 +75,9 @@ def compare_zero_shot(
     with _quiet_lm_eval():
         loaded = load_tasks(tasks, directory)
         models = {
-            which: ChoiceModel(model, tokenizer, which=which, batch_size=batch_size)
+            which: ChoiceModel(
+                model, tokenizer, which=which, batch_size=batch_size, processes=processes
+            )
             for which, model in pair.items()
         }
 
@@ -80,7 +87,8 @@ def compare_zero_shot(
             results = evaluate(lm, {"tasks": {name: loaded[name]}}, limit=limit, bootstrap_iters=0)
             return results["samples"][name], lm.seconds - before
 
-        for name in tqdm(tasks, desc="zero-shot tasks", unit="task"):
+        shown = tqdm(tasks, desc="zero-shot tasks", unit="task") if processes.rank == 0 else tasks
+        for name in shown:
             key = (name, directory, limit, batch_size)
             found = {"ANN": original.once(key, partial(answers, "ANN", name))}
             if snn is not None:

@@ -12,6 +12,7 @@ from transformers import PreTrainedModel
 
 from las.data.windows import evenly_spaced
 from las.evaluation.original import Original
+from las.evaluation.processes import ALONE, Processes
 from las.evaluation.score import Score
 
 Item = TypeVar("Item")
@@ -30,6 +31,8 @@ class Suite(ABC):
 
     alone: ClassVar[bool] = False
     """Whether it also scores an original that has no spiking version."""
+    shared: ClassVar[bool] = False
+    """Whether several processes share its items out."""
 
     def score(
         self,
@@ -37,6 +40,7 @@ class Suite(ABC):
         snn: PreTrainedModel | None,
         reader: Any,
         data_root: Path,
+        processes: Processes = ALONE,
     ) -> list[Score]:
         """Score both models on the same items.
 
@@ -45,9 +49,10 @@ class Suite(ABC):
             snn: its spike-equivalent; None scores the original alone.
             reader: their tokenizer, or the processor of vision-language models.
             data_root: folder of the data sets.
+            processes: which share the items out; each calls this and gets all scores.
 
         Raises:
-            ValueError: the suite needs both models, or the data do not suffice.
+            ValueError: the suite needs both models or one process, or the data do not suffice.
             FileNotFoundError, AssetError: a data set is missing; the message says what to do.
         """
         if snn is None and not self.alone:
@@ -55,6 +60,27 @@ class Suite(ABC):
                 f"the suite {type(self).__name__} compares two models; the original alone is scored"
                 " by ZeroShot and Glue"
             )
+        self.check_shared(processes)
+        return self._share(ann, snn, reader, data_root, processes)
+
+    @classmethod
+    def check_shared(cls, processes: Processes) -> None:
+        """Raise a ValueError if there are several processes, and they cannot share its items."""
+        if processes.number > 1 and not cls.shared:
+            raise ValueError(
+                f"the suite {cls.__name__} runs in one process, not in {processes.number}: begin "
+                "without `accelerate launch`, under which ZeroShot alone is shared out"
+            )
+
+    def _share(
+        self,
+        ann: PreTrainedModel | Original,
+        snn: Any,
+        reader: Any,
+        data_root: Path,
+        processes: Processes,
+    ) -> list[Score]:
+        """Score; several processes are given where the suite is `shared`."""
         return self._score(ann, snn, reader, data_root)
 
     @abstractmethod

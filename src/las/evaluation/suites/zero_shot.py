@@ -10,6 +10,7 @@ from transformers import PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from las.evaluation.original import Original
+from las.evaluation.processes import ALONE, Processes
 from las.evaluation.score import Score
 from las.evaluation.suites.suite import Suite, check_at_least_one, check_choice
 from las.evaluation.zero_shot import compare_zero_shot
@@ -28,6 +29,7 @@ class ZeroShot(Suite):
     """
 
     alone: ClassVar[bool] = True
+    shared: ClassVar[bool] = True
 
     tasks: tuple[str, ...]
     source: Literal["local", "hub"]
@@ -47,6 +49,16 @@ class ZeroShot(Suite):
         reader: Tokenizer,
         data_root: Path,
     ) -> list[Score]:
+        return self._share(ann, snn, reader, data_root, ALONE)
+
+    def _share(
+        self,
+        ann: PreTrainedModel | Original,
+        snn: PreTrainedModel | None,
+        reader: Tokenizer,
+        data_root: Path,
+        processes: Processes,
+    ) -> list[Score]:
         return compare_zero_shot(
             ann,
             snn,
@@ -55,4 +67,5 @@ class ZeroShot(Suite):
             directory=data_root / self.directory if self.source == "local" else None,
             limit=self.limit,
             batch_size=self.batch_size,
+            processes=processes,
         )
