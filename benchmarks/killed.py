@@ -29,7 +29,7 @@ from pipeline.paths import ROOT
 
 NEURONS = {
     "minilm-l6": ["t16h5", "t8h5"],
-    "gpt2-wiki": ["t16h5", "t8h5", "frugal", "qcfs-t8", "fas-t8"],
+    "gpt2-wiki": ["t16h5", "t8h5", "qcfs-t8"],
 }
 MADE = ("data/models", "data/spiking", "metrics", "reports", "results", "sweeps")
 """What is compared. Models are put there, the rest is made."""
