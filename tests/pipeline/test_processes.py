@@ -37,7 +37,12 @@ def overrides(mine: Path, tmp_path: Path) -> list[str]:
     ]
     piqa.write_text("".join(json.dumps(question) + "\n" for question in questions))
     return [
-        *("model=smollm2-135m", "neuron=t8h5", "evaluation=zero_shot", "evaluation.tasks=[piqa]"),
+        *(
+            "model=smollm2-135m",
+            "neuron=qcfs-t8",
+            "evaluation=zero_shot",
+            "evaluation.tasks=[piqa]",
+        ),
         *("evaluation.dataset.needs=[piqa/**/*.*]", "evaluation.batch_size=4"),
         "calibration.dump=wikipedia/pages.xml.bz2",
         *("calibration.count=4", "calibration.length=32"),
