@@ -83,7 +83,7 @@ def test_nothing_else_is_sent_to_another_process(composed, tmp_path, monkeypatch
     from pipeline import scoring
 
     scored = []
-    monkeypatch.setattr(scoring, "score", lambda cfg: scored.append(cfg.evaluation.name))
+    monkeypatch.setattr(scoring, "score", lambda cfg, _: scored.append(cfg.evaluation.name))
     monkeypatch.setattr(vlmeval_process, "score", lambda cfg: pytest.fail("another process"))
     cfg = composed(f"root={tmp_path}", "evaluation=vqa", *CELL)
     cell = Cell.of(cfg)
