@@ -31,6 +31,10 @@ ARCHITECTURES := tests/conversion/test_any_architecture.py
 SMALL := tests/components tests/conversion tests/fitting tests/neurons
 FETCHED := tests/conversion/test_real_encoder.py tests/conversion/test_real_language_model.py
 
+# Tests count its networks. It asks for torchvision, which must not be beside a CPU build of torch (see
+# below), and for more that its neurons do not import.
+SPIKINGJELLY := spikingjelly loguru
+
 .PHONY: repro reproduced test checks test-small test-rest quick docs bench gpu vlm clean dvc
 
 repro: $(READY) $(VLM_READY) dvc
@@ -78,6 +82,7 @@ $(READY): pyproject.toml constraints.txt
 	@echo "Installing the environment into $(VENV) (a few minutes) ..."
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[pipeline,dev]'
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -c constraints.txt $(SPIKINGJELLY)
 	@touch $@
 
 vlm: $(VLM_READY)

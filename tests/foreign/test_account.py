@@ -131,10 +131,19 @@ def test_nodes_that_emit_voltages_are_no_sites(library: Callable[..., type[nn.Mo
     assert found.dense == ("0", "4")
 
 
+@pytest.fixture
+def spikingjelly() -> None:
+    """The library, which `make` installs."""
+    pytest.importorskip(
+        "spikingjelly.activation_based.neuron",
+        reason="SpikingJelly is not installed: pip install --no-deps spikingjelly loguru",
+    )
+
+
+@pytest.mark.usefixtures("spikingjelly")
 def test_a_real_network_of_spikingjelly() -> None:
-    """Runs where SpikingJelly is installed; both of its step modes give the same counts."""
-    neuron = pytest.importorskip("spikingjelly.activation_based.neuron")
-    from spikingjelly.activation_based import functional, layer
+    """Both of its step modes give the same counts."""
+    from spikingjelly.activation_based import functional, layer, neuron
 
     def net(mode: str) -> nn.Module:
         torch.manual_seed(0)
@@ -156,6 +165,32 @@ def test_a_real_network_of_spikingjelly() -> None:
     assert [*at_once.spikes.sites] == ["2", "4"]
     assert at_once.dense == ("0",)
     assert at_once.spikes.spikes > 0
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("IFNode", "LIFNode", "ParametricLIFNode", "KLIFNode", "GatedLIFNode", "EIFNode"),
+        *("QIFNode", "IzhikevichNode", "PSN", "TernaryLIFNode", "SimpleIFNode"),
+    ],
+)
+@pytest.mark.usefixtures("spikingjelly")
+def test_real_neurons_of_spikingjelly_fire_what_is_counted(name: str) -> None:
+    from spikingjelly.activation_based import functional, neuron
+
+    kind = getattr(neuron, name)
+    torch.manual_seed(0)
+    fires = kind(T=4) if name in ("PSN", "GatedLIFNode") else kind()
+    net = nn.Sequential(nn.Linear(6, 8), fires, nn.Linear(8, 3))
+    functional.set_step_mode(net, "m")
+    x = 6 * torch.rand(4, 5, 6)
+    with torch.no_grad():
+        fired = fires(net[0](x))
+    functional.reset_net(net)
+    found = account(net, [x], 4)
+    assert {site: count.kind for site, count in found.spikes.sites.items()} == {"1": name}
+    assert found.spikes.spikes == fired.count_nonzero() > 0
+    assert found.spikes.operations["2"].sops == 3 * found.spikes.spikes
 
 
 def test_only_what_hooks_name_counts() -> None:
