@@ -99,9 +99,11 @@ $(VLM_READY): $(READY) requirements-vlm.txt constraints.txt
 		--no-deps -c constraints.txt -r requirements-vlm.txt
 	@touch $@
 
-# DVC keeps to Git where there is one; a copy without .git has to be told.
+# DVC keeps to Git where there is one; a copy without .git has to be told. A killed DVC may leave files
+# in half at which it would stop.
 dvc: $(READY)
 	@test -e .git || dvc config --local core.no_scm true
+	@python -m pipeline.mend
 
 clean:
 	rm -rf $(VENV) $(VLM_VENV) data results reports sweeps dvc_plots site outputs wandb .dvc/cache .dvc/tmp

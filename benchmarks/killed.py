@@ -144,12 +144,6 @@ def ended(group: int) -> bool:
     return False
 
 
-def moments(random_: random.Random, kills: int, seconds: float) -> list[float]:
-    """How long each of the runs lasts: between moments drawn evenly out of an undisturbed one."""
-    drawn = sorted(random_.uniform(0, seconds) for _ in range(kills))
-    return [after - before for before, after in zip([0.0, *drawn], drawn, strict=False)]
-
-
 def differences(found: dict[str, bytes], expected: dict[str, bytes]) -> list[str]:
     """Names of files that are not the same, missing or too many."""
     return sorted(
@@ -165,31 +159,36 @@ def lines(kills: int, seed: int, place: Path) -> Iterator[str]:
     took = undisturbed.finish()
     expected = undisturbed.made()
     yield f"undisturbed, {took:.0f} s: {undisturbed.doing()}, {len(expected)} files"
-    disturbed = Copy.make(place / "killed")
-    random_ = random.Random(seed)
-    spent, groups = 0.0, []
-    for number, moment in enumerate(moments(random_, kills, took), 1):
-        everything = random_.random() < 0.5
-        process, start = disturbed.begin(), time.monotonic()
+    moments = random.Random(seed)
+    landed, copies, groups = 0, 0, []
+    disturbed = Copy.make(place / "killed-0")
+    while True:
+        moment = moments.expovariate(kills / took) if landed < kills else None
+        everything = moments.random() < 0.5
+        process = disturbed.begin()
         groups.append(process.pid)
+        start = time.monotonic()
         try:
-            process.wait(moment)
+            failed = process.wait(moment)
         except subprocess.TimeoutExpired:
             kill(process, everything)
+            landed += 1
             who = "dvc and its children" if everything else "dvc alone"
-            said = f"kill {number} ({who}) after {moment:.1f} s: {disturbed.doing()}"
-        else:
-            said = f"kill {number} would have come after its end"
-        spent += time.monotonic() - start
-        yield said
-    took = disturbed.finish()
-    yield f"run again, {took:.0f} s ({spent + took:.0f} s in all): {disturbed.doing()}"
-    while not all(map(ended, groups)):  # what is left of runs of which DVC alone was killed
-        time.sleep(0.1)
-    unlike = differences(disturbed.made(), expected)
-    if unlike:
-        raise SystemExit("\n".join([f"{len(unlike)} files differ:", *unlike]))
-    yield f"all {len(expected)} files are the same, byte for byte"
+            yield f"kill {landed} ({who}) after {moment:.1f} s: {disturbed.doing()}"
+            continue
+        if failed:
+            raise SystemExit(f"dvc repro failed:\n{disturbed.log.read_text()[-4000:]}")
+        while not all(map(ended, groups)):  # what is left of runs of which DVC alone was killed
+            time.sleep(0.1)
+        yield f"finished after {time.monotonic() - start:.1f} s: {disturbed.doing()}"
+        unlike = differences(disturbed.made(), expected)
+        if unlike:
+            raise SystemExit("\n".join([f"{len(unlike)} files differ:", *unlike]))
+        yield f"all {len(expected)} files are the same, byte for byte"
+        if landed == kills:
+            return
+        copies += 1
+        disturbed = Copy.make(place / f"killed-{copies}")
 
 
 def main() -> None:
