@@ -25,6 +25,7 @@ from typing import Any
 
 import yaml
 
+from pipeline.mend import mend
 from pipeline.paths import ROOT
 
 NEURONS = {
@@ -165,6 +166,7 @@ def lines(kills: int, seed: int, place: Path) -> Iterator[str]:
     while True:
         moment = moments.expovariate(kills / took) if landed < kills else None
         everything = moments.random() < 0.5
+        yield from mend(disturbed.root)  # as make repro does
         process = disturbed.begin()
         groups.append(process.pid)
         start = time.monotonic()
