@@ -27,6 +27,7 @@ import yaml
 
 from pipeline.mend import mend
 from pipeline.paths import ROOT
+from pipeline.revision import revision
 
 NEURONS = {
     "minilm-l6": ["t16h5", "t8h5"],
@@ -34,8 +35,8 @@ NEURONS = {
 }
 MADE = ("data/models", "data/spiking", "metrics", "reports", "results", "sweeps")
 """What is compared. Models are put there, the rest is made."""
-UNLIKE = ("timings.json", "index.html")
-"""Files that say how long something took, or draw it: these differ in undisturbed runs, too."""
+TIMINGS = "timings.json"
+"""Files that say how long models took: no two runs have the same."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +50,10 @@ class Copy:
     root: Path
 
     @classmethod
-    def make(cls, root: Path) -> Copy:
+    def make(cls, root: Path, commit: str) -> Copy:
         """Clone it, and have DVC take the models and data sets as what its stages have made."""
         subprocess.run(["git", "clone", "--quiet", str(ROOT), str(root)], check=True)
+        subprocess.run(["git", "checkout", "--quiet", "--detach", commit], cwd=root, check=True)
         copy = cls(root)
         grid = yaml.safe_load((root / "params.yaml").read_text(encoding="utf-8"))
         for models in (grid["fetched"], grid["trained"], grid["fine_tuned"], grid["models"]):
@@ -126,7 +128,7 @@ class Copy:
         return {
             str(file.relative_to(self.root)): file.read_bytes()
             for file in sorted(files)
-            if file.is_file() and file.name not in UNLIKE
+            if file.is_file() and file.name != TIMINGS
         }
 
 
@@ -156,13 +158,17 @@ def lines(kills: int, seed: int, place: Path) -> Iterator[str]:
     """Run undisturbed, then kill and go on; say what happened."""
     grid = "; ".join(f"{model}: {', '.join(neurons)}" for model, neurons in NEURONS.items())
     yield f"grid     {grid}"
-    undisturbed = Copy.make(place / "undisturbed")
+    found = revision()
+    if found is None:
+        raise SystemExit(f"{ROOT} is no Git repository, which this clones")
+    commit = found.commit.removesuffix(" + changes")
+    undisturbed = Copy.make(place / "undisturbed", commit)
     took = undisturbed.finish()
     expected = undisturbed.made()
     yield f"undisturbed, {took:.0f} s: {undisturbed.doing()}, {len(expected)} files"
     moments = random.Random(seed)
     landed, copies, groups = 0, 0, []
-    disturbed = Copy.make(place / "killed-0")
+    disturbed = Copy.make(place / "killed-0", commit)
     while True:
         moment = moments.expovariate(kills / took) if landed < kills else None
         everything = moments.random() < 0.5
@@ -190,7 +196,7 @@ def lines(kills: int, seed: int, place: Path) -> Iterator[str]:
         if landed == kills:
             return
         copies += 1
-        disturbed = Copy.make(place / f"killed-{copies}")
+        disturbed = Copy.make(place / f"killed-{copies}", commit)
 
 
 def main() -> None:
