@@ -57,7 +57,8 @@ def score(cfg: DictConfig, processes: Processes) -> None:
     }
     written: dict[Path, Any] = {cell.scores: evaluation, cell.timings: timings}
     if counted is not None:
-        written[cell.spikes] = counted.to_dict()
+        of_scores = {one.metric: one.spikes.to_dict() for one in scores if one.spikes is not None}
+        written[cell.spikes] = counted.to_dict() | ({"scores": of_scores} if of_scores else {})
     for path, content in written.items():
         with atomic_file(path) as file:
             file.write_text(json.dumps(content, indent=1) + "\n")

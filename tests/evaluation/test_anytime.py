@@ -6,6 +6,7 @@ from transformers import PreTrainedTokenizerFast
 
 import las
 from las.data.windows import Window
+from las.energy import accounts
 from las.errors import LasError
 from las.evaluation.anytime import compare_after_each_step
 from las.evaluation.score import Score
@@ -57,6 +58,19 @@ def test_spikes_and_operations_only_grow(scores) -> None:
     for name in ("spikes_per_token", "sops_per_token"):
         counts = [score.extra[name] for score in scores]
         assert counts == sorted(set(counts))
+
+
+def test_what_each_step_has_fired_can_be_charged(snn, windows, scores) -> None:
+    for score in scores:
+        t = score.extra["after_steps"]
+        assert {site.time_steps for site in score.spikes.sites.values()} == {t}
+        assert score.spikes.tokens == 3 * 20
+        assert accounts(score.spikes)["graded_fp32"].snn is not None
+    with las.stop_after(snn, 3), las.count_spikes(snn) as three:
+        for window in windows:
+            snn(input_ids=window.input_ids[None])
+    assert scores[2].spikes.sites == three.sites
+    assert "spikes" not in scores[2].to_dict()
 
 
 def test_a_count_around_it_is_that_of_the_whole_model(tokenizer, snn, windows, scores) -> None:

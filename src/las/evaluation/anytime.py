@@ -47,7 +47,8 @@ def compare_after_each_step(
 
     Returns:
         T perplexities, with the KL(ANN || SNN) and the share of tokens whose most likely successor
-        is the same. `extra` adds `after_steps` (t), `spikes_per_token` and `sops_per_token`.
+        is the same. `extra` adds `after_steps` (t), `spikes_per_token` and `sops_per_token`;
+        `spikes` is what was counted in the first t steps.
 
     Raises:
         ValueError: no windows, or a model gives NaN or infinite logits.
@@ -106,4 +107,4 @@ def _score(
         "spikes_per_token": tally.spikes / tally.tokens,
         "sops_per_token": sum(op.sops for op in tally.operations.values()) / tally.tokens,
     }
-    return replace(score, metric=f"{AFTER}{t}", extra=extra)
+    return replace(score, metric=f"{AFTER}{t}", extra=extra, spikes=tally)

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from las.neurons.tally import SpikeTally
+
 
 @dataclass(frozen=True)
 class Score:
@@ -25,6 +27,7 @@ class Score:
         agreement: share of items on which both answer alike (text: same most likely token).
         kl: mean KL(ANN || SNN) per item, in nats.
         extra: further figures; `seconds_ann` and `seconds_snn` are the models' computing times.
+        spikes: what was counted for this score, where it is not what its suite counts in all.
     """
 
     task: str
@@ -39,6 +42,7 @@ class Score:
     agreement: float | None = None
     kl: float | None = None
     extra: dict[str, float] = field(default_factory=dict)
+    spikes: SpikeTally | None = None
 
     def __post_init__(self) -> None:
         if not all(math.isfinite(value) for value in (self.ann, self.snn) if value is not None):
@@ -58,10 +62,12 @@ class Score:
         return self.snn
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain types only, ready for JSON."""
-        return dataclasses.asdict(self)
+        """Plain types only, ready for JSON; spikes are left out."""
+        values = dataclasses.asdict(dataclasses.replace(self, spikes=None))
+        del values["spikes"]
+        return values
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Score:
-        """Inverse of `to_dict`."""
+        """Inverse of `to_dict`, without spikes."""
         return cls(**values)
