@@ -8,11 +8,11 @@ from transformers import LlamaForCausalLM, Olmo2ForCausalLM
 
 from las.calibration import collect
 from las.calibration.normalised import marking_normalised
+from las.components.exact import Exact
 from las.components.linear import SpikingLinear
 from las.components.norm import SpikingNorm
 from las.components.running import observing
 from las.conversion.prepare import prepare
-from las.conversion.proof import Exact
 from tests.tiny_models import plain
 
 

@@ -14,14 +14,14 @@ from transformers import MixtralForCausalLM
 from las.calibration import bins
 from las.calibration.batches import Tokens
 from las.calibration.loss import Loss
-from las.calibration.sensitivity import Sensitivity, collect_sensitivity
+from las.calibration.sensitivity import NoGradientError, Sensitivity, by_gradients
 from las.components.component import SpikingModule, share_run
+from las.components.exact import Exact
 from las.components.linear import SpikingLinear
 from las.components.run_state import RunState
 from las.components.running import observing
 from las.conversion import prepare
 from las.conversion.convert import calibrate
-from las.conversion.proof import Exact
 from las.errors import CalibrationError
 from tests.tiny_models import plain
 
@@ -69,7 +69,7 @@ def costs(found: Sensitivity, site: str = "layers.0.site") -> Tensor:
 @pytest.mark.parametrize("rows", [1, 4])
 def test_costs_of_a_linear_model_are_its_squared_weights(rows: int) -> None:
     """The error of the output, relative to its square: sum of W_ji^2 e_i^2 / sum of (W x)_j^2."""
-    found = collect_sensitivity(Layers(X[None], W), batches(rows), {})
+    found = by_gradients(Layers(X[None], W), batches(rows), {})
     expected = W.square().sum(0) / (W @ X).square().sum()
     assert torch.allclose(costs(found), expected.double(), rtol=ACCURATE)
     assert found.synapses == {"layers.0.site": 2}
@@ -78,7 +78,7 @@ def test_costs_of_a_linear_model_are_its_squared_weights(rows: int) -> None:
 def test_costs_of_predictions_are_half_of_the_fisher_information() -> None:
     """p = softmax(W x): the diagonal of 1/2 W^T (diag(p) - p p^T) W."""
     logits = torch.cat([W, V])
-    found = collect_sensitivity(Layers(X[None] / 8, logits, predicts=True), batches(4), {})
+    found = by_gradients(Layers(X[None] / 8, logits, predicts=True), batches(4), {})
     p = (logits @ X / 8).softmax(0)
     fisher = logits.T @ (p.diag() - p[:, None] * p) @ logits
     whole = found.costs["layers.0.site"]
@@ -91,16 +91,16 @@ def test_padding_costs_nothing() -> None:
     table = torch.stack([X, X * 32])
     ids = torch.tensor([[0, 1]]).repeat(64, 64)
     batch = {"input_ids": ids, "attention_mask": 1 - ids}
-    found = collect_sensitivity(Layers(table, W), [batch], {})
+    found = by_gradients(Layers(table, W), [batch], {})
     assert costs(found).all()
-    alone = collect_sensitivity(Layers(table, W), [{"input_ids": ids[:, ::2].contiguous()}], {})
+    alone = by_gradients(Layers(table, W), [{"input_ids": ids[:, ::2].contiguous()}], {})
     assert torch.allclose(costs(found), costs(alone), rtol=2 * ACCURATE)
 
 
 def test_readers_that_share_neurons_share_what_errors_cost() -> None:
     """An error reaches both: W and V stand below each other, and a spike is read by 2 + 1."""
     model = Layers(X[None], W, V)
-    shared = collect_sensitivity(model, batches(4), {"layers.1.site": "layers.0.site"})
+    shared = by_gradients(model, batches(4), {"layers.1.site": "layers.0.site"})
     whole = torch.cat([W, V])
     expected = whole.square().sum(0) / (whole @ X).square().sum()
     assert list(shared.costs) == ["layers.0.site"]
@@ -109,7 +109,7 @@ def test_readers_that_share_neurons_share_what_errors_cost() -> None:
 
 
 def test_readers_with_neurons_of_their_own_are_told_apart() -> None:
-    found = collect_sensitivity(Layers(X[None], W, V), batches(4), {})
+    found = by_gradients(Layers(X[None], W, V), batches(4), {})
     size = (torch.cat([W, V]) @ X).square().sum()
     for site, weight in (("layers.0.site", W), ("layers.1.site", V)):
         expected = weight.square().sum(0) / size
@@ -122,7 +122,7 @@ def test_it_is_the_same_every_time_to_the_bit_and_leaves_the_model_as_it_was() -
     model.layers[1].weight.requires_grad_(False)
     torch.manual_seed(0)
     before = torch.get_rng_state()
-    first, second = (collect_sensitivity(model, batches(4, 64), {}) for _ in range(2))
+    first, second = (by_gradients(model, batches(4, 64), {}) for _ in range(2))
     for site in first.costs:
         assert np.array_equal(first.costs[site], second.costs[site])
     wanted = {name: weight.requires_grad for name, weight in model.named_parameters()}
@@ -134,7 +134,7 @@ def test_it_is_the_same_every_time_to_the_bit_and_leaves_the_model_as_it_was() -
 
 def test_it_works_where_gradients_are_off() -> None:
     with torch.no_grad():
-        found = collect_sensitivity(Layers(X[None], W), batches(1, 64), {})
+        found = by_gradients(Layers(X[None], W), batches(1, 64), {})
         assert not torch.is_grad_enabled()
     assert costs(found).all()
 
@@ -142,21 +142,21 @@ def test_it_works_where_gradients_are_off() -> None:
 def test_parameters_want_gradients_again_after_an_error() -> None:
     model = Layers(X[None], W)
     with pytest.raises(CalibrationError):
-        collect_sensitivity(model, [{"input_ids": torch.full((1, 2), 7)}], {})
+        by_gradients(model, [{"input_ids": torch.full((1, 2), 7)}], {})
     assert all(weight.requires_grad for weight in model.parameters())
 
 
 def test_without_batches_or_gradients_it_says_so() -> None:
     with pytest.raises(CalibrationError, match="there is none"):
-        collect_sensitivity(Layers(X[None], W), [], {})
+        by_gradients(Layers(X[None], W), [], {})
 
     class Cut(Layers):
         def forward(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Any:
             with torch.no_grad():
                 return super().forward(input_ids)
 
-    with pytest.raises(CalibrationError, match="Cut has no gradient"):
-        collect_sensitivity(Cut(X[None], W), batches(1, 4), {})
+    with pytest.raises(NoGradientError):
+        by_gradients(Cut(X[None], W), batches(1, 4), {})
 
 
 class Disturbed:
@@ -222,7 +222,7 @@ def llama_of_sites() -> Any:
     batches = text(64)
     statistics, _ = calibrate(model, batches)
     shared = statistics.shared
-    return model, collect_sensitivity(model, batches, shared), batches, shared
+    return model, by_gradients(model, batches, shared), batches, shared
 
 
 def test_synapses_of_a_llama(llama_of_sites: Any) -> None:
@@ -246,7 +246,7 @@ def test_synapses_of_experts() -> None:
     """What is multiplied lies before the projections; products element by element are cheap."""
     model = plain.make(MixtralForCausalLM, num_local_experts=4, num_key_value_heads=2)
     prepare(model)
-    found = collect_sensitivity(model, text(8), {})
+    found = by_gradients(model, text(8), {})
     path = "model.layers.0.mlp.experts."
     for site in ("up_site", "output_site", "weight_site"):
         assert found.synapses[path + site] == 1

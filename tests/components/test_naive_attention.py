@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 import las
 from las.components.attention import SpikingAttention
+from las.components.exact import Exact
 from las.components.product import SpikingProduct
 from las.components.running import observing
-from las.conversion.proof import Exact
 from las.neurons import OAT
 from tests.components.test_attention import MASKS, B, D, H, L, distances, operands, reference
 

@@ -12,10 +12,10 @@ from torch.nn import functional as F
 from transformers import LlamaForCausalLM
 
 import las
+from las.components.exact import Exact
 from las.components.expert_list import SpikingMixture
 from las.components.experts import SpikingRouter
 from las.components.running import observing
-from las.conversion.proof import Exact
 from las.conversion.registry import convert_module, converter_of
 from tests.tiny_models import plain
 

@@ -10,9 +10,9 @@ import torch
 import transformers
 
 from las.components.component import SpikingModule
+from las.components.exact import Exact
 from las.components.routing import Routing, SpikingScoredRouter
 from las.components.running import observing
-from las.conversion.proof import Exact
 from las.conversion.registry import convert_module, converter_of
 from las.conversion.rules.experts import routing_of
 

@@ -44,7 +44,11 @@ class Sensitivity:
     synapses: dict[str, float] = field(default_factory=dict)
 
 
-def collect_sensitivity(
+class NoGradientError(Exception):
+    """What a model gives does not depend on its activations, as far as torch knows."""
+
+
+def by_gradients(
     model: nn.Module, batches: Iterable[Batch], shared: Mapping[str, str]
 ) -> Sensitivity:
     """Run batches forward and backward through a model with exact neurons.
@@ -57,7 +61,8 @@ def collect_sensitivity(
         shared: sites that are served by another one; an error there reaches all their readers.
 
     Raises:
-        CalibrationError: no batches, or the model has no gradient.
+        CalibrationError: no batches.
+        NoGradientError: the model has no gradient.
     """
     observer = _Gradients(shared)
     generator = torch.Generator(device="cpu").manual_seed(_SEED)
@@ -73,16 +78,13 @@ def collect_sensitivity(
                     output = model(**batch)
             number, share = surprise(output, tokens, generator)
             if number.grad_fn is None:
-                raise CalibrationError(
-                    f"{type(model).__name__} has no gradient, which tells what errors cost: a "
-                    "budget is not to be had for it"
-                )
+                raise NoGradientError("the outputs have no gradient")
             number.backward()
             of += share
     if not of:
         raise CalibrationError("a budget needs calibration batches: there is none")
     costs = {site: sums / (2 * of) for site, sums in observer.squares.items()}
-    return Sensitivity(costs, _synapses(model, tally, observer.activations, shared))
+    return Sensitivity(costs, synapses(model, tally, observer.activations, shared))
 
 
 class _Gradients:
@@ -109,8 +111,8 @@ class _Gradients:
         """Pass on what has a gradient of its own, the same to all that read the same neurons."""
         if not isinstance(site, OATSite):
             return x
-        owner = self._readers.before(site, x)
-        if owner is not None and owner.name in (site.name, self._shared.get(site.name)):
+        owner = self._readers.serving(site, x, self._shared)
+        if owner is not None:
             return self._passed_on[owner.name]
         passed_on = x.view_as(x) if x.requires_grad else x.detach().requires_grad_()
         passed_on.register_hook(partial(self._add, site.name, x.detach()))
@@ -119,11 +121,8 @@ class _Gradients:
         return passed_on
 
     def _add(self, name: str, x: Tensor, gradient: Tensor) -> None:
-        bits = x.float().contiguous().view(torch.int32) & 0x7FFFFFFF
-        index = ((bits >> (_MANTISSA - SUB_BITS)) - _BASE).clamp(0, BINS - 1)
         weights = gradient.double().square().nan_to_num(0.0, 0.0, 0.0)
-        sums = torch.bincount(index.flatten(), weights.flatten(), BINS).cpu().numpy()
-        self.squares[name] = self.squares.get(name, np.zeros(BINS)) + sums
+        self.squares[name] = self.squares.get(name, np.zeros(BINS)) + by_magnitude(x, weights)
 
 
 @contextmanager
@@ -139,10 +138,24 @@ def _frozen(model: nn.Module) -> Iterator[None]:
             weight.requires_grad_(True)
 
 
-def _synapses(
+def by_magnitude(x: Tensor, weights: Tensor) -> Array:
+    """The sums of the weights of values, by the bins of their magnitudes, (BINS,)."""
+    bits = x.float().contiguous().view(torch.int32) & 0x7FFFFFFF
+    index = ((bits >> (_MANTISSA - SUB_BITS)) - _BASE).clamp(0, BINS - 1)
+    return torch.bincount(index.flatten(), weights.flatten(), BINS).cpu().numpy()
+
+
+def synapses(
     model: nn.Module, tally: SpikeTally, activations: Mapping[str, int], shared: Mapping[str, str]
 ) -> dict[str, float]:
-    """How many synaptic operations a spike of each site causes, in the mean."""
+    """How many synaptic operations a spike of each site causes, in the mean.
+
+    Arguments:
+        model: a prepared model.
+        tally: what its operations were counted to do.
+        activations: by site, how many inputs it had then.
+        shared: sites that are served by another one.
+    """
     operations: dict[str, list[tuple[str, int]]] = {}
     for name, op in tally.operations.items():
         part = name.removeprefix(op.layer).removeprefix(".")

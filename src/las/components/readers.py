@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Mapping
 
 from torch import Tensor
 
@@ -22,6 +23,18 @@ class FirstReaders:
             return known[2]
         self._known[id(x)] = (weakref.ref(x), version_of(x), site)
         return None
+
+    def serving(self, site: Site, x: Tensor, shared: Mapping[str, str]) -> Site | None:
+        """The first reader of this very tensor if its neurons serve `site`, too.
+
+        Arguments:
+            site: reads x.
+            x: its input.
+            shared: by site, which other one serves it.
+        """
+        first = self.before(site, x)
+        serves = first is not None and first.name in (site.name, shared.get(site.name))
+        return first if serves else None
 
     def forget(self) -> None:
         """Begin another forward pass."""

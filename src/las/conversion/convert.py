@@ -13,6 +13,7 @@ from las.calibration.batches import Batch, check_batch, check_iterable, peek, ru
 from las.calibration.collect import collect
 from las.calibration.sample import few_tokens, one_row
 from las.calibration.statistics import Statistics
+from las.components.exact import Exact
 from las.components.running import observing
 from las.config import SpikeConfig, Vision, config_or_default
 from las.conversion.audit import audit_pass
@@ -20,7 +21,7 @@ from las.conversion.checkpoint import attach
 from las.conversion.choose import choose_neurons
 from las.conversion.frugal import Kept
 from las.conversion.prepare import need_dense_model, prepare, restored_on_error
-from las.conversion.proof import Exact, Proof
+from las.conversion.proof import Proof
 from las.conversion.registry import how_to_register
 from las.conversion.state import SpikingState, apply
 from las.errors import UnsupportedModelError

@@ -8,17 +8,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
-from las.calibration.batches import Batch, numbered, running_on
+from las.calibration.batches import Batch
 from las.calibration.budget import allot, choices
-from las.calibration.loss import Loss
-from las.calibration.sensitivity import collect_sensitivity
+from las.calibration.expected import Expected
+from las.calibration.importance import collect_sensitivity
 from las.calibration.statistics import Statistics
-from las.components.running import observing
 from las.config import SpikeConfig
-from las.conversion.proof import Exact
 from las.conversion.report import Spent
 from las.conversion.state import SpikingState, apply, assemble
 from las.errors import CalibrationError
@@ -122,8 +119,9 @@ def spike_within_budget(
 ) -> SpikingState:
     """Choose the thresholds of a prepared model so that it spikes least within its budget.
 
-    What errors cost is taken from gradients. As errors are not quite independent, the loss is then
-    measured, on other data, and the choice made again with a budget that makes up for it.
+    What errors cost is taken from gradients, if there are any: see `collect_sensitivity`. As errors
+    are not quite independent, the loss is then measured, on other data, and the choice made again
+    with a budget that makes up for it.
 
     Arguments:
         model: a prepared model; it has its neurons afterwards.
@@ -136,7 +134,7 @@ def spike_within_budget(
         The state that the model is in.
 
     Raises:
-        CalibrationError: too little data, or a model without gradients.
+        CalibrationError: too little data, or an output that no loss is known of.
     """
     assert config.budget is not None
     sensed, rest = halves(batches)
@@ -174,27 +172,3 @@ def _distance(state: SpikingState) -> float:
     assert spent is not None
     share = spent.measured / spent.budget
     return 1 - share if share <= 1 else share
-
-
-class Expected:
-    """What a model makes of some batches with exact neurons.
-
-    Arguments:
-        model: a prepared model.
-        batches: forward keyword arguments.
-    """
-
-    def __init__(self, model: nn.Module, batches: Iterable[Batch]) -> None:
-        self._outputs = []
-        with observing(model, Exact()), torch.no_grad():
-            for name, batch, tokens in numbered(model, batches):
-                with running_on(model, name):
-                    self._outputs.append((name, batch, tokens, model(**batch)))
-
-    def loss(self, model: nn.Module) -> float:
-        """The loss of the same model with spikes (see `Loss`)."""
-        loss = Loss()
-        for name, batch, tokens, expected in self._outputs:
-            with running_on(model, name), torch.no_grad():
-                loss.add(model(**batch), expected, tokens)
-        return loss.mean

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from las.components.exact import Exact
 from las.components.running import observing, running
 from las.conversion.audit import forward_arguments
 from las.conversion.comparison import Originals, compared, output_error, tolerance
@@ -23,14 +24,6 @@ from las.conversion.report import ConversionReport
 from las.errors import LasError, UnsupportedModelError
 from las.hosts.offload import hooked_modules, named_weights
 from las.neurons.tally import SpikeTally
-
-
-class Exact:
-    """Observes nothing: neurons pass their inputs through."""
-
-    def observe(self, site: Any, x: Any, importance: Any) -> Any:
-        """Take no note."""
-        return x
 
 
 class Proof:

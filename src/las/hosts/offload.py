@@ -23,6 +23,13 @@ def hooked_modules(model: nn.Module) -> dict[str, nn.Module]:
     return {path: module for path, module in model.named_modules() if hasattr(module, "_hf_hook")}
 
 
+def offloads(model: nn.Module) -> bool:
+    """Whether weights come in from elsewhere only for as long as their module runs."""
+    hooks = [module._hf_hook for module in hooked_modules(model).values()]
+    hooks += [one for hook in hooks for one in getattr(hook, "hooks", ())]
+    return any(getattr(hook, "offload", False) for hook in hooks)
+
+
 def hand_hooks_over(model: nn.Module, hooked: dict[str, nn.Module]) -> None:
     """Let hooks serve what now stands in the place of their modules.
 
