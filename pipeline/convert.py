@@ -6,11 +6,14 @@ python -m pipeline.convert -m model=minilm-l6 neuron=t10h5,t8h5
 
 from __future__ import annotations
 
+from functools import lru_cache
+from typing import Any
+
 import hydra
 from omegaconf import DictConfig, OmegaConf
 
 from pipeline import paths, tuning
-from pipeline.calibration import batches, described
+from pipeline.calibration import batches, described, described_in_full
 from pipeline.loading import model_and_reader
 from pipeline.neuron import is_baseline, is_tuned, spike_config
 from pipeline.paths import Cell
@@ -72,12 +75,23 @@ def _run_baseline(cfg: DictConfig, cell: Cell) -> None:
         read = tuning.labelled_batches(cfg, reader)
         baseline = baselines.fine_tune(snn, read, **told, **neuron.tuning)
     else:
-        baseline = baselines.convert(snn, batches(cfg, reader), **told)
+        per = baselines.METHODS[neuron.method].per
+        observed = _observed(model, reader, per, described_in_full(cfg))
+        baseline = baselines.convert(snn, observed, **told)
     with atomic_directory(cell.adapter) as folder:
         baselines.save(baseline, folder, model if tuned else None)
     left = ", ".join(f"{kind} ({n})" for kind, n in baselines.left_float(baseline).items())
     print(f"{cell.spiking_model}\nleft float: {left}")
     record.keep()
+
+
+@lru_cache(maxsize=2)
+def _observed(model: Any, reader: Any, per: Any, calibration: str) -> Any:
+    """What the layers of a model read; all methods in a row with such thresholds share it."""
+    from las import baselines
+
+    cfg: Any = OmegaConf.create(calibration)
+    return baselines.observe(model, batches(cfg, reader), per)
 
 
 def _convert(cfg: DictConfig, cell: Cell) -> None:

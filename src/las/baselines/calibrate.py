@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from las.baselines.methods import Method
+from las.baselines.methods import Granularity, Method
 from las.baselines.part import Part
 from las.baselines.thresholds import Magnitudes, thresholds
 from las.calibration.batches import Batch, check_iterable, numbered, running_on
@@ -22,20 +23,36 @@ from las.errors import CalibrationError, UnsupportedModelError
 _ACTIVATIONS = ("torch.nn.modules.activation", "transformers.activations")
 
 
-def calibrate(model: nn.Module, batches: Iterable[Batch], method: Method) -> dict[str, Tensor]:
-    """The thresholds of the layers that are to spike, by path; the model stays as it is.
+@dataclass(frozen=True)
+class Observed:
+    """What the linear layers of a model read on calibration data: enough for every method.
+
+    Attributes:
+        model: name of the model's class.
+        per: whether magnitudes are known for each channel or for the whole tensor.
+        magnitudes: by path of the layer, of those that ran.
+        reading: paths of the layers that read an activation function.
+    """
+
+    model: str
+    per: Granularity
+    magnitudes: Mapping[str, Magnitudes]
+    reading: Collection[str]
+
+
+def observe(model: nn.Module, batches: Iterable[Batch], per: Granularity) -> Observed:
+    """Look at what the linear layers of a model read; the model stays as it is.
 
     Arguments:
         model: a transformers model.
         batches: forward keyword arguments.
-        method: says which layers spike, and the rule.
+        per: what each threshold will be for.
 
     Raises:
         CalibrationError: batches of a wrong form, or none, or NaN or infinite activations.
-        UnsupportedModelError: no layer is to spike.
     """
     run, tokens = RunState(), 0
-    with torch.no_grad(), _looking_on(model, method, run) as seen, _reading(model) as reading:
+    with torch.no_grad(), _looking_on(model, per, run) as seen, _reading(model) as reading:
         progress = tqdm(check_iterable(batches), desc="calibrating", unit="batch")
         for name, batch, of_batch in numbered(model, progress):
             with running_on(model, name), run.within(token_masks(model, batch)):
@@ -43,15 +60,35 @@ def calibrate(model: nn.Module, batches: Iterable[Batch], method: Method) -> dic
             tokens += of_batch.count
     if not tokens:
         raise CalibrationError("there are no calibration batches, or nothing but padding in them")
+    known = {path: one for path, one in seen.items() if one.counts.numel()}
+    return Observed(type(model).__name__, per, known, frozenset(reading))
+
+
+def thresholds_of(observed: Observed, method: Method) -> dict[str, Tensor]:
+    """The thresholds of the layers that are to spike, by path.
+
+    Arguments:
+        observed: what the model's layers read.
+        method: says which layers spike, and the rule.
+
+    Raises:
+        ValueError: magnitudes are not known as the method needs them.
+        UnsupportedModelError: no layer is to spike.
+    """
+    if observed.per != method.per:
+        raise ValueError(
+            f"the method has thresholds per {method.per}, and the model was observed per "
+            f"{observed.per}: observe it with per={method.per!r}"
+        )
     wanted = {
         path: one
-        for path, one in seen.items()
-        if one.counts.numel() and (method.sites == "linear" or path in reading)
+        for path, one in observed.magnitudes.items()
+        if method.sites == "linear" or path in observed.reading
     }
     if not wanted:
         which = "after an activation function" if method.sites == "ffn" else "in use"
         raise UnsupportedModelError(
-            f"{type(model).__name__} has no linear layer {which}: there is nothing to spike"
+            f"{observed.model} has no linear layer {which}: there is nothing to spike"
         )
     return {path: thresholds(one, method) for path, one in wanted.items()}
 
@@ -71,13 +108,15 @@ class _Observer(Part):
 
 
 @contextmanager
-def _looking_on(model: nn.Module, method: Method, run: RunState) -> Iterator[dict[str, Magnitudes]]:
+def _looking_on(
+    model: nn.Module, per: Granularity, run: RunState
+) -> Iterator[dict[str, Magnitudes]]:
     """Magnitudes of what each linear layer reads inside the block, by path."""
     seen: dict[str, Magnitudes] = {}
     with ExitStack() as blocks:
         for path, layer in model.named_modules():
             if is_linear(layer):
-                seen[path] = Magnitudes(method.per == "channel")
+                seen[path] = Magnitudes(per == "channel")
                 observer = _Observer(path, run, seen[path])
                 blocks.callback(layer.register_forward_pre_hook(observer.hook).remove)
         yield seen

@@ -8,9 +8,10 @@ from typing import Any, TypeVar
 
 from torch import Tensor, nn
 
-from las.baselines.calibrate import calibrate
+from las.baselines import calibrate
+from las.baselines.calibrate import Observed, thresholds_of
 from las.baselines.left_float import ATTENTION, PRODUCTS, FloatLayer, FloatProducts
-from las.baselines.methods import Method, method_of
+from las.baselines.methods import Granularity, Method, method_of
 from las.baselines.part import Part
 from las.baselines.run import RunOverTime
 from las.baselines.site import Site
@@ -20,6 +21,7 @@ from las.components.run_state import RunState
 from las.conversion.prepare import give_own_configs, need_dense_model, restored_on_error
 from las.conversion.rules.linear import is_linear
 from las.errors import UnsupportedModelError
+from las.hosts.twin import twin
 
 Model = TypeVar("Model", bound=nn.Module)
 
@@ -29,7 +31,7 @@ FLOAT = "float_layer"
 
 def convert(
     model: Model,
-    batches: Iterable[Batch],
+    batches: Iterable[Batch] | Observed,
     method: str | Method,
     *,
     time_steps: int | None = None,
@@ -43,7 +45,8 @@ def convert(
 
     Arguments:
         model: a transformers model; it is put into evaluation mode, and keeps no cache.
-        batches: calibration data, forward keyword arguments.
+        batches: calibration data, forward keyword arguments; or what `las.baselines.observe` saw
+            of them, which serves several methods.
         method: a name in `las.baselines.METHODS`, or a `Method` of your own.
         time_steps: T; by default that of the method.
 
@@ -54,14 +57,34 @@ def convert(
         UnsupportedModelError: no transformers model, a spiking one already, or one without a
             linear layer of the kind that the method lets spike.
         CalibrationError: batches of a wrong form, or none, or NaN or infinite activations.
-        ValueError: an unknown method, or T out of range.
+        ValueError: an unknown method, T out of range, or a model that was observed otherwise.
 
     After an error the model is as it was.
     """
     chosen = method_of(method, time_steps)
     with made_a_baseline(model):
-        place(model, chosen, calibrate(model, batches, chosen))
+        if not isinstance(batches, Observed):
+            batches = calibrate.observe(model, batches, chosen.per)
+        place(model, chosen, thresholds_of(batches, chosen))
     return model
+
+
+def observe(model: nn.Module, batches: Iterable[Batch], per: Granularity = "channel") -> Observed:
+    """What the linear layers of a model read, for `convert` by several methods.
+
+    Arguments:
+        model: a transformers model; it stays as it is.
+        batches: calibration data, forward keyword arguments.
+        per: whether the methods have a threshold for each channel, or for the whole tensor.
+
+    Raises:
+        UnsupportedModelError: no transformers model, or a spiking one already.
+        CalibrationError: batches of a wrong form, or none, or NaN or infinite activations.
+    """
+    need_dense_model(model)
+    seen = twin(model)
+    with made_a_baseline(seen):
+        return calibrate.observe(seen, batches, per)
 
 
 @contextmanager

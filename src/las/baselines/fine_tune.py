@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.optim import AdamW
 from tqdm.auto import tqdm
 
-from las.baselines.calibrate import calibrate
+from las.baselines.calibrate import observe, thresholds_of
 from las.baselines.convert import made_a_baseline, place
 from las.baselines.methods import Method, method_of
 from las.baselines.quantiser import Quantiser, quantisers
@@ -82,7 +82,8 @@ def fine_tune(
     levels, parts = levels_and_parts(chosen)
     with made_a_baseline(model), weights_of_its_own(model) as weights:
         given = _labelled(model, batches)
-        quantised = quantisers(calibrate(model, given, chosen), levels, parts)
+        begun = thresholds_of(observe(model, given, chosen.per), chosen)
+        quantised = quantisers(begun, levels, parts)
         _train(model, given, weights, quantised, steps, learning_rate)
         trained = {path: one.limit.detach() * parts / levels for path, one in quantised.items()}
         place(model, chosen, trained)

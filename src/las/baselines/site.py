@@ -101,7 +101,7 @@ class Site(Part):
         self._number += 1
         t, time = self.t, self.method.time
         if time == "instantaneous":
-            return self._step(call, x, t).to(x.dtype)
+            return self._of(self._step(call, x, t), x)
         if time == "layerwise":
             for step in range(1, self.method.time_steps + 1):
                 self._step(call, x if step == 1 else torch.zeros_like(x), step)
@@ -120,16 +120,17 @@ class Site(Part):
         return _Call(self.method.neuron.begin(population), *zeros)
 
     def _step(self, call: _Call, current: Tensor, t: int) -> Tensor:
-        """One time step: S(t) times the threshold."""
+        """One time step: S(t)."""
         neuron = self.method.neuron
         current = current / self.threshold.to(current)
-        call.driven = call.driven + current
+        call.driven += current
         population = current[None] if neuron.signed else torch.stack([current, -current])
         fired, call.state = neuron.step(population, call.state, t)
-        call.spikes = call.spikes + neuron.spikes(fired).sum(0)
+        for of_sign in neuron.spikes(fired):
+            call.spikes += of_sign
         spikes = fired[0] if neuron.signed else fired[0] - fired[1]
-        call.emitted = call.emitted + spikes
-        return spikes * self.threshold.to(spikes)
+        call.emitted += spikes
+        return spikes
 
     def _of(self, emitted: Tensor, x: Tensor) -> Tensor:
         return (emitted * self.threshold.to(emitted)).to(x.dtype)

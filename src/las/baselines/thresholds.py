@@ -45,8 +45,6 @@ class Magnitudes:
         Raises:
             CalibrationError: NaN or infinite values.
         """
-        if not bool(torch.isfinite(x).all()):
-            raise CalibrationError(f"NaN or infinite values at the input of {name}")
         x = x.detach().float().abs()
         if not self.by_channel:
             x = x.reshape(-1, 1)
@@ -57,13 +55,18 @@ class Magnitudes:
             self.largest = torch.zeros(channels, device=x.device)
         if not rows:
             return
+        largest = x.amax(0)
+        if not bool(torch.isfinite(largest).all()):
+            raise CalibrationError(f"NaN or infinite values at the input of {name}")
         bits = x.contiguous().view(torch.int32) >> (23 - SUB_BITS)
-        index = (bits - ((127 + _FIRST) << SUB_BITS)).clamp(0, _BINS - 1).long()
-        index += torch.arange(channels, device=x.device) * _BINS
-        seen = index[x > 0]
-        self.counts += torch.bincount(seen, minlength=channels * _BINS).view(channels, _BINS)
-        self.zeros += (x == 0).sum(0)
-        self.largest = torch.maximum(self.largest, x.amax(0))
+        index = (bits - ((127 + _FIRST) << SUB_BITS)).clamp_(0, _BINS - 1)
+        index += torch.arange(channels, dtype=torch.int32, device=x.device) * _BINS
+        seen = torch.bincount(index.view(-1), minlength=channels * _BINS).view(channels, _BINS)
+        zeros = (x == 0).sum(0)
+        seen[:, 0] -= zeros  # which were counted as the least values
+        self.counts += seen
+        self.zeros += zeros
+        self.largest = torch.maximum(self.largest, largest)
 
 
 def thresholds(seen: Magnitudes, method: Method) -> Tensor:
