@@ -10,29 +10,9 @@ one FS neuron for the whole range, without gates.
 
 import sys
 
-from las.fitting import FUNCTIONS, Budget, fit, fit_flat
+from las.reporting.sub_neurons import TIME_STEPS, sub_neurons
 
-STEPS = int(sys.argv[1]) if len(sys.argv) > 1 else 16
-RANGES = {
-    "gelu": (-10.0, 12.0),
-    "silu": (-10.0, 30.0),
-    "tanh": (-8.0, 8.0),
-    "exp": (-65536.0, 0.0),
-    "reciprocal": (1.0, 1024.0),
-    "inverse_sqrt": (1e-3, 100.0),
-}
-ERRORS = 0.1, 0.01, 1e-3, 1e-4, 1e-5
-
-
-def row(one, relative):
-    """N, and the largest error of the kind that counts."""
-    return f"N={one.neuron.size:<5d}{one.max_relative_error if relative else one.max_error:8.1e}"
-
-
-for name, (low, high) in RANGES.items():
-    function = FUNCTIONS[name]
-    relative = function.budget.absolute == 0
-    budgets = [Budget(0, error) if relative else Budget(error, 0) for error in ERRORS]
-    fits = [fit_flat(function, low, high, STEPS)]
-    fits += [fit(function, low, high, STEPS, budget) for budget in budgets]
-    print(f"{name:13s}", "   ".join(row(one, relative) for one in fits))
+steps = int(sys.argv[1]) if len(sys.argv) > 1 else TIME_STEPS
+for one in sub_neurons(steps):
+    fits = zip(one.sizes, one.errors, strict=True)
+    print(f"{one.function:13s}", "   ".join(f"N={size:<5d}{error:8.1e}" for size, error in fits))

@@ -15,11 +15,12 @@ from pipeline.params import Grid
 from pipeline.published import write_sweeps
 from pipeline.recorded import recorded_spikes
 from pipeline.revision import revision
+from pipeline.sweeps import swept_cells
 from pipeline.tracking import tracked_report
 
 
 def run(cfg: DictConfig) -> None:
-    """Write reports/ and sweeps/ from results/ of the cells that params.yaml lists."""
+    """Write reports/ and sweeps/ from results/: the cells that params.yaml lists, and sweeps."""
     root = Path(cfg.root)
     results = root / "results"
     if not results.is_dir():
@@ -33,12 +34,14 @@ def run(cfg: DictConfig) -> None:
     from las.reporting.report import write_report
 
     grid = Grid.read(root)
+    listed = list(grid.cells())
+    cells = [*listed, *(cell for cell in swept_cells(root) if cell not in listed)]
     made = revision()
     reports = root / "reports"
     with atomic_directory(reports) as folder:
         report = write_report(
             results,
-            grid.cells(),
+            cells,
             folder,
             spiking_models=paths.spiking_models(root),
             hardware=described(OmegaConf.to_container(cfg.energy, resolve=True)),  # type: ignore[arg-type]

@@ -68,15 +68,16 @@ def metric_title(metric: str) -> str:
 
 def ann_number(score: Score) -> Number:
     """The original's score; accuracies and F1 in per cent."""
-    return _number(score, score.ann, score.ann_stderr)
+    return scaled(score.metric, score.ann, score.ann_stderr)
 
 
 def snn_number(score: Score) -> Number:
     """The spiking model's score; accuracies and F1 in per cent."""
-    return _number(score, score.spiking, score.snn_stderr)
+    return scaled(score.metric, score.spiking, score.snn_stderr)
 
 
-def _number(score: Score, value: float, stderr: float | None) -> Number:
-    scale = 100.0 if score.metric in _SHARES else 1.0
-    digits = 3 if score.metric in ("perplexity", "bits_per_byte") else 2
+def scaled(metric: str, value: float, stderr: float | None = None) -> Number:
+    """A value of a metric as shown; accuracies and F1 in per cent."""
+    scale = 100.0 if metric in _SHARES else 1.0
+    digits = 3 if metric in ("perplexity", "bits_per_byte") else 2
     return Number(value * scale, None if stderr is None else stderr * scale, f".{digits}f")

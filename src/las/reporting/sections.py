@@ -19,6 +19,8 @@ from las.reporting.figures.losslessness import losslessness_pictures
 from las.reporting.figures.outliers import outlier_picture
 from las.reporting.figures.recorded import recorded_pictures
 from las.reporting.figures.steps import steps_pictures
+from las.reporting.figures.sub_neurons import sub_neurons_picture
+from las.reporting.figures.swept import sweep_pictures
 from las.reporting.html import Section
 from las.reporting.paper.glance import glance_at_levels, glance_at_scores, glance_at_steps
 from las.reporting.paper.table_1 import table_1
@@ -30,6 +32,8 @@ from las.reporting.paper.table_6 import table_6
 from las.reporting.recorded import Recorded
 from las.reporting.results import Results
 from las.reporting.stored import Stored
+from las.reporting.sub_neurons import sub_neurons
+from las.reporting.swept import sweeps, swept
 from las.reporting.table import Table
 from las.reporting.tables.ablations import ablations
 from las.reporting.tables.accounts import (
@@ -49,6 +53,7 @@ from las.reporting.tables.losslessness_answers import losslessness_of_answers
 from las.reporting.tables.losslessness_similarity import losslessness_of_similarity
 from las.reporting.tables.losslessness_text import losslessness_of_text
 from las.reporting.tables.spikes import spikes_by_kind
+from las.reporting.tables.swept import sweep_tables
 
 
 def sections(
@@ -97,6 +102,7 @@ def sections(
             "models and the data differ: compare each computed SNN row with its own ANN row.",
             tables=_of_the_paper(results),
         ),
+        *_sweeps(results, directory),
         *_baselines(results, directory),
         *_ablations(results, directory),
         *_recorded(results, recorded, directory),
@@ -156,6 +162,16 @@ def _of_the_paper(results: Results) -> list[Table]:
     return [*tables, glance_at_levels(levels), levels, glance_at_steps(steps), steps]
 
 
+def _sweeps(results: Results, directory: Path) -> list[Section]:
+    """What T and H cost on every model; nothing where neither was varied."""
+    found = sweeps(swept(results))
+    if not found:
+        return []
+    intro = "What time steps and levels cost, in loss and in energy, with nothing else changed."
+    tables, pictures = sweep_tables(found), sweep_pictures(found, directory)
+    return [Section("sweeps", "Sweeps of T and H", intro, tables, pictures=pictures)]
+
+
 def _baselines(results: Results, directory: Path) -> list[Section]:
     """LAS beside published conversions; nothing where no cell has one."""
     if not results.baselines:
@@ -170,7 +186,10 @@ def _ablations(results: Results, directory: Path) -> list[Section]:
     if not results.ablations:
         return []
     intro = "What is lost without a part of the method (Section 5.5)."
-    pictures = ablations_pictures(results, directory)
+    pictures = [
+        *ablations_pictures(results, directory),
+        sub_neurons_picture(sub_neurons(), directory),
+    ]
     return [Section("ablations", "Ablations", intro, [ablations(results)], pictures=pictures)]
 
 
