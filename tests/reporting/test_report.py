@@ -56,6 +56,7 @@ def test_the_report_is_written_whole(written: Report) -> None:
         "anytime.png",
         "steps_tiny-encoder.png",
         "levels.png",
+        "sweeps.png",
         "frontier_tiny-lm_text.png",
         "frontier_tiny-encoder_similarity.png",
         *[f"accounts_{what}_tiny-{model}.png" for what in ("kind", "layer")
