@@ -31,7 +31,7 @@ def draw(path: Path, sweeps: Sequence[Sweep]) -> Path:
             energy.set_xlabel(label)
             energy.xaxis.set_major_locator(MaxNLocator(integer=True))
         grid[0, 0].set_yscale("log")
-        grid[0, 0].set_ylabel("mean KL(ANN || SNN), nats")
+        grid[0, 0].set_ylabel("loss: mean KL(ANN || SNN), nats")
         grid[1, 0].set_ylabel("E_snn / E_ann (Eq. 25)")
         grid[1, 0].set_ylim(bottom=0)
         figure.suptitle(TITLE)
