@@ -183,6 +183,7 @@ def test_every_dependency_in_the_repository_exists():
 def test_dvc_reads_the_stages_with_and_without_git(tmp_path, with_git):
     for name in ("dvc.yaml", "params.yaml", ".dvcignore", "Makefile"):
         shutil.copy(ROOT / name, tmp_path)
+    shutil.copytree(ROOT / "pipeline", tmp_path / "pipeline")
     (tmp_path / ".dvc").mkdir()
     shutil.copy(ROOT / ".dvc" / "config", tmp_path / ".dvc")
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
