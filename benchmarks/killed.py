@@ -1,6 +1,6 @@
 """`kill -9` at random moments of `dvc repro`, and run again: the same bytes in the end.
 
-python -m benchmarks.killed > docs/data/killed.txt   # after make repro: five times
+python -m benchmarks.killed # after make repro: five times; docs/killed.md has the log
 python -m benchmarks.killed --kills 2 --seed 1
 
 It works in throw-away clones of this repository's last commit, with the models and data sets of
@@ -157,7 +157,7 @@ def differences(found: dict[str, bytes], expected: dict[str, bytes]) -> list[str
 def lines(kills: int, seed: int, place: Path) -> Iterator[str]:
     """Run undisturbed, then kill and go on; say what happened."""
     grid = "; ".join(f"{model}: {', '.join(neurons)}" for model, neurons in NEURONS.items())
-    yield f"grid     {grid}"
+    yield f"grid {grid}"
     found = revision()
     if found is None:
         raise SystemExit(f"{ROOT} is no Git repository, which this clones")
