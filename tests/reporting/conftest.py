@@ -118,6 +118,7 @@ def write_cell(
     row: str | None = None,
     vision: str = "spiking",
     name: str = "",
+    of_scores: dict[str, Any] | None = None,
     **options: Any,
 ) -> dict[str, str]:
     neuron = f"t{time_steps}h{levels}" + ("" if vision == "spiking" else "-analog-vision") + name
@@ -138,7 +139,7 @@ def write_cell(
             "scores": [score.to_dict() for score in scores],
             "seconds": {"ann": 1.0, "snn": 2.5},
         },
-        "spikes.json": tally.to_dict(),
+        "spikes.json": tally.to_dict() | ({"scores": of_scores} if of_scores else {}),
         "energy.json": estimate(tally).to_dict(),
     }
     for name, data in content.items():
@@ -249,7 +250,9 @@ def write_grid(results: Path) -> tuple[Path, list[dict[str, str]]]:
     cells += [
         write_cell(results, "tiny-lm", "text", t, h, text_scores(t, h)) for t, h in TEXT_CELLS
     ]
-    cells.append(write_cell(results, "tiny-lm", "anytime", 16, 5, anytime_scores(16)))
+    scores = anytime_scores(16)
+    fired = {score.metric: make_tally(5, layers=2).to_dict() for score in scores}
+    cells.append(write_cell(results, "tiny-lm", "anytime", 16, 5, scores, of_scores=fired))
     cells += [
         write_cell(results, "tiny-encoder", "similarity", t, h, similarity_scores(t))
         for t, h in SIMILARITY_CELLS

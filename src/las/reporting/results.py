@@ -10,6 +10,7 @@ from typing import Any
 
 from las.config import Rounding, ThresholdRule, Vision
 from las.energy import EnergyReport
+from las.evaluation.anytime import AFTER
 from las.evaluation.score import Score
 from las.neurons.tally import SpikeTally
 from las.reporting.ablated import ablation_of
@@ -62,6 +63,7 @@ class CellResult(OriginalResult):
         ablation: what part of the method was taken out; "" for none.
         energy: the estimate of Eq. 25, None where there is none.
         spikes: what was counted, None where nothing was.
+        stopped: by t, what was counted in the first t of the T time steps, where this was measured.
     """
 
     time_steps: int
@@ -73,6 +75,7 @@ class CellResult(OriginalResult):
     ablation: str = ""
     energy: EnergyReport | None = None
     spikes: SpikeTally | None = None
+    stopped: Mapping[int, SpikeTally] = field(default_factory=dict)
 
     @property
     def steps(self) -> int | str:
@@ -333,6 +336,7 @@ def load_cell(directory: Path, cell: Mapping[str, str]) -> OriginalResult:
                 tuning_steps=neuron.get("tuning_steps", 0),
                 energy=estimated,
             )
+        counted = _read(spikes) if spikes.exists() else None
         return CellResult(
             **vars(original),
             time_steps=neuron["time_steps"],
@@ -343,7 +347,8 @@ def load_cell(directory: Path, cell: Mapping[str, str]) -> OriginalResult:
             budget=neuron.get("budget"),
             ablation=ablation_of(neuron),
             energy=estimated,
-            spikes=SpikeTally.from_dict(_read(spikes)) if spikes.exists() else None,
+            spikes=None if counted is None else SpikeTally.from_dict(counted),
+            stopped=_stopped(counted or {}),
         )
     except (KeyError, TypeError, json.JSONDecodeError) as error:
         raise ValueError(
@@ -359,3 +364,11 @@ def _read(path: Path) -> Any:
 def _distance(cell: CellResult) -> tuple[bool, int, int]:
     special = cell.budget is not None or cell.threshold_rule != "error"
     return special, abs(cell.time_steps - 16), abs(cell.levels - 5)
+
+
+def _stopped(counted: Mapping[str, Any]) -> dict[int, SpikeTally]:
+    """What was counted for scores after t time steps, by t."""
+    return {
+        int(metric.removeprefix(AFTER)): SpikeTally.from_dict(spikes)
+        for metric, spikes in counted.get("scores", {}).items()
+    }

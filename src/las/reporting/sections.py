@@ -131,7 +131,7 @@ def sections(
                 *map(accounts_by_kind, detailed),
             ],
             pictures=[
-                *frontier_pictures(charged, directory),
+                *frontier_pictures(charged, results, hardware, directory),
                 *accounts_pictures(detailed, directory),
             ],
             folded=[accounts_on_hardware(detailed), *map(accounts_by_layer, detailed)],
