@@ -144,7 +144,7 @@ def panel(axes: Axes, slug: str, name: str, points: Sequence[Point]) -> None:
     axes.set_yscale("log")
     axes.margins(y=0.1)
     own = [point.ratios[slug] for point in known if point.series != OTHERS]
-    axes.set_xlim(0, 1.1 * max(1.0, *own))
+    axes.set_xlim(0, 1.1 * max([1.0, *own]))
     axes.set_title(name, fontsize=10)
 
 
