@@ -27,7 +27,7 @@ def names(group: str) -> list[str]:
 
 
 ABLATED = [f"t16h5-{name}" for name in names("ablation")]
-BASELINES = [f"{name}-t{steps}" for name in METHODS for steps in (8, 16, 32)]
+BASELINES = [f"{name}-t{steps}" for name in METHODS for steps in (4, 8, 16, 32)]
 TUNED = [f"{name}-tuned-t16" for name in ("qcfs", "fas", "spikezip-tf")]
 NEURONS = [
     name
