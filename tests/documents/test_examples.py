@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import re
 import runpy
 from collections.abc import Callable
@@ -76,10 +77,32 @@ def test_why_ten_steps_break(run: Callable[..., str], tiny_model: Path) -> None:
         assert errors[rule, 16] < errors[rule, 10]
 
 
+def test_an_original_in_int8(run: Callable[..., str], tiny_model: Path) -> None:
+    """On nine windows of made-up articles: something is lost, and little."""
+    prose = " ".join(f"Sentence {number} of it." for number in range(30))
+    pages = "".join(
+        f"  <page>\n    <title>T{i}</title>\n    <ns>0</ns>\n    <text>{prose}</text>\n  </page>\n"
+        for i in range(120)
+    )
+    dump = Path("data/assets/wikipedia")
+    dump.mkdir(parents=True)
+    name = "enwiki-latest-pages-articles1.xml-p000000010p000030302-shortened.bz2"
+    packed = bz2.compress(f"<mediawiki>\n{pages}</mediawiki>\n".encode())
+    (dump / name).write_bytes(packed)
+    printed = run("original_in_int8", str(tiny_model), "text")
+    found = re.findall(
+        r"^wikipedia perplexity: (\S+), in INT8 (\S+) +KL (\S+)", printed, re.MULTILINE
+    )
+    ((original, rounded, divergence),) = found
+    assert float(rounded) == pytest.approx(float(original), rel=0.01)
+    assert 0 < float(divergence) < 1e-2
+
+
 def test_every_example_is_run() -> None:
     assert {path.stem for path in EXAMPLES.glob("*.py")} == {
         "add_an_architecture",
         "convert_a_model",
+        "original_in_int8",
         "simulate_and_count",
         "sub_neurons",
         "where_they_part",
