@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from matplotlib.axes import Axes
 from matplotlib.transforms import Bbox
 
+from las.reporting.figures.style import Array
+
 _PLACES = (
     *((5, 3, "left", "bottom"), (5, -3, "left", "top"), (-5, 3, "right", "bottom")),
     *((-5, -3, "right", "top"), (0, 6, "center", "bottom"), (0, -6, "center", "top")),
@@ -70,7 +72,7 @@ def place(axes: Axes, labels: Sequence[Label], points: Sequence[tuple[float, flo
     return written
 
 
-def _around(centre: Sequence[float], reach: float) -> Bbox:
+def _around(centre: Array, reach: float) -> Bbox:
     x, y = centre
     return Bbox.from_extents(x - reach, y - reach, x + reach, y + reach)
 

@@ -17,7 +17,7 @@ def draw(path: Path, points: Mapping[str, Sequence[tuple[float, float]]], title:
         title: of the figure.
     """
     losses = [loss for series in points.values() for pair in series for loss in pair]
-    ends = [min(losses) / 2, max(losses) * 2]
+    ends = (min(losses) / 2, max(losses) * 2)
     with figure_of(5.6, 4.8) as figure:
         axes = figure.subplots()
         axes.plot(ends, ends, color=DARK, linewidth=1)
