@@ -44,7 +44,9 @@ def place(axes: Axes, labels: Sequence[Label], points: Sequence[tuple[float, flo
     Returns:
         The texts that were written.
     """
-    reach = _MARKER * axes.get_figure(root=True).dpi / 72
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    reach = _MARKER * figure.dpi / 72
     taken = [_around(axes.transData.transform(point), reach) for point in points]
     within = axes.get_window_extent()
     written = []
