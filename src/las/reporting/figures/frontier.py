@@ -267,10 +267,11 @@ def stopped_points(results: Results, model: str, hardware: Hardware) -> list[Poi
 def _others(results: Results, model: str, evaluation: str) -> list[Point]:
     """Published conversions of a model, of which Eq. 25 alone is known."""
     return [
-        Point(OTHERS, "", loss, {"paper": one.energy.total.ratio}, {})
+        Point(OTHERS, "", loss, {"paper": ratio}, {})
         for one in results.baselines
         if (one.model, one.evaluation) == (model, evaluation)
         and one.energy is not None
+        and (ratio := one.energy.total.ratio) is not None
         and (loss := _divergence(one.scores)) is not None
     ]
 
