@@ -8,6 +8,7 @@ import torch
 from las.baselines import METHODS, convert, observe
 from las.baselines.site import Site
 from las.baselines.thresholds import Magnitudes
+from las.energy.counting import count_spikes
 from las.errors import CalibrationError
 from las.hosts.twin import twin
 
@@ -15,15 +16,23 @@ from las.hosts.twin import twin
 @pytest.mark.parametrize("name", METHODS)
 def test_one_look_serves_every_method(name, bert, make_batches):
     batches, per = make_batches(rows=3, length=12), METHODS[name].per
+    snns = [
+        convert(twin(bert), observe(bert, batches, per), name, time_steps=2),
+        convert(twin(bert), batches, name, time_steps=2),
+    ]
     found = [
         {site.serves: site.threshold for site in snn.modules() if isinstance(site, Site)}
-        for snn in (
-            convert(twin(bert), observe(bert, batches, per), name),
-            convert(twin(bert), batches, name),
-        )
+        for snn in snns
     ]
     assert found[0].keys() == found[1].keys()
     assert all(torch.equal(found[0][path], found[1][path]) for path in found[0])
+    tallies = []
+    for snn in snns:
+        with count_spikes(snn) as spikes:
+            snn(**batches[0])
+        tallies.append(spikes.to_dict())
+    assert tallies[0] == tallies[1]
+    assert any(path.endswith(".scores") for path in tallies[0]["operations"])
 
 
 def test_the_model_that_was_looked_at_stays_as_it_is(bert, make_batches):

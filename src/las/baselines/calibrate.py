@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
+from las.baselines.left_float import FloatProducts
 from las.baselines.methods import Granularity, Method
 from las.baselines.part import Part
 from las.baselines.thresholds import Magnitudes, thresholds
@@ -32,12 +33,14 @@ class Observed:
         per: whether magnitudes are known for each channel or for the whole tensor.
         magnitudes: by path of the layer, of those that ran.
         reading: paths of the layers that read an activation function.
+        attending: paths of the modules that have attended.
     """
 
     model: str
     per: Granularity
     magnitudes: Mapping[str, Magnitudes]
     reading: Collection[str]
+    attending: Collection[str]
 
 
 def observe(model: nn.Module, batches: Iterable[Batch], per: Granularity) -> Observed:
@@ -61,7 +64,12 @@ def observe(model: nn.Module, batches: Iterable[Batch], per: Granularity) -> Obs
     if not tokens:
         raise CalibrationError("there are no calibration batches, or nothing but padding in them")
     known = {path: one for path, one in seen.items() if one.counts.numel()}
-    return Observed(type(model).__name__, per, known, frozenset(reading))
+    attending = {
+        path.rpartition(".")[0]
+        for path, module in model.named_modules()
+        if isinstance(module, FloatProducts)
+    }
+    return Observed(type(model).__name__, per, known, frozenset(reading), attending)
 
 
 def thresholds_of(observed: Observed, method: Method) -> dict[str, Tensor]:

@@ -65,7 +65,7 @@ def convert(
     with made_a_baseline(model):
         if not isinstance(batches, Observed):
             batches = calibrate.observe(model, batches, chosen.per)
-        place(model, chosen, thresholds_of(batches, chosen))
+        place(model, chosen, thresholds_of(batches, chosen), batches.attending)
     return model
 
 

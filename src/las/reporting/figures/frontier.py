@@ -39,6 +39,8 @@ _SHOWN = 0.3
 
 _MOST_LEVELS = 16
 """H of the frugal cells whose floor is drawn: those with the fewest spikes."""
+_STEPS_OF_BUDGETS = 24
+"""The most time steps of a site with a budget, unless fewer are asked for."""
 
 _FRUGAL = {16: (RED, "s"), 5: (ORANGE, "v"), 1: (GREEN, "^")}
 """Colour and marker by H."""
@@ -239,7 +241,12 @@ def _series(cell: CellResult) -> tuple[Series | None, str]:
     """Where a cell belongs, and its label there."""
     if cell.budget is not None:
         colour, marker = _FRUGAL.get(cell.levels, (PURPLE, "D"))
-        return Series(f"frugal, H = {cell.levels}", colour, marker, "-"), ""
+        title = f"frugal, H = {cell.levels}"
+        if cell.time_steps < _STEPS_OF_BUDGETS:
+            return Series(f"{title}, few steps", colour, marker, "", hollow=True), (
+                f"T ≤ {cell.time_steps}"
+            )
+        return Series(title, colour, marker, "-"), ""
     if cell.threshold_rule == "released":
         return RELEASED, f"{cell.levels}"
     if cell.threshold_rule != "error":
