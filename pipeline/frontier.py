@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pipeline.marked import put_between
 from pipeline.paths import ROOT, Cell
 from pipeline.revision import revision
 
@@ -28,7 +28,7 @@ ACCOUNTS = {"paper": "energy", "graded_fp32": "digits"}
 NEAR = (0.1, 4e-4)
 """What a neuron may lose that is called lossless here: per cent of perplexity, and nats."""
 
-_TABLE = re.compile(r"(?<=<!-- from data -->\n).*?(?=<!-- to here -->)", re.DOTALL)
+MARK = "<!-- budgets -->"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -43,12 +43,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         write_data(options.root, options.revision)
     data = json.loads(DATA.read_text(encoding="utf-8"))
     page = PAGE.read_text(encoding="utf-8")
-    PAGE.write_text(_TABLE.sub(lambda _: render(data), page), encoding="utf-8")
+    PAGE.write_text(put_between(page, MARK, render(data)), encoding="utf-8")
     draw(data)
 
 
 def write_data(root: Path, made_by: str | None) -> None:
     """Read all cells with a budget below a root."""
+    from las.files.atomic import atomic_file
+
     made = revision()
     written = {
         "revision": made_by or (made.commit if made else None),
@@ -56,7 +58,8 @@ def write_data(root: Path, made_by: str | None) -> None:
         "rows": sorted(rows(root), key=lambda row: (row["title"], -row["levels"], row["budget"])),
     }
     DATA.parent.mkdir(parents=True, exist_ok=True)
-    DATA.write_text(json.dumps(written, indent=1) + "\n", encoding="utf-8")
+    with atomic_file(DATA) as partial:
+        partial.write_text(json.dumps(written, indent=1) + "\n", encoding="utf-8")
 
 
 def rows(root: Path) -> Iterator[dict[str, Any]]:
@@ -108,7 +111,7 @@ def render(data: Mapping[str, Any]) -> str:
         *_lowest(data["rows"]),
         f"Revision {data['revision']}, {data['date']}.",
     ]
-    return f"\n{table}\n\n" + "\n\n".join(told) + "\n\n"
+    return "\n\n".join([table, *told])
 
 
 def _within(found: Sequence[Mapping[str, Any]], loss: str, of: str) -> str:

@@ -17,6 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.marked import put_between
 from pipeline.paths import ROOT, MissingStageError
 from pipeline.revision import revision
 
@@ -44,11 +45,8 @@ def page(cells: Sequence[Swept], text: str) -> str:
     from las.reporting.swept import sweeps
     from las.reporting.tables.swept import sweep_tables
 
-    if text.count(MARK) != 2:
-        raise ValueError(f"the tables go between two lines {MARK}")
-    before, _, after = text.split(MARK)
     tables = "\n".join(table.to_markdown() for table in sweep_tables(sweeps(cells)))
-    return f"{before}{MARK}\n\n{tables}\n{MARK}{after}"
+    return put_between(text, MARK, tables.rstrip())
 
 
 def publish(root: Path, docs: Path) -> None:

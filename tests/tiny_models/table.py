@@ -10,6 +10,7 @@ import argparse
 from collections.abc import Iterable
 from pathlib import Path
 
+from pipeline.marked import put_between
 from tests.tiny_models import TINY_MODELS
 from tests.tiny_models.results import Results, read
 from tests.tiny_models.tiny_model import TinyModel
@@ -57,11 +58,7 @@ def put_in(text: str, made: str) -> str:
     Raises:
         ValueError: there are no two marks.
     """
-    mark = "<!-- families -->"
-    if text.count(mark) != 2:
-        raise ValueError(f"the list of families goes between two lines {mark}")
-    before, _, after = text.split(mark)
-    return f"{before}{mark}\n\n{made}\n\n{mark}{after}"
+    return put_between(text, "<!-- families -->", made)
 
 
 def without_errors(text: str) -> str:
