@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from las.calibration import SiteStatistics, Statistics, Thresholds, bins
 from las.calibration.budget import Choices, allot, choices
-from las.calibration.sensitivity import Sensitivity
+from las.calibration.sensitivity import Sensitivity, by_octaves
 from las.config import SpikeConfig
 from las.neurons import OAT, code_oat
 
@@ -86,6 +87,33 @@ def test_a_choice_costs_what_its_neurons_really_cost(
         few = 4 * costs.synapses[name] * (spikes + 1) ** 0.5 / TOKENS
         assert option.operations[choice] == pytest.approx(operations, rel=0.02, abs=few)
         assert option.loss[choice] == pytest.approx(error / TOKENS, rel=0.05)
+
+
+@pytest.mark.parametrize(("levels", "steps"), [(1, 24), (5, 24), (16, 24), (5, 4)])
+def test_silent_values_of_a_token_are_lost_together(levels: int, steps: int) -> None:
+    """An output that sums positive values, as attention sums probabilities: (sum of e)^2 / 2."""
+    x = np.abs(np.random.default_rng(3).standard_normal((TOKENS, 30))) ** 3 + 1e-6
+    histogram, _ = np.histogram(x, bins.edges())
+    site = SiteStatistics(
+        "oat", count=x.size, low=x.min(), high=x.max(), histogram=histogram.astype(float)
+    )
+    one = Statistics("base", "llama", {"s": site}, tokens=TOKENS)
+    inputs = torch.from_numpy(x)
+    together = by_octaves(inputs, inputs, 1) / (2 * TOKENS)
+    costs = Sensitivity({"s": site.histogram / (2 * TOKENS)}, {"s": 1.0}, {"s": together})
+    given = config(levels, time_steps=steps)
+    option = choices(one, costs, given)["s"]
+    alone = choices(one, replace(costs, together={}), given)["s"]
+    seen = 0
+    for choice, neuron in enumerate(neurons_of(option, site, given)):
+        if choice % 5 or not 2**-8 < option.last[choice] / site.peak < 2**-2:
+            continue
+        seen += 1
+        error = code_oat(inputs, neuron, count=False).value - inputs
+        loss = float(error.sum(-1).square().mean()) / 2
+        assert option.loss[choice] == pytest.approx(loss, rel=0.15)
+        assert alone.loss[choice] < 0.5 * loss
+    assert seen > 3
 
 
 def neurons_of(option: Choices, site: SiteStatistics, given: SpikeConfig) -> list[OAT]:
@@ -260,6 +288,23 @@ def test_it_is_never_worse_than_one_relative_step_everywhere(
     # The loss of the best choices has steps, too: what is left of a budget may buy nothing.
     assert max(gains) < 1.02
     assert np.mean(gains) < 0.97
+
+
+@pytest.mark.parametrize("name", ["normal", "heavy", "sparse"])
+@pytest.mark.parametrize("levels", [1, 2, 3, 5, 8, 12])
+def test_no_smaller_h_is_cheaper_for_the_same_loss(
+    statistics: Statistics, costs: Sensitivity, name: str, levels: int
+) -> None:
+    """So that there is nothing to be gained by an H for each site (Eq. 25 charges a spike)."""
+    most, fewer = (choices(statistics, costs, config(h))[name] for h in (16, levels))
+    for exponent in range(-12, 12):
+        price = 10.0**exponent
+        both = [
+            one.operations[i] + price * one.loss[i]
+            for one in (most, fewer)
+            for i in [one.cheapest(price)]
+        ]
+        assert both[0] <= 1.005 * both[1]
 
 
 ONE = st.lists(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import permutations
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,7 +15,12 @@ from transformers import MixtralForCausalLM
 from las.calibration import bins
 from las.calibration.batches import Tokens
 from las.calibration.loss import Loss
-from las.calibration.sensitivity import NoGradientError, Sensitivity, by_gradients
+from las.calibration.sensitivity import (
+    NoGradientError,
+    Sensitivity,
+    by_gradients,
+    by_octaves,
+)
 from las.components.component import SpikingModule, share_run
 from las.components.exact import Exact
 from las.components.linear import SpikingLinear
@@ -84,6 +90,42 @@ def test_costs_of_predictions_are_half_of_the_fisher_information() -> None:
     whole = found.costs["layers.0.site"]
     seen = [int(np.searchsorted(bins.edges(), float(x), side="right")) - 1 for x in X / 8]
     assert np.allclose(whole[seen], fisher.diag().numpy() / 2, rtol=0.1)
+
+
+def octave(x: float) -> int:
+    return bins.OCTAVES // 2 + int(np.floor(np.log2(x)))
+
+
+def test_what_errors_of_a_token_do_together_is_the_rest_of_the_square() -> None:
+    """(sum of W_i e_i)^2 with e_i = r_i x_i, but for (W_i e_i)^2; 1 and 1.5 share an octave."""
+    x = torch.tensor([1.0, 4.0, -0.25, 1.5])
+    weight = torch.tensor([[3.0, 1.0, -2.0, 0.5], [1.0, -2.0, 8.0, 0.25]])
+    found = by_gradients(Layers(x[None], weight), batches(4), {}).together["layers.0.site"]
+    every = (weight.T @ weight * x * x[:, None] / (weight @ x).square().sum()).double()
+    for r in (*torch.eye(3).tolist(), [1.0, 1.0, 1.0], [-1.0, 0.5, 2.0]):
+        relative = np.zeros(bins.OCTAVES)
+        relative[[octave(1), octave(4), octave(0.25)]] = r
+        error = torch.tensor([r[0], r[1], r[2], r[0]], dtype=torch.float64)
+        expected = float(error @ (every - every.diag().diag()) @ error)
+        assert relative @ found @ relative == pytest.approx(expected, abs=ACCURATE * 0.5)
+
+
+@pytest.mark.parametrize(("shape", "token_dim"), [((2, 4, 3, 5), 2), ((2, 3, 20), 1), ((6, 20), 1)])
+def test_heads_belong_to_the_same_token(shape: tuple[int, ...], token_dim: int) -> None:
+    """(B, heads, L, D), (B, L, C) and (tokens, C): six tokens of 20 values each."""
+    generator = torch.Generator().manual_seed(0)
+    tokens = torch.rand(6, 20, generator=generator) * 8 + 1e-3
+    weights = torch.randn(6, 20, generator=generator, dtype=torch.float64)
+
+    def as_shaped(one: Tensor) -> Tensor:
+        return one.view(2, 3, 4, 5).transpose(1, 2) if len(shape) == 4 else one.view(shape)
+
+    found = by_octaves(as_shaped(tokens), as_shaped(weights), token_dim)
+    expected = np.zeros((bins.OCTAVES, bins.OCTAVES))
+    for x, w in zip(tokens.tolist(), weights.tolist(), strict=True):
+        for i, j in permutations(range(20), 2):
+            expected[octave(x[i]), octave(x[j])] += w[i] * w[j]
+    assert np.allclose(found, expected)
 
 
 def test_padding_costs_nothing() -> None:
@@ -214,6 +256,42 @@ def test_a_small_error_costs_what_was_predicted(llama_of_sites: Any, site: str) 
             with observing(model, noise):
                 loss.add(model(**batch), expected, Tokens(batch["input_ids"].numel()))
     assert predicted == pytest.approx(loss.mean, rel=0.35)
+
+
+class Shrunk:
+    """Makes the small inputs of a site smaller, as silent neurons do."""
+
+    def __init__(self, site: str, below: float, share: float) -> None:
+        self._site, self._below, self._share = site, below, share
+
+    def observe(self, site: Any, x: Tensor, importance: Any) -> Tensor:
+        if site.name != self._site:
+            return x
+        return torch.where(x.abs() < self._below, x * (1 - self._share), x)
+
+
+@pytest.mark.parametrize("layer", [0, 1])
+def test_what_small_probabilities_lose_together_was_predicted(
+    llama_of_sites: Any, layer: int
+) -> None:
+    """Those below 1/8, of which a query loses as much of each; taken one by one they cost less."""
+    model, found, batches, _ = llama_of_sites
+    site, share = f"model.layers.{layer}.self_attn.spiking_attention.probability", 0.05
+    edges = bins.edges()
+    squares = (edges[1:] ** 3 - edges[:-1] ** 3) / (3 * (edges[1:] - edges[:-1]))
+    small = edges[1:] <= 1 / 8
+    alone = share**2 * float((found.costs[site] * squares)[small].sum())
+    relative = np.where(np.arange(bins.OCTAVES) < octave(1 / 8), -share, 0.0)
+    predicted = alone + float(relative @ found.together[site] @ relative)
+    loss = Loss()
+    for batch in batches:
+        with torch.no_grad():
+            with observing(model, Exact()):
+                expected = model(**batch)
+            with observing(model, Shrunk(site, 1 / 8, share)):
+                loss.add(model(**batch), expected, Tokens(batch["input_ids"].numel()))
+    assert predicted == pytest.approx(loss.mean, rel=0.12)
+    assert alone < 0.8 * loss.mean
 
 
 @pytest.fixture(scope="module")

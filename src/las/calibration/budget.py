@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -80,6 +81,7 @@ def choices(statistics: Statistics, costs: Sensitivity, config: SpikeConfig) -> 
             at_any_length(site, statistics.farthest),
             site.histogram / statistics.tokens * costs.synapses[name],
             costs.costs[name],
+            costs.together.get(name),
             config,
         )
         for name, site in statistics.sites.items()
@@ -162,7 +164,9 @@ def _end(last: float, config: SpikeConfig) -> int:
     return int(np.searchsorted(bins.edges(), _largest(last, config), "right")) - 1
 
 
-def _choices(site: SiteStatistics, reads: Array, costs: Array, config: SpikeConfig) -> Choices:
+def _choices(
+    site: SiteStatistics, reads: Array, costs: Array, together: Array | None, config: SpikeConfig
+) -> Choices:
     """What one site could do.
 
     Where T steps reach from a last threshold up to the largest value, there is one band. Where they
@@ -172,23 +176,39 @@ def _choices(site: SiteStatistics, reads: Array, costs: Array, config: SpikeConf
         site: what calibration saw of it.
         reads: synaptic operations that one spike of each value in a bin causes, for each token.
         costs: see `Sensitivity`.
+        together: likewise; None where it is not known.
         config: see `choices`.
     """
+    sizes = np.maximum(reads * np.sqrt(_squares()), np.finfo(float).tiny)
+    work = _Work(reads, sizes, costs, together, config.levels)
     highest = config.margin * max(site.peak, 2.0**bins.LOW_EXPONENT)
     top = int(np.searchsorted(bins.edges(), highest))
     octaves = range(top // bins.PER_OCTAVE, max(top // bins.PER_OCTAVE - _REACH, 0), -1)
     ladder = [(octave, phase) for octave in octaves for phase in reversed(range(PHASES))]
     reaching = [one for one in ladder if _largest(_last(*one), config) >= highest] or ladder[:1]
-    whole = [_Band(*one, _REACH + 1, reads, costs, config.levels) for one in reaching]
+    whole = [_Band(*one, _REACH + 1, work) for one in reaching]
     found: list[_Found] = [(one.last, one.operations, one.loss, ()) for one in whole]
     if config.bands > 1 and len(whole) < len(ladder):
-        parts = [
-            _Band(*one, config.time_steps, reads, costs, config.levels)
-            for one in ladder[len(whole) - 1 :]
-        ]
+        parts = [_Band(*one, config.time_steps, work) for one in ladder[len(whole) - 1 :]]
         found += _of_several(parts, top, config)
     last, operations, loss, further = zip(*found, strict=True)
     return Choices(np.array(last), np.array(operations), np.array(loss), further)
+
+
+class _Work(NamedTuple):
+    """What the neurons of a site do.
+
+    Attributes:
+        reads, costs, together: see `_choices`.
+        sizes: sums of the magnitudes in each bin, (BINS,), but for a factor; never 0.
+        levels: H.
+    """
+
+    reads: Array
+    sizes: Array
+    costs: Array
+    together: Array | None
+    levels: int
 
 
 class _Band:
@@ -200,34 +220,53 @@ class _Band:
         loss: what the errors add to the loss.
     """
 
-    def __init__(
-        self, octave: int, phase: int, steps: int, reads: Array, costs: Array, levels: int
-    ) -> None:
-        self._scale = 2.0 ** (bins.LOW_EXPONENT + octave)
+    def __init__(self, octave: int, phase: int, steps: int, work: _Work) -> None:
+        self._scale, self._work = 2.0 ** (bins.LOW_EXPONENT + octave), work
         self.last = _last(octave, phase)
-        spikes, error = _of_one(levels, phase, steps)
+        coded = _of_one(work.levels, phase, steps)
         first = (octave - _REACH) * bins.PER_OCTAVE  # the bin that comes first in the tables
-        self._shift = shift = slice(max(first, 0), min(first + len(spikes), bins.BINS))
+        self._shift = shift = slice(max(first, 0), min(first + len(coded.spikes), bins.BINS))
         table = slice(shift.start - first, shift.stop - first)
-        self._fired, self._lost = reads[shift] * spikes[table], costs[shift] * error[table]
-        self._below = costs[: shift.start] * _squares()[: shift.start]
+        self._fired = work.reads[shift] * coded.spikes[table]
+        self._lost = work.costs[shift] * coded.error[table]
+        self._below = work.costs[: shift.start] * _squares()[: shift.start]
+        self._bias = np.zeros(bins.BINS)
+        self._bias[: shift.start], self._bias[shift] = -1.0, coded.bias[table]
         self.operations = float(self._fired.sum())
-        self.loss = float(self._lost.sum()) * self._scale**2 + float(self._below.sum())
+        alone = float(self._lost.sum()) * self._scale**2 + float(self._below.sum())
+        self.loss = alone + self.together(bins.BINS)
 
     def up_to_edges(self) -> tuple[Array, Array]:
-        """Operations and loss of the values below each edge of bins, both (BINS + 1,)."""
+        """Operations and loss of the values below each edge of bins, both (BINS + 1,).
+
+        The loss is that of independent errors; see `together`.
+        """
         operations, loss = np.zeros(bins.BINS + 1), np.zeros(bins.BINS + 1)
         operations[1:][self._shift] = self._fired
         loss[1:][self._shift] = self._lost * self._scale**2
         loss[1 : self._shift.start + 1] = self._below
         return operations.cumsum(), loss.cumsum()
 
+    def together(self, end: int) -> float:
+        """What is added by that which the errors of the values below an edge have in common.
+
+        Never less than 0: errors that seem to cancel may do so in the data that were seen alone.
+        """
+        if self._work.together is None:
+            return 0.0
+        biased = self._work.sizes * self._bias
+        biased[end:] = 0.0
+        octaves = self._work.sizes.reshape(bins.OCTAVES, -1).sum(1)
+        relative = biased.reshape(bins.OCTAVES, -1).sum(1) / octaves
+        return max(float(relative @ self._work.together @ relative), 0.0)
+
 
 def _of_several(bands: list[_Band], top: int, config: SpikeConfig) -> list[_Found]:
     """What a site could do with two bands and more.
 
     A band begins where the one before it ends. The last one is the finest that reaches the largest
-    value; those between it and the first are the ones that lose least.
+    value; those between it and the first are the ones that lose least. What errors have in common
+    is that of the first one, where values are silent.
 
     Arguments:
         bands: from that one down to finer ones.
@@ -248,7 +287,7 @@ def _of_several(bands: list[_Band], top: int, config: SpikeConfig) -> list[_Foun
     for _ in range(1, config.bands):
         for i in np.flatnonzero(inner & np.isfinite(rest_loss)):
             spent = operations[i, ends[i]] + rest_operations[i]
-            lost = loss[i, ends[i]] + rest_loss[i]
+            lost = loss[i, ends[i]] + bands[i].together(ends[i]) + rest_loss[i]
             found.append((lasts[i], float(spent), float(lost), rest[i]))
         costs = loss[n, ends] - loss[:, ends].T + rest_loss
         after = np.where(follows, costs, np.inf).argmin(1)
@@ -267,9 +306,23 @@ def _squares() -> Array:
     return np.asarray((edges[1:] ** 3 - edges[:-1] ** 3) / (3 * (edges[1:] - edges[:-1])))
 
 
+class _Coded(NamedTuple):
+    """What a neuron does with the values of each bin.
+
+    Attributes:
+        spikes: the mean number.
+        error: the mean squared error.
+        bias: the mean error, relative to the mean value.
+    """
+
+    spikes: Array
+    error: Array
+    bias: Array
+
+
 @lru_cache(maxsize=256)
-def _of_one(levels: int, phase: int, steps: int) -> tuple[Array, Array]:
-    """Spikes and squared errors of a signed neuron with theta(T) = 2^(phase / PHASES), by bin.
+def _of_one(levels: int, phase: int, steps: int) -> _Coded:
+    """What a signed neuron with theta(T) = 2^(phase / PHASES) does.
 
     The bins are those of magnitudes from 2^-`_REACH` to 2^`_REACH`, (2 _REACH PER_OCTAVE,).
     """
@@ -283,5 +336,9 @@ def _of_one(levels: int, phase: int, steps: int) -> tuple[Array, Array]:
     inputs = torch.from_numpy(x)
     coded = code_oat(inputs, neuron, count=True)
     assert coded.counts is not None
-    error = (coded.value - inputs).square().mean(-1).numpy()
-    return coded.counts.double().mean(-1).numpy(), error
+    error = coded.value - inputs
+    return _Coded(
+        coded.counts.double().mean(-1).numpy(),
+        error.square().mean(-1).numpy(),
+        (error.mean(-1) / inputs.mean(-1)).numpy(),
+    )

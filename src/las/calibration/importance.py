@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from torch import nn
 
@@ -53,4 +54,4 @@ def collect_sensitivity(
             f"{len(costs)} sites of neurons",
             stacklevel=3,
         )
-    return Sensitivity(found.costs | costs, found.synapses or told.synapses)
+    return replace(found, costs=found.costs | costs, synapses=found.synapses or told.synapses)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from las.calibration.batches import Batch, numbered, running_on
-from las.calibration.bins import BINS, LOW_EXPONENT, SUB_BITS
+from las.calibration.bins import BINS, LOW_EXPONENT, OCTAVES, SUB_BITS
 from las.calibration.loss import surprise
 from las.components.component import SpikingComponent
 from las.components.readers import FirstReaders
@@ -38,10 +38,15 @@ class Sensitivity:
         costs: by site, for each magnitude bin what a squared error of 1 of all its values would add
             to the loss (see `Loss`), (BINS,): half of the mean squared gradients.
         synapses: by site, how many synaptic operations a spike causes, in the mean.
+        together: by site, what the errors of two values of a token add beyond that where they are
+            alike, (OCTAVES, OCTAVES): half of the mean products of gradients times values, summed
+            over all pairs of values from the two octaves. A relative error r_o of the values of
+            each octave o adds r^T `together` r. Only of sites of which it is known.
     """
 
     costs: dict[str, Array] = field(default_factory=dict)
     synapses: dict[str, float] = field(default_factory=dict)
+    together: dict[str, Array] = field(default_factory=dict)
 
 
 class NoGradientError(Exception):
@@ -53,7 +58,8 @@ def by_gradients(
 ) -> Sensitivity:
     """Run batches forward and backward through a model with exact neurons.
 
-    Errors of different activations are taken as independent, and small.
+    Errors are taken as small, and as independent, but for what those of one token have in common:
+    where small values are silent, all of them become smaller.
 
     Arguments:
         model: a prepared model, in evaluation mode.
@@ -83,8 +89,11 @@ def by_gradients(
             of += share
     if not of:
         raise CalibrationError("a budget needs calibration batches: there is none")
-    costs = {site: sums / (2 * of) for site, sums in observer.squares.items()}
-    return Sensitivity(costs, synapses(model, tally, observer.activations, shared))
+    costs, together = (
+        {site: sums / (2 * of) for site, sums in added.items()}
+        for added in (observer.squares, observer.products)
+    )
+    return Sensitivity(costs, synapses(model, tally, observer.activations, shared), together)
 
 
 class _Gradients:
@@ -92,11 +101,14 @@ class _Gradients:
 
     Attributes:
         squares: by site, (BINS,).
+        products: by site, those of the gradients times values of every two values of a token, by
+            the octaves of the two, (OCTAVES, OCTAVES).
         activations: by site, how many inputs were seen.
     """
 
     def __init__(self, shared: Mapping[str, str]) -> None:
         self.squares: dict[str, Array] = {}
+        self.products: dict[str, Array] = {}
         self.activations: dict[str, int] = {}
         self._shared = shared
         self._readers = FirstReaders()
@@ -115,14 +127,17 @@ class _Gradients:
         if owner is not None:
             return self._passed_on[owner.name]
         passed_on = x.view_as(x) if x.requires_grad else x.detach().requires_grad_()
-        passed_on.register_hook(partial(self._add, site.name, x.detach()))
+        passed_on.register_hook(partial(self._add, site, x.detach()))
         self._passed_on[site.name] = passed_on
         self.activations[site.name] = self.activations.get(site.name, 0) + x.numel()
         return passed_on
 
-    def _add(self, name: str, x: Tensor, gradient: Tensor) -> None:
-        weights = gradient.double().square().nan_to_num(0.0, 0.0, 0.0)
-        self.squares[name] = self.squares.get(name, np.zeros(BINS)) + by_magnitude(x, weights)
+    def _add(self, site: OATSite, x: Tensor, gradient: Tensor) -> None:
+        name, gradient = site.name, gradient.double().nan_to_num(0.0, 0.0, 0.0)
+        squares = by_magnitude(x, gradient.square())
+        products = by_octaves(x, gradient * x.double(), site.token_dim)
+        self.squares[name] = self.squares.get(name, 0.0) + squares
+        self.products[name] = self.products.get(name, 0.0) + products
 
 
 @contextmanager
@@ -140,9 +155,39 @@ def _frozen(model: nn.Module) -> Iterator[None]:
 
 def by_magnitude(x: Tensor, weights: Tensor) -> Array:
     """The sums of the weights of values, by the bins of their magnitudes, (BINS,)."""
+    return torch.bincount(_bin_of(x).flatten(), weights.flatten(), BINS).cpu().numpy()
+
+
+def _bin_of(x: Tensor) -> Tensor:
+    """Which bin each magnitude lies in, int32."""
     bits = x.float().contiguous().view(torch.int32) & 0x7FFFFFFF
-    index = ((bits >> (_MANTISSA - SUB_BITS)) - _BASE).clamp(0, BINS - 1)
-    return torch.bincount(index.flatten(), weights.flatten(), BINS).cpu().numpy()
+    return ((bits >> (_MANTISSA - SUB_BITS)) - _BASE).clamp(0, BINS - 1)
+
+
+def by_octaves(x: Tensor, weights: Tensor, token_dim: int) -> Array:
+    """The products of the weights of every two values of a token, summed by their octaves.
+
+    Arguments:
+        x: values.
+        weights: of the values, the shape of x.
+        token_dim: which dimension counts tokens, beside the first one.
+
+    Returns:
+        (OCTAVES, OCTAVES), without the squares of single weights.
+    """
+    octave, weights = (_of_tokens(one, token_dim) for one in (_bin_of(x) >> SUB_BITS, weights))
+    index = octave + OCTAVES * torch.arange(len(octave), device=x.device)[:, None]
+    sums = torch.bincount(index.flatten(), weights.flatten(), OCTAVES * len(octave))
+    sums = sums.view(-1, OCTAVES)
+    alone = torch.bincount(octave.flatten(), weights.flatten().square(), OCTAVES)
+    return (sums.mT @ sums - alone.diag()).cpu().numpy()
+
+
+def _of_tokens(x: Tensor, token_dim: int) -> Tensor:
+    """What belongs to each token, (tokens, values)."""
+    if x.dim() < 3:
+        return x.reshape(-1, x.shape[-1])
+    return x.movedim(token_dim, 1).flatten(2).flatten(0, 1)
 
 
 def synapses(
