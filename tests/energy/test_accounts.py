@@ -259,6 +259,9 @@ def test_a_chip_is_charged_by_synaptic_operations(tally: SpikeTally) -> None:
     [
         (SiteCount("mt", 16, 10, 30), 160),
         (SiteCount("oat", 16, 10, 30), 170),
+        (SiteCount("oat", 16, 10, 30, bands=1), 160),
+        (SiteCount("oat", 16, 10, 30, bands=3), 180),
+        (SiteCount("oat", 16, 10, 30, bands=4), 180),
         (SiteCount("oat", 16, 10, 30, levels=2), 200),
         (SiteCount("oat", 16, 10, 30, levels=5), 260),
         (SiteCount("oat", 16, 10, 30, levels=16), 290),

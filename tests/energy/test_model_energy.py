@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import pytest
 import torch
 
 import las
 from las.components.linear import SpikingLinear
+from las.components.site import OATSite
 from las.energy import HARDWARE, accounts
 from las.errors import LasError
 from tests.conversion.converted import converted
+from tests.tiny_models import plain
 
 
 @pytest.mark.parametrize(
@@ -38,6 +42,24 @@ def test_accounts_of_a_model(name: str, stages: int) -> None:
     weights = sum(operation.weights for operation in spikes.operations.values())
     layers = [layer for layer in pair.spiking.modules() if isinstance(layer, SpikingLinear)]
     assert weights >= sum(layer.weight.numel() for layer in layers)
+
+
+@pytest.mark.parametrize("simulated", [False, True])
+def test_it_is_counted_how_many_bands_an_input_has_to_choose_from(simulated: bool) -> None:
+    batches = plain.batches(8)
+    model = las.convert(plain.llama(), batches, las.SpikeConfig(time_steps=8, bands=3))
+    simulation = las.simulate(model) if simulated else nullcontext()
+    with las.count_spikes(model) as spikes, simulation, torch.no_grad():
+        model(**batches[0])
+    bands = {
+        site.name: len(site.calibrated().taus)
+        for site in model.modules()
+        if isinstance(site, OATSite)
+    }
+    counted = {name: site.bands for name, site in spikes.sites.items() if site.kind == "oat"}
+    assert counted == {name: bands[name] for name in counted}
+    assert 3 in counted.values()
+    assert {site.bands for site in spikes.sites.values() if site.kind != "oat"} == {1}
 
 
 def test_arguments_of_another_kind_are_refused() -> None:

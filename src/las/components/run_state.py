@@ -231,13 +231,13 @@ class RunState:
         spikes: Firing | int,
         out_of_range: int,
         levels: int = 1,
+        bands: int = 2,
     ) -> None:
         """Add one call of a neuron site to every open tally."""
+        counted = kind, time_steps, activations, spikes, out_of_range, levels, bands
         for block in self._tallies.open:
             tally, prefix = block.value
-            tally.add_spikes(
-                prefix + site, kind, time_steps, activations, spikes, out_of_range, levels
-            )
+            tally.add_spikes(prefix + site, *counted)
 
     def add_operations(
         self,

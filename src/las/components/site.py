@@ -55,12 +55,17 @@ class Site(SpikingModule):
         """H of its neurons; 1 for HG neurons."""
         return 1
 
+    @property
+    def bands(self) -> int:
+        """How many neurons there are for different magnitudes; 1 for HG neurons."""
+        return 1
+
     def count(self, activations: int, fired: Firing | int, out_of_range: int) -> None:
         """Add one call to what is being counted."""
         if self.run.counting:
             stop, own = self.run.stop, self.time_steps
             steps = own if stop is None else min(stop, own)
-            counted = activations, fired, out_of_range, self.levels
+            counted = activations, fired, out_of_range, self.levels, self.bands
             self.run.add_spikes(self.name, self.kind, steps, *counted)
 
     def packed(self, x: Tensor, t: int, weighted: Tensor) -> Tensor:
@@ -228,6 +233,11 @@ class OATSite(Site):
     def levels(self) -> int:
         """H of its neurons."""
         return self.calibrated().levels
+
+    @property
+    def bands(self) -> int:
+        """How many neurons there are for different magnitudes."""
+        return len(self.calibrated().taus)
 
     def packed(self, x: Tensor, t: int, weighted: Tensor) -> Tensor:
         """See `Site`."""

@@ -126,10 +126,13 @@ def steps_of(operation: str, tally: SpikeTally) -> int:
 def comparisons(site: SiteCount) -> int:
     """Comparisons of a population of neurons.
 
-    One with the threshold in every time step, whether it fires or not; one for the gate of Eq. 3
-    (`HG_GATING` for Eq. 8); and for each spike a binary search of its level among H.
+    One with the threshold in every time step, whether it fires or not; for each spike a binary
+    search of its level among H; and one of the band for each input: one comparison for the two of
+    Eq. 3, two for three or four, none for one (`HG_GATING` for Eq. 8).
     """
-    gating = HG_GATING if site.kind.startswith("hg:") else int(site.kind == "oat")
+    gating = HG_GATING if site.kind.startswith("hg:") else 0
+    if site.kind == "oat":
+        gating = ceil(log2(site.bands))
     return (site.time_steps + gating) * site.activations + ceil(log2(site.levels)) * site.spikes
 
 

@@ -30,6 +30,7 @@ class SiteCount:
             of an HG neuron.
         active: inputs that fire at all; of HG neurons their spikes.
         levels: H of the neurons at this site, 1 for HG neurons.
+        bands: of OAT neurons, how many there are for different magnitudes.
     """
 
     kind: str
@@ -40,6 +41,7 @@ class SiteCount:
     digits: int = 0
     active: int = 0
     levels: int = 1
+    bands: int = 2
 
     @property
     def spikes_per_activation(self) -> float:
@@ -117,11 +119,14 @@ class SpikeTally:
         spikes: Firing | int,
         out_of_range: int,
         levels: int = 1,
+        bands: int = 2,
     ) -> None:
         """Add one call of a neuron site; a whole number stands for spikes of one level."""
         fired = spikes if isinstance(spikes, Firing) else Firing.plain(spikes)
         with _ADDING:
-            count = self.sites.setdefault(site, SiteCount(kind, time_steps, levels=levels))
+            count = self.sites.setdefault(
+                site, SiteCount(kind, time_steps, levels=levels, bands=bands)
+            )
             count.activations += activations
             count.spikes += fired.spikes
             count.out_of_range += out_of_range
@@ -183,7 +188,7 @@ class SpikeTally:
         """Add all counts of `other` to this tally."""
         for name, site in other.sites.items():
             fired = Firing(site.spikes, site.digits, site.active)
-            counted = site.activations, fired, site.out_of_range, site.levels
+            counted = site.activations, fired, site.out_of_range, site.levels, site.bands
             self.add_spikes(name, site.kind, site.time_steps, *counted)
         for name, op in other.operations.items():
             caused = Firing(op.sops, op.additions, op.fetches)
