@@ -221,7 +221,7 @@ def test_the_summary_ends_with_the_verdict(new: Accounted) -> None:
     assert summary.cost == (verdict(accounts(counted(), HOROWITZ)),)
 
 
-def test_the_cheapest_neurons_with_a_budget_have_a_verdict(tmp_path: Path) -> None:
+def test_the_cheapest_neurons_with_a_budget_have_a_verdict() -> None:
     dear, cheap = counted(), counted()
     for operation in cheap.operations.values():
         operation.sops //= 2
