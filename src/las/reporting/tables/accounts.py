@@ -189,8 +189,8 @@ def _without_bits(cells: Sequence[Accounted]) -> tuple[str, ...]:
     if not any(one.cell.budget is not None for one in cells):
         return ()
     return (
-        "Frugal neurons have no account against an ANN in integers of T bits: their T differs from "
-        "site to site, is only the most that a site may have, and their codes carry fewer bits.",
+        "Frugal neurons have no account against an ANN in integers of T bits: T is only the most "
+        "time steps that a site has, and the codes carry fewer bits.",
     )
 
 
