@@ -6,9 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from las.energy import HARDWARE, accounts, verdict
+from las.energy import HARDWARE, accounts, estimate, verdict
 from las.neurons.tally import OperationCount, SiteCount, SpikeTally
-from las.reporting.accounted import HEADLINE, Accounted, accounted, one_per_model
+from las.reporting.accounted import (
+    HEADLINE,
+    Accounted,
+    accounted,
+    cheapest_with_a_budget,
+    one_per_model,
+)
 from las.reporting.figures.accounts import accounts_pictures, draw_kinds, draw_layers
 from las.reporting.results import CellResult, Results, load_results
 from las.reporting.summary import summarise
@@ -38,13 +44,17 @@ def counted() -> SpikeTally:
     return tally
 
 
-def cell(tally: SpikeTally, time_steps: int = 12) -> CellResult:
+def cell(
+    tally: SpikeTally, time_steps: int = 12, budget: float | None = None, levels: int = 5
+) -> CellResult:
     return CellResult(
-        *("tiny", f"t{time_steps}h5", "text", "Tiny", "Tiny", ()),
+        *("tiny", f"t{time_steps}h{levels}", "text", "Tiny", "Tiny", ()),
         time_steps=time_steps,
-        levels=5,
+        levels=levels,
         rounding="nearest",
         spikes=tally,
+        budget=budget,
+        energy=None if budget is None else estimate(tally),
     )
 
 
@@ -81,6 +91,32 @@ def test_every_account_of_a_cell_is_shown(new: Accounted) -> None:
     ]
     # No product of two activations: what arrives last is all there is.
     assert accounts_of_cells([new], HOROWITZ, last=True).rows == table.rows
+
+
+@pytest.mark.parametrize("time_steps", [12, 8])
+def test_with_a_budget_there_is_no_account_in_integers_of_t_bits(time_steps: int) -> None:
+    tally = counted()
+    for site in tally.sites.values():
+        site.time_steps = time_steps
+    cells = cell(tally, time_steps), cell(tally, time_steps, budget=1e-3)
+    plain, frugal = accounted(Results(cells), HOROWITZ)
+    of_t_bits = {one.slug for one in plain.accounts.accounts if one.slug.endswith("int12")}
+    assert len(of_t_bits) == (3 if time_steps == 12 else 0)  # INT8 is one account, not two
+    kept = [one.slug for one in plain.accounts.accounts if one.slug not in of_t_bits]
+    assert [one.slug for one in frugal.accounts.accounts] == kept
+    assert "INT12" not in verdict(frugal.accounts)
+    assert "INT12" not in accounts_on_hardware([frugal]).to_markdown()
+    for last in (False, True):
+        table = accounts_of_cells([plain, frugal], HOROWITZ, last=last)
+        for name in table.columns[4:]:
+            first, second = column(table, name)
+            assert first != MISSING
+            assert second == (MISSING if "T-bit" in name else first)
+        assert any("integers of T bits" in note for note in table.notes)
+    assert not any(
+        "integers of T bits" in note
+        for note in accounts_of_cells([plain], HOROWITZ, last=False).notes
+    )
 
 
 def test_what_was_not_counted_is_a_dash(old: list[Accounted]) -> None:
@@ -183,3 +219,22 @@ def test_the_summary_ends_with_the_verdict(new: Accounted) -> None:
     results = Results((new.cell,))
     (summary,) = summarise(results, {"tiny": verdict(new.accounts)})
     assert summary.cost == (verdict(accounts(counted(), HOROWITZ)),)
+
+
+def test_the_cheapest_neurons_with_a_budget_have_a_verdict() -> None:
+    dear, cheap = counted(), counted()
+    for operation in cheap.operations.values():
+        operation.sops //= 2
+    cells = (
+        cell(counted(), 16),
+        cell(dear, 16, budget=1e-4, levels=1),
+        cell(cheap, 16, budget=1e-3, levels=16),
+    )
+    results = Results(cells)
+    (found,) = cheapest_with_a_budget(accounted(results, HOROWITZ)).values()
+    assert found.cell is cells[2]
+    (summary,) = summarise(results, {"tiny": "Plain."}, {"tiny": "Frugal."})
+    plain, *of_frugal, last = summary.cost
+    assert (plain, last) == ("Plain.", "Frugal.")
+    assert len(of_frugal) == 2  # a sentence for each
+    assert cheapest_with_a_budget(accounted(Results(cells[:1]), HOROWITZ)) == {}

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
+from transformers import LlamaForCausalLM
 
+from las.baselines import METHODS as PUBLISHED
+from las.baselines import convert, left_float
+from las.errors import UnsupportedModelError
 from las.reporting.figures import baselines as figure
 from las.reporting.report import write_report
 from las.reporting.results import load_results
 from las.reporting.table import text
 from las.reporting.tables.all_scores import all_scores
-from las.reporting.tables.baselines import baselines
+from las.reporting.tables.baselines import FLOAT, baselines
 from tests.reporting.conftest import text_scores, write_baseline
+from tests.tiny_models import plain
 
 Grid = tuple[Path, list[dict[str, str]]]
 METHODS = [("srp", 16), ("srp", 8), ("ecmt", 8)]
@@ -73,6 +80,40 @@ def test_every_score_of_a_published_conversion_is_listed(swept: Grid) -> None:
     assert [(name, t, levels) for name, t, levels in listed if name != "LAS"] == [
         (method, steps, None) for method, steps in METHODS for _ in metrics
     ]
+
+
+def test_what_a_method_cannot_do_is_said_in_its_rows(swept: Grid) -> None:
+    root, cells = swept
+    fas = write_baseline(root, "tiny-lm", "text", "fas", 8, text_scores(8, 1))
+    table = baselines(load_results(root, [*cells, fas]))
+    cannot = {str(row.cells[3]): text(row.cells[-1]) for row in table.rows}
+    assert table.columns[-1] == "Cannot"
+    assert cannot == {
+        "LAS": "–",
+        "srp": "spike in norms, activation functions, attention; keep a cache",
+        "ecmt": "spike in norms, activation functions, attention; keep a cache",
+        "fas": "spike in norms, activation functions, attention, other linear layers; keep a cache",
+    }
+    assert "without the steps of a warm-up, 4 of srp." in table.notes[0]
+
+
+@pytest.mark.parametrize("sites", FLOAT)
+def test_what_is_said_to_stay_float_does(sites: str) -> None:
+    model = plain.make(LlamaForCausalLM, num_hidden_layers=1, vocab_size=64)
+    method = next(one for one in PUBLISHED.values() if one.sites == sites)
+    tokens = torch.arange(24).reshape(2, 12)
+    convert(model, [{"input_ids": tokens}], replace(method, time_steps=2))
+    found = left_float(model)
+    assert found.pop("attention's products and softmax") == 1
+    layers = found.pop("Linear", 0)
+    kinds = {"RotaryEmbedding": "", "RMSNorm": "norms", "SiLU": "activation functions"}
+    for kind in found:  # and nothing else is there
+        (said,) = (said for part, said in kinds.items() if part in kind)
+        assert said in FLOAT[sites]
+    assert ("other linear layers" in FLOAT[sites]) == bool(layers)
+    assert "attention" in FLOAT[sites]
+    with pytest.raises(UnsupportedModelError, match="keeps no cache"):
+        model(tokens, use_cache=True)
 
 
 @pytest.mark.usefixtures("undrawn")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from las.evaluation.score import Score
 from las.reporting.paper.glance import glance_at_levels, glance_at_scores, glance_at_steps
 from las.reporting.paper.table_1 import table_1
 from las.reporting.paper.table_2 import table_2
@@ -14,6 +16,7 @@ from las.reporting.paper.table_5 import table_5
 from las.reporting.paper.table_6 import table_6
 from las.reporting.results import Results, load_results
 from las.reporting.table import Table, text
+from tests.reporting.conftest import write_cell
 
 Grid = tuple[Path, list[dict[str, str]]]
 
@@ -71,6 +74,51 @@ def test_levels_have_their_energies(results: Results) -> None:
     energy = sweep[3].energy
     assert energy is not None and energy.total.ratio is not None
     assert shown[7] == f"{energy.total.ratio:.3f}"
+
+
+def test_on_stsb_pearson_stands_beside_pearson(grid: Grid) -> None:
+    root, cells = grid
+    error = {"ann_stderr": 0.1, "snn_stderr": 0.1, "items": 1500, "items_available": 1500}
+    other = Score("glue_rte", "acc", True, 0.6, 0.5, **error)  # type: ignore[arg-type]
+    scores = [
+        replace(other, task="glue_stsb", metric=metric, ann=ann, snn=ann - 1)
+        for metric, ann in (("spearman", 80.0), ("pearson", 90.0))
+    ]
+    swept = [
+        write_cell(root, "bert-mrpc", suite, 16, levels, found, row="BERT")
+        for suite, found in (("own", [other]), ("glue", [other, *scores]))
+        for levels in (1, 5)
+    ]
+    results = load_results(root, [*cells, *swept])
+    table = glance_at_levels(table_5(results))
+    assert line(table, "1", "BERT, MRPC")[:7] == [
+        *("88.70", "88.73", "+0.03", "1.03", "90.00", "89.00", "-1.00")
+    ]
+    assert "STS-B, Pearson" in table.notes[0]
+
+
+def test_each_row_says_which_numbers_are_cited(results: Results) -> None:
+    columns, rows = glance_at_levels(table_5(results)).records()
+    told = {(row[0], row[1]): row[columns.index("source")] for row in rows}
+    assert told["3", "Tiny-Encoder"] == (
+        "cited: Paper ANN, Paper LAS, Paper E_snn/E_ann; from cited numbers: Paper difference; "
+        "computed: Our ANN, Our SNN, Our difference, Our E_snn/E_ann"
+    )
+    table = glance_at_scores(table_1(results))  # whose numbers of the paper are means over OPT
+    columns, rows = table.records()
+    told = {row[0]: row[columns.index("source")] for row in rows}
+    assert told["PIQA"] == (
+        "from cited numbers: Paper ANN, Paper LAS, Paper difference; "
+        "computed: Our ANN, Our SNN, Our difference"
+    )
+    assert told["WSC"] == "from cited numbers: Paper ANN, Paper LAS, Paper difference"
+    assert table.notes[0].startswith("From cited numbers: Paper ANN, Paper LAS, Paper difference; ")
+    own = glance_at_scores(table_2(results), ".3f")
+    columns, rows = own.records()
+    told = {row[0]: row[columns.index("source")] for row in rows}
+    assert told["held-out Wikipedia, perplexity"] == "computed: Our ANN, Our SNN, Our difference"
+    assert str(told["WT"]).startswith("cited: Paper ANN, Paper LAS; from cited numbers: ")
+    assert "computed" not in told.values()
 
 
 @pytest.mark.parametrize("build", [table_1, table_2, table_3])

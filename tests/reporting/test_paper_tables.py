@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from las.evaluation.score import Score
+from las.reporting.latex import to_latex
 from las.reporting.paper.table_1 import table_1
 from las.reporting.paper.table_2 import table_2
 from las.reporting.paper.table_3 import table_3
@@ -20,6 +21,7 @@ from las.reporting.table import Cell, Row, Table, text
 from las.reporting.tables.all_scores import all_scores
 from tests.reporting.conftest import (
     similarity_scores,
+    text_scores,
     write_baseline,
     write_cell,
     write_original,
@@ -200,3 +202,57 @@ def test_published_conversions_have_rows_below_the_model_that_they_converted(gri
         ("srp, fine-tuned, computed here (Tiny-Encoder)", "✓", "16"),
     ]
     assert rows[2]["Lee documents, Spearman"] != rows[1]["Lee documents, Spearman"]
+
+
+def test_how_a_published_conversion_was_computed_is_told(grid: Grid) -> None:
+    results, cells = grid
+    of_text = write_baseline(results, "tiny-lm", "text", "qcfs", 8, text_scores(8, 5))
+    of_pairs = write_baseline(
+        results, "tiny-encoder", "similarity", "ecmt", 4, similarity_scores(8)
+    )
+    loaded = load_results(results, [*cells, of_text, of_pairs])
+    items = "WordSim-353: 353; SimLex-999: 353; Lee documents: 353"
+    for build, name, steps, told in (
+        (
+            table_2,
+            "qcfs, computed here (Tiny-LM <b>)",
+            "8",
+            "held-out Wikipedia XML: 4,088 of 90,000",
+        ),
+        (table_3, "ecmt, computed here (Tiny-Encoder)", "4", items),
+    ):
+        table = build(loaded)
+        columns, rows = table.records()
+        (row,) = (dict(zip(columns, row, strict=True)) for row in rows if row[0] == name)
+        assert (row["source: T"], row["source: H"]) == (steps, None)
+        assert told in str(row["source: items"])
+        assert any(name.endswith(" stderr") and row[name] is not None for name in columns)
+        assert table.origins is not None
+        (origin,) = (r.cells for r in table.origins.rows if str(r.cells[0]).startswith(name))
+        assert origin[table.origins.columns.index("T")] == steps
+        assert f"T {steps}, Items" in to_latex(table)
+
+
+def stsb(grid: Grid) -> Results:
+    """A sweep of H on STS-B, where Pearson and Spearman are told apart by their values."""
+    results, cells = grid
+    error = {"ann_stderr": 0.1, "snn_stderr": 0.1, "items": 1500, "items_available": 1500}
+    for levels in (1, 5, 15):
+        scores = [
+            Score("glue_stsb", metric, True, ann, ann - 1 / levels, **error)  # type: ignore[arg-type]
+            for metric, ann in (("spearman", 80.0), ("pearson", 90.0))
+        ]
+        cell = write_cell(results, "bert-mrpc", "glue", 16, levels, scores, row="BERT")
+        cells = [*cells, cell]
+    return load_results(results, cells)
+
+
+def test_table_5_has_pearson_where_the_task_is_the_papers(grid: Grid) -> None:
+    rows = [row for row in computed(table_5(stsb(grid))) if row["Model"] == "BERT, MRPC"]
+    assert [row["Metric"] for row in rows] == ["STS-B, Pearson", "E_snn/E_ann, glue"]
+    assert [text(rows[0][name]) for name in ("ANN", "H=1", "H=5", "H=15")] == [
+        *("90.00 ± 0.10", "89.00", "89.80", "89.93")
+    ]
+    others = {str(row["Metric"]) for row in computed(table_5(load_results(*grid)))}
+    assert "Lee documents, Spearman" in others
+    assert not any(name.endswith("Pearson") for name in others)

@@ -21,7 +21,7 @@ from las.fitting.model_functions import FittedFunctions
 from las.reporting.report import Report, write_report
 from las.reporting.results import load_results
 from las.spikes import SpikeEvents
-from tests.reporting.conftest import write_spikes
+from tests.reporting.conftest import text_scores, write_cell, write_spikes
 
 Grid = tuple[Path, list[dict[str, str]]]
 
@@ -126,6 +126,19 @@ def test_a_computed_row_says_how_it_was_computed(written: Report) -> None:
 def test_a_cell_without_results_is_named(written: Report) -> None:
     page = written.index.read_text()
     assert "Cells of the grid without results: tiny-lm/t6h5/text." in page
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_the_page_says_what_the_cheapest_budget_wins(grid: Grid, tmp_path: Path) -> None:
+    results, cells = grid
+    frugal = [
+        write_cell(results, "tiny-lm", "text", 16, h, text_scores(16, h), name="-b", budget=1e-3)
+        for h in (1, 16)
+    ]
+    page = write_report(results, [*cells[:2], *frugal], tmp_path / "reports").index.read_text()
+    (told,) = re.findall(r"text, the cheapest neurons with a budget \((.*?)\): (.*?) of the", page)
+    assert told[0] == "frugal 0.001, H=16"  # whose made-up spikes are fewest
+    assert told[1].startswith("By Eq. 25 the spiking model takes 0.")
 
 
 @pytest.mark.usefixtures("undrawn")

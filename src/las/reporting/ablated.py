@@ -1,4 +1,4 @@
-"""Cells from which a part of the method was taken, and those that they are compared with."""
+"""What tells cells of one T and H apart, and those that lost a part of the method."""
 
 from __future__ import annotations
 
@@ -8,11 +8,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from las.reporting.results import CellResult, Results
 
+LAS = "LAS"
+"""What a cell is called that has the whole method, and one T at all sites."""
+
 _RULES = {"paper": "thresholds by the paper's rule", "released": "the released code's thresholds"}
+_ROUNDING = {"released": "floor"}
+"""How a rule's neurons round, where it is not to the nearest level."""
 
 
 def ablation_of(neuron: Mapping[str, Any]) -> str:
-    """What was taken out, in a few words; "" for nothing.
+    """What was taken out or replaced, in a few words; "" for nothing.
 
     Arguments:
         neuron: the options of the conversion; those that older results lack are the usual ones.
@@ -21,7 +26,8 @@ def ablation_of(neuron: Mapping[str, Any]) -> str:
         return ""
     bands = neuron.get("bands", 2)
     rule = neuron.get("threshold_rule", "error")
-    floor = rule == "error" and neuron["rounding"] == "floor"
+    rounding, margin = neuron["rounding"], neuron.get("margin", 2)
+    usual = _ROUNDING.get(rule, "nearest")
     found = {
         "one band (no OAT)": bands == 1,
         f"{bands} bands": bands > 2,
@@ -29,14 +35,21 @@ def ablation_of(neuron: Mapping[str, Any]) -> str:
         "one FS neuron for a function": neuron.get("functions", "hierarchical") == "flat",
         "fewer FS sub-neurons": bool(neuron.get("budgets")),
         "thresholds by percentile": rule == "percentile",
-        "floor": floor,
+        _rounded(rounding): rounding != usual,
+        f"margin {margin:g}": margin != 2,
     }
     return ", ".join(name for name, taken in found.items() if taken)
 
 
 def label(cell: CellResult) -> str:
-    """What a cell is called beside others."""
-    return cell.ablation or _RULES.get(cell.threshold_rule, "LAS")
+    """What a cell is called beside others of its T and H."""
+    rule = _RULES.get(cell.threshold_rule, "")
+    frugal = "" if cell.budget is None else f"frugal {cell.budget:g}"
+    return ", ".join(filter(None, (cell.ablation, rule, frugal))) or LAS
+
+
+def _rounded(rounding: str) -> str:
+    return rounding if rounding == "floor" else f"rounding: {rounding.replace('_', ' ')}"
 
 
 def compared(results: Results) -> list[list[CellResult]]:
@@ -51,4 +64,4 @@ def compared(results: Results) -> list[list[CellResult]]:
             groups.setdefault(key, []).append(cell)
     found = [group for group in groups.values() if any(cell.ablation for cell in group)]
     found.sort(key=lambda group: (group[0].model, group[0].evaluation, -group[0].time_steps))
-    return [sorted(group, key=lambda cell: (label(cell) != "LAS", label(cell))) for group in found]
+    return [sorted(group, key=lambda cell: (label(cell) != LAS, label(cell))) for group in found]

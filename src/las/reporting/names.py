@@ -13,6 +13,7 @@ _SHARES = ("acc", "f1", "aAcc", "fAcc", "qAcc")
 _TASKS = {
     "wordsim353": "WordSim-353",
     "simlex999": "SimLex-999",
+    "stsb": "STS-B, similarity",
     "lee": "Lee documents",
     "wikipedia": "held-out Wikipedia",
     "wikipedia_xml": "held-out Wikipedia XML",

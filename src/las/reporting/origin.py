@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from las.evaluation.score import Score
 from las.reporting.names import task_title
-from las.reporting.results import CellResult, Made, OriginalResult
+from las.reporting.results import CellResult, Made, OriginalResult, Spiking
 from las.reporting.table import Origin
 
 _DIGITS = 12
@@ -24,7 +24,7 @@ def origin_of(
         made: with what all was made.
         spiking: whether the row is about the spiking models, not their originals.
     """
-    converted = [cell for cell in cells if isinstance(cell, CellResult)] if spiking else []
+    converted = [cell for cell in cells if isinstance(cell, Spiking)] if spiking else []
     items = {
         task_title(score.task): _part(score)
         for cell in cells
@@ -35,7 +35,7 @@ def origin_of(
     return Origin(
         model=_listed(cell.title for cell in cells),
         time_steps=_listed(str(cell.steps) for cell in converted) or "N/A",
-        levels=_listed(str(cell.levels) for cell in converted),
+        levels=_listed(str(cell.levels) for cell in converted if isinstance(cell, CellResult)),
         items=_listed(f"{task}: {part}" for task, part in items.items()),
         weights=_listed(found[:_DIGITS] for found in weights if found),
         revision=made.revision,

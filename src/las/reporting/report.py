@@ -8,10 +8,11 @@ from pathlib import Path
 
 from las.energy import Hardware, verdict
 from las.energy.descriptions import HOROWITZ_45NM
-from las.reporting.accounted import accounted, one_per_model
+from las.reporting.accounted import accounted, cheapest_with_a_budget, one_per_model
 from las.reporting.figures.picture import Picture
 from las.reporting.html import render_page
 from las.reporting.latex import to_latex
+from las.reporting.names import task_title
 from las.reporting.provenance import provenance
 from las.reporting.recorded import load_recorded
 from las.reporting.results import Made, load_results
@@ -73,11 +74,16 @@ def write_report(
     recorded = () if spikes is None else load_recorded(spikes)
     charged = accounted(results, hardware)
     verdicts = {one.cell.model: verdict(one.accounts) for one in one_per_model(charged, results)}
+    frugal = {
+        model: f"{task_title(one.cell.evaluation)}, the cheapest neurons with a budget "
+        f"({one.cell.setting}): {verdict(one.accounts)}"
+        for model, one in cheapest_with_a_budget(charged).items()
+    }
     parts = sections(results, stored, output_dir / "figures", charged, hardware, recorded)
     tables = tuple(t for section in parts for t in (*section.tables, *section.folded))
     told = {"revision": revision, "date of the revision": date}
     made_with = provenance() | {name: value for name, value in told.items() if value}
-    page = render_page(summarise(results, verdicts), parts, results.missing, made_with)
+    page = render_page(summarise(results, verdicts, frugal), parts, results.missing, made_with)
     index = output_dir / "index.html"
     index.parent.mkdir(parents=True, exist_ok=True)
     index.write_text(page, encoding="utf-8")

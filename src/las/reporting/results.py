@@ -13,7 +13,7 @@ from las.energy import EnergyReport
 from las.evaluation.anytime import AFTER
 from las.evaluation.score import Score
 from las.neurons.tally import SpikeTally
-from las.reporting.ablated import ablation_of
+from las.reporting.ablated import LAS, ablation_of, label
 
 
 @dataclass(frozen=True)
@@ -86,9 +86,7 @@ class CellResult(OriginalResult):
                 if self.threshold_rule == "error"
                 else f"{self.time_steps}, {self.threshold_rule}"
             )
-        sites = [] if self.spikes is None else list(self.spikes.sites.values())
-        most = max((s.time_steps for s in sites if s.kind == "oat"), default=self.time_steps)
-        return f"≤ {most}, frugal"
+        return f"{self.row_steps}, frugal"
 
     @property
     def setting(self) -> str:
@@ -100,12 +98,23 @@ class CellResult(OriginalResult):
     @property
     def system(self) -> str:
         """What made it spike."""
-        return "LAS"
+        return LAS
 
     @property
     def snn_row(self) -> str:
-        """Name of the spiking model in a table; H is said where it is not the paper's 5."""
-        return f"LAS ({self.row})" if self.levels == 5 else f"LAS ({self.row}, H={self.levels})"
+        """Name of the spiking model in a table; what it has not of the paper's neurons is said."""
+        levels = "" if self.levels == 5 else f"H={self.levels}"
+        special = label(self).removeprefix(LAS)
+        return f"LAS ({', '.join(filter(None, (self.row, levels, special)))})"
+
+    @property
+    def row_steps(self) -> str:
+        """T in such a row."""
+        if self.budget is None:
+            return str(self.time_steps)
+        sites = [] if self.spikes is None else list(self.spikes.sites.values())
+        most = max((s.time_steps for s in sites if s.kind == "oat"), default=self.time_steps)
+        return f"≤ {most}"
 
     @property
     def after_steps(self) -> list[tuple[int, Score]]:
@@ -158,6 +167,16 @@ class BaselineResult(OriginalResult):
     def snn_row(self) -> str:
         """Name of the spiking model in a table."""
         return f"{self.system}, computed here ({self.row})"
+
+    @property
+    def row_steps(self) -> str:
+        """T in such a row."""
+        return str(self.time_steps)
+
+    @property
+    def steps(self) -> int:
+        """T as it is shown."""
+        return self.time_steps
 
 
 Spiking = CellResult | BaselineResult
@@ -248,7 +267,7 @@ class Results:
         for cell in self.cells:
             if cell.budget is not None:
                 continue
-            name = cell.model, cell.evaluation, cell.vision, cell.threshold_rule
+            name = cell.model, cell.evaluation, cell.vision, label(cell)
             by_held = groups.setdefault(name, {})
             by_held.setdefault(getattr(cell, held), []).append(cell)
         longest = [
@@ -273,25 +292,37 @@ def load_results(results_dir: Path, cells: Iterable[Mapping[str, str]]) -> Resul
     Raises:
         ValueError: a file is not what the pipeline writes.
     """
-    found: list[CellResult] = []
-    originals: list[OriginalResult] = []
-    ablations: list[CellResult] = []
-    baselines: list[BaselineResult] = []
+    found = []
     missing = []
     for cell in cells:
         directory = results_dir / cell["model"] / cell["neuron"] / cell["evaluation"]
         if (directory / "evaluation.json").exists():
-            result = load_cell(directory, cell)
-            if isinstance(result, CellResult):
-                (ablations if result.ablation else found).append(result)
-            elif isinstance(result, BaselineResult):
-                baselines.append(result)
-            else:
-                originals.append(result)
+            found.append(load_cell(directory, cell))
         else:
             missing.append(f"{cell['model']}/{cell['neuron']}/{cell['evaluation']}")
+    return gathered(found, missing)
+
+
+def gathered(found: Iterable[OriginalResult], missing: Iterable[str] = ()) -> Results:
+    """The results of cells, each among its kind.
+
+    Args:
+        found: of each cell what `load_cell` read.
+        missing: names of the cells without results.
+    """
+    cells: list[CellResult] = []
+    originals: list[OriginalResult] = []
+    ablations: list[CellResult] = []
+    baselines: list[BaselineResult] = []
+    for result in found:
+        if isinstance(result, CellResult):
+            (ablations if result.ablation else cells).append(result)
+        elif isinstance(result, BaselineResult):
+            baselines.append(result)
+        else:
+            originals.append(result)
     return Results(
-        tuple(found),
+        tuple(cells),
         tuple(missing),
         tuple(originals),
         ablations=tuple(ablations),
@@ -362,8 +393,7 @@ def _read(path: Path) -> Any:
 
 
 def _distance(cell: CellResult) -> tuple[bool, int, int]:
-    special = cell.budget is not None or cell.threshold_rule != "error"
-    return special, abs(cell.time_steps - 16), abs(cell.levels - 5)
+    return label(cell) != LAS, abs(cell.time_steps - 16), abs(cell.levels - 5)
 
 
 def _stopped(counted: Mapping[str, Any]) -> dict[int, SpikeTally]:

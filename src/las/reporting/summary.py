@@ -22,7 +22,8 @@ class ModelSummary:
         title: the model's name.
         converted: what spikes, in one sentence.
         lost: every score of the two models side by side.
-        cost: the energy by Eq. 25, one sentence per evaluation, and the verdict of all accounts.
+        cost: the energy by Eq. 25, one sentence per evaluation, and the verdict of all accounts;
+            the same of neurons with a budget.
     """
 
     title: str
@@ -31,14 +32,20 @@ class ModelSummary:
     cost: tuple[str, ...]
 
 
-def summarise(results: Results, verdicts: Mapping[str, str] | None = None) -> list[ModelSummary]:
+def summarise(
+    results: Results,
+    verdicts: Mapping[str, str] | None = None,
+    frugal: Mapping[str, str] | None = None,
+) -> list[ModelSummary]:
     """One summary per model, of its cells nearest to the paper's T=16 and H=5.
 
     Arguments:
         results: the cells that were evaluated.
         verdicts: by the model's name, under which accounts spiking wins.
+        frugal: the same of one of its cells with a budget.
     """
     told = {model: (paragraph,) for model, paragraph in (verdicts or {}).items()}
+    told_of_frugal = {model: (paragraph,) for model, paragraph in (frugal or {}).items()}
     summaries = []
     for first in results.one_per_model():
         cells = [
@@ -51,7 +58,12 @@ def summarise(results: Results, verdicts: Mapping[str, str] | None = None) -> li
                 first.title,
                 _converted(first),
                 _lost(first, cells),
-                (*_cost(cells), *told.get(first.model, ()), *_frugal(results.of(first.model))),
+                (
+                    *_cost(cells),
+                    *told.get(first.model, ()),
+                    *_frugal(results.of(first.model)),
+                    *told_of_frugal.get(first.model, ()),
+                ),
             )
         )
     return summaries

@@ -1,10 +1,11 @@
-"""A table whose rows know whether they were computed here or cited."""
+"""A table whose rows, or columns, know whether they were computed here or cited."""
 
 from __future__ import annotations
 
 import csv
 import io
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 MISSING = "–"
@@ -35,6 +36,9 @@ class Number:
 
 Cell = Number | str | int | None
 Source = Literal["computed", "cited"]
+
+FROM_CITED = "from cited numbers"
+"""What kind of number a column holds that is computed from those of a publication."""
 
 
 def text(cell: Cell) -> str:
@@ -107,6 +111,8 @@ class Table:
         rows: cited and computed rows, in the order in which they are shown.
         notes: footnotes; the source of cited rows and the slips in it.
         text_columns: how many columns on the left hold text (shown left-aligned).
+        kinds: of a table with cited and computed numbers in one row, what the columns hold:
+            "cited", `FROM_CITED` or "computed", by name. Its column `source` lists them.
 
     Raises:
         ValueError: a row has not one cell for every column.
@@ -118,6 +124,7 @@ class Table:
     rows: tuple[Row, ...]
     notes: tuple[str, ...] = ()
     text_columns: int = 1
+    kinds: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for row in self.rows:
@@ -176,9 +183,16 @@ class Table:
                 values.append(cell.value if isinstance(cell, Number) else cell)
                 if has_error:
                     values.append(_stderr(cell))
-            rows.append([*values, row.source, *(_origin_values(row) if told else ())])
+            rows.append([*values, self._source(row), *(_origin_values(row) if told else ())])
         titles = [f"source: {title}" for title in _ORIGIN_TITLES.values()] if told else []
         return [*columns, "source", *titles], rows
+
+    def _source(self, row: Row) -> str:
+        """Who computed a row; where columns differ, who computed those that have a value in it."""
+        filled = {
+            name for name, cell in zip(self.columns, row.cells, strict=True) if cell is not None
+        }
+        return listed({n: kind for n, kind in self.kinds.items() if n in filled}) or row.source
 
     def to_csv(self) -> str:
         """As CSV, with a column `source`; missing cells are a dash."""
@@ -215,6 +229,14 @@ class Table:
         if self.origins:
             lines += ["", self.origins.to_markdown().rstrip()]
         return "\n".join(lines) + "\n"
+
+
+def listed(kinds: Mapping[str, str]) -> str:
+    """The columns of each kind, in words: "cited: ANN; computed: SNN, difference"."""
+    found: dict[str, list[str]] = {}
+    for name, kind in kinds.items():
+        found.setdefault(kind, []).append(name)
+    return "; ".join(f"{kind}: {', '.join(names)}" for kind, names in found.items())
 
 
 def _origin_values(row: Row) -> list[str | None]:

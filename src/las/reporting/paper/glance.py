@@ -9,11 +9,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from las.reporting.table import Cell, Number, Row, Table
+from las.reporting.table import FROM_CITED, Cell, Number, Row, Table, listed
 
 _TWO = {"MRPC": ("accuracy", "F1"), "STS-B": ("Pearson", "Spearman")}
 """Columns with two numbers, and what they are."""
 _ENERGY = "E_snn/E_ann"
+_THE_PAPERS = "Pearson"
+"""The metric of the paper's Table 5; of ours it has that of STS-B alone."""
 _NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
 
 _PAPER = ("Paper ANN", "Paper LAS", "Paper difference")
@@ -50,8 +52,9 @@ def glance_at_scores(table: Table, spec: str = ".2f") -> Table:
         if not mine:
             rows.append(_row((task, None), theirs, None, spec))
     names = ", ".join(pair.name for pair in paper)
-    note = f"Paper: {'the mean of ' if len(paper) > 1 else ''}{names}."
-    return _glance(table, ("Task", "Our model"), rows, note)
+    several = len(paper) > 1
+    note = f"Paper: {'the mean of ' if several else ''}{names}."
+    return _glance(table, ("Task", "Our model"), rows, note, means=several)
 
 
 def glance_at_steps(table: Table) -> Table:
@@ -66,7 +69,7 @@ def glance_at_steps(table: Table) -> Table:
         if not mine:
             rows.append(_row((steps, None), theirs, None, ".2f"))
     note = "Means over the scores that Table 6 has at this T, of the original over the same ones."
-    return _glance(table, ("T", "Our model"), rows, note)
+    return _glance(table, ("T", "Our model"), rows, note, means=True)
 
 
 def glance_at_levels(table: Table) -> Table:
@@ -79,17 +82,27 @@ def glance_at_levels(table: Table) -> Table:
     rows = []
     for place, level in enumerate(table.columns[3:], start=3):
         theirs, spent = _at(paper, place)
-        found = {name: _at(group, place) for name, group in models.items()}
+        found = {name: _at(_compared(group), place) for name, group in models.items()}
         mine = {name: one for name, one in found.items() if one != (None, None)}
         for name, (scores, energy) in mine.items() or [(None, (None, None))]:
             line = _row((level.removeprefix("H="), name), theirs, scores, ".2f").cells
             rows.append(Row((*line[:5], spent, *line[5:], energy)))
     columns = ("H", "Our model", *_PAPER, f"Paper {_ENERGY}", *_OURS, f"Our {_ENERGY}")
     note = (
-        "Paper: BERT on STS-B, Pearson. Ours: the mean over the tasks with the first metric that "
-        "Table 5 has of the model."
+        "Paper: BERT on STS-B, Pearson. Ours: the same where Table 5 has it of the model, "
+        "otherwise the mean over the tasks with the first metric that it has."
     )
-    return _table(table, columns, rows, note)
+    return _table(table, columns, rows, note, means=False)
+
+
+def _compared(rows: Sequence[Row]) -> list[Row]:
+    """A model's rows on STS-B, by Pearson, with the energy below them; all where it has none."""
+    names = [str(row.cells[1]) for row in rows]
+    place = next((i for i, name in enumerate(names) if name.endswith(_THE_PAPERS)), None)
+    if place is None:
+        return list(rows)
+    below = [row for row in rows[place:] if str(row.cells[1]).startswith(_ENERGY)]
+    return [rows[place], *below[:1]]
 
 
 def _at(rows: Sequence[Row], place: int) -> tuple[Both, Number | None]:
@@ -171,16 +184,28 @@ def _row(head: tuple[Cell, Cell], theirs: Both, mine: Both, spec: str) -> Row:
     return Row(tuple(cells))
 
 
-def _glance(table: Table, head: tuple[str, str], rows: Sequence[Row], note: str) -> Table:
-    return _table(table, (*head, *_PAPER, *_OURS), rows, note)
+def _glance(
+    table: Table, head: tuple[str, str], rows: Sequence[Row], note: str, means: bool
+) -> Table:
+    return _table(table, (*head, *_PAPER, *_OURS), rows, note, means)
 
 
-def _table(table: Table, columns: tuple[str, ...], rows: Sequence[Row], note: str) -> Table:
+def _table(
+    table: Table, columns: tuple[str, ...], rows: Sequence[Row], note: str, means: bool
+) -> Table:
+    """The table; `means` says whether the paper's scores are means of what it has printed."""
+    *scores, difference = _PAPER
+    kinds = dict.fromkeys(scores, FROM_CITED if means else "cited")
+    kinds |= {difference: FROM_CITED, **dict.fromkeys(_OURS, "computed")}
+    if f"Paper {_ENERGY}" in columns:
+        kinds |= {f"Paper {_ENERGY}": "cited", f"Our {_ENERGY}": "computed"}
+    told = listed(kinds)
     return Table(
         slug=f"{table.slug}_glance",
         title=f"{table.title.partition('.')[0]} at a glance",
         columns=columns,
         rows=tuple(rows),
-        notes=(f"The paper's are cited, ours computed. {note}",),
+        notes=(f"{told[0].upper()}{told[1:]}. {note}",),
         text_columns=2,
+        kinds=kinds,
     )

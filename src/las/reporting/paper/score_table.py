@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from las.evaluation.score import Score
 from las.reporting.names import ann_number, metric_title, snn_number, task_title
 from las.reporting.origin import origin_of
 from las.reporting.paper.cited_rows import cited_table
-from las.reporting.results import (
-    BaselineResult,
-    CellResult,
-    Made,
-    OriginalResult,
-    Results,
-    Spiking,
-)
+from las.reporting.results import CellResult, Made, OriginalResult, Results, Spiking
 from las.reporting.table import Cell, Number, Origin, Row, Table, text
 
 Key = tuple[str, str]
@@ -45,31 +38,35 @@ def beside_the_paper(
     paper_columns: Columns,
     shown: Callable[[Score], bool],
 ) -> Table:
-    """Cited rows, then for each model its ANN and its SNN nearest to the paper's T and H."""
+    """Cited rows, then for each model its ANN and its SNN nearest to the paper's T and H.
+
+    Below them are the published conversions of the model; where there is nothing else of it, its
+    ANN is what they were scored beside.
+    """
     rows: dict[str, list[OriginalResult]] = {}
     for cell in [*results.originals, *results.headline(shown)]:
         if any(map(shown, cell.scores)):
             rows.setdefault(cell.row, []).append(cell)
-    groups: list[tuple[str, list[OriginalResult], list[Sequence[Spiking]]]] = [
-        (name, group, [_spiking(group), *_baselines(results, name, shown)])
-        for name, group in rows.items()
+    alone = [cell for cell in results.baselines if cell.row not in rows]
+    for cell in alone:
+        if any(map(shown, cell.scores)):
+            rows.setdefault(cell.row, []).append(cell)
+    groups = [
+        (name, group, [*_spiking(group, results, name, shown)]) for name, group in rows.items()
     ]
     return score_table(number, groups, paper_columns, shown, results.made)
 
 
-def _spiking(cells: Sequence[OriginalResult]) -> list[CellResult]:
-    return [cell for cell in cells if isinstance(cell, CellResult)]
-
-
-def _baselines(
-    results: Results, row: str, shown: Callable[[Score], bool]
-) -> list[list[BaselineResult]]:
-    """The cells of each published conversion at each T that belong to a row."""
-    parts: dict[tuple[str, int], list[BaselineResult]] = {}
-    for cell in results.baselines:
-        if cell.row == row and any(map(shown, cell.scores)):
-            parts.setdefault((cell.system, cell.time_steps), []).append(cell)
-    return list(parts.values())
+def _spiking(
+    group: Sequence[OriginalResult], results: Results, row: str, shown: Callable[[Score], bool]
+) -> Iterable[list[Spiking]]:
+    """The cells of each kind of neurons in a row: those of LAS, then published conversions."""
+    published = [cell for cell in results.baselines if cell.row == row]
+    parts: dict[tuple[str, str], list[Spiking]] = {}
+    for cell in (*(cell for cell in group if isinstance(cell, CellResult)), *published):
+        if any(map(shown, cell.scores)):
+            parts.setdefault((cell.snn_row, cell.row_steps), []).append(cell)
+    return parts.values()
 
 
 def score_table(
@@ -79,7 +76,7 @@ def score_table(
     shown: Callable[[Score], bool],
     made: Made,
 ) -> Table:
-    """One ANN row per group, and one SNN row for each of its parts, whose cells share T and H.
+    """One ANN row per group, and one SNN row for each of its parts, whose neurons are the same.
 
     Args:
         number: of the paper's table.
@@ -108,10 +105,9 @@ def score_table(
         ann = origin_of(group, shown, made, spiking=False)
         rows.append(_row([name, "✗", "N/A"], group, sources, ann_number, ann))
         for part in parts:
-            if part:
-                head: list[Cell] = [part[0].snn_row, "✓", str(part[0].time_steps)]
-                snn = origin_of(part, shown, made, spiking=True)
-                rows.append(_row(head, part, sources, snn_number, snn))
+            head: list[Cell] = [part[0].snn_row, "✓", part[0].row_steps]
+            snn = origin_of(part, shown, made, spiking=True)
+            rows.append(_row(head, part, sources, snn_number, snn))
     notes = list(cited.footnotes)
     if own:
         notes.append(_OWN_COLUMNS)

@@ -6,12 +6,16 @@ from dataclasses import replace
 from functools import partial
 
 from las.evaluation.score import Score
+from las.reporting.ablated import LAS, label
 from las.reporting.names import ann_number, metric_title, snn_number, task_title
 from las.reporting.origin import origin_of
 from las.reporting.paper.cited_rows import cited_levels, cited_table
 from las.reporting.paper.score_table import key_of
 from las.reporting.results import Results
 from las.reporting.table import Cell, Number, Row, Table
+
+_NOT_SHOWN = {"glue_stsb": "spearman", "stsb": "spearman"}
+"""Of the two correlations that one: the paper has Pearson's on STS-B, other tasks Spearman's."""
 
 
 def table_5(results: Results) -> Table:
@@ -28,12 +32,12 @@ def table_5(results: Results) -> Table:
     if sweeps:
         notes.append("Standard errors of the SNN scores are in the table of all scores.")
     for sweep in sweeps:
-        rule = sweep[0].threshold_rule
-        title = sweep[0].title if rule == "error" else f"{sweep[0].title}, {rule} thresholds"
+        neurons = label(sweep[0])
+        title = sweep[0].title if neurons == LAS else f"{sweep[0].title}, {neurons}"
         by_level = {cell.levels: cell for cell in sweep}
         notes.append(f"{title}, {sweep[0].evaluation}: T={sweep[0].time_steps} throughout.")
         for first in sweep[0].scores:
-            if first.metric == "pearson":
+            if first.metric == _NOT_SHOWN.get(first.task, "pearson"):
                 continue
             name = f"{task_title(first.task)}, {metric_title(first.metric)}"
             scores = {h: cell.score(first.task, first.metric) for h, cell in by_level.items()}

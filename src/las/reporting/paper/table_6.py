@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from las.reporting.ablated import label
 from las.reporting.paper.score_table import score_table
 from las.reporting.paper.table_3 import COLUMNS, of_encoders
 from las.reporting.results import CellResult, Results
@@ -10,13 +11,14 @@ from las.reporting.table import Table
 
 def table_6(results: Results) -> Table:
     """Scores of encoders against T."""
-    sweeps: dict[tuple[str, int], list[CellResult]] = {}
+    rows: dict[str, dict[tuple[str, int, int], list[CellResult]]] = {}
     for sweep in results.sweep("time_steps"):
         if any(map(of_encoders, sweep[0].scores)):
             for cell in sweep:
-                sweeps.setdefault((cell.row, cell.time_steps), []).append(cell)
+                neurons = label(cell), -cell.levels, cell.time_steps
+                rows.setdefault(cell.row, {}).setdefault(neurons, []).append(cell)
     groups = []
-    for name in dict.fromkeys(row for row, _ in sweeps):
-        parts = [cells for (row, _), cells in sorted(sweeps.items()) if row == name]
+    for name, found in rows.items():
+        parts = [cells for _, cells in sorted(found.items())]
         groups.append((name, [cell for part in parts for cell in part], parts))
     return score_table(6, groups, COLUMNS, of_encoders, results.made)

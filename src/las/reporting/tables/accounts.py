@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from las.energy import HARDWARE, Account, Charge, Hardware, accounts
+from las.energy import HARDWARE, Account, Charge, Hardware
 from las.energy.neurobench import NeuroBench
 from las.neurons.tally import SiteCount
-from las.reporting.accounted import Accounted
+from las.reporting.accounted import Accounted, accounts_of
 from las.reporting.column import Column, tabulate
 from las.reporting.names import block_title, task_title
 from las.reporting.table import Table
@@ -63,7 +63,7 @@ def accounts_of_cells(cells: Sequence[Accounted], hardware: Hardware, last: bool
         title=f"Energy under all accounts, {which} of attention's products charged",
         columns=columns,
         subjects=cells,
-        notes=(_RULES, _described(hardware)),
+        notes=(_RULES, *_without_bits(cells), _described(hardware)),
         text_columns=2,
     )
 
@@ -126,9 +126,8 @@ def accounts_on_hardware(cells: Sequence[Accounted]) -> Table:
             return None if energy is None else energy.total / tokens / 1e6
 
     def lines(one: Accounted) -> Iterable[Line]:
-        assert one.cell.spikes is not None
         for hardware in HARDWARE.values():
-            for account in accounts(one.cell.spikes, hardware).accounts:
+            for account in accounts_of(one.cell, hardware).accounts:
                 if account.number > 1 and account.rows:
                     yield Line(one, account, hardware)
 
@@ -186,6 +185,15 @@ def accounts_by_part(one: Accounted) -> Table:
     )
 
 
+def _without_bits(cells: Sequence[Accounted]) -> tuple[str, ...]:
+    if not any(one.cell.budget is not None for one in cells):
+        return ()
+    return (
+        "Frugal neurons have no account against an ANN in integers of T bits: T is only the most "
+        "time steps that a site has, and the codes carry fewer bits.",
+    )
+
+
 def _described(hardware: Hardware) -> str:
     shared = ""
     if hardware.far is not None:
@@ -237,7 +245,9 @@ def _unit(one: Accounted) -> str:
 
 
 def _account(one: Accounted, slug: str) -> Account | None:
-    """An account by its slug; "t_bit" stands for integers of T bits."""
+    """An account by its slug; "t_bit" stands for integers of T bits, None with a budget."""
+    if one.cell.budget is not None and slug.endswith("t_bit"):
+        return None
     t_bit = f"int{max((site.time_steps for site in _coding(one)), default=8)}"
     wanted = slug.replace("t_bit", t_bit)
     return next((each for each in one.accounts.accounts if each.slug == wanted), None)
