@@ -41,17 +41,18 @@ def summarise(results: Results, verdicts: Mapping[str, str] | None = None) -> li
     told = {model: (paragraph,) for model, paragraph in (verdicts or {}).items()}
     summaries = []
     for first in results.one_per_model():
-        cells = [
-            cell
-            for cell in results.of(first.model)
-            if (cell.setting, cell.vision) == (first.setting, first.vision)
-        ]
+        of_model = results.of(first.model)
+        nearest = {first.evaluation: first}
+        for cell in of_model:
+            if (cell.setting, cell.vision) == (first.setting, first.vision):
+                nearest.setdefault(cell.evaluation, cell)
+        cells = list(nearest.values())
         summaries.append(
             ModelSummary(
                 first.title,
                 _converted(first),
                 _lost(first, cells),
-                (*_cost(cells), *told.get(first.model, ()), *_frugal(results.of(first.model))),
+                (*_cost(cells), *told.get(first.model, ()), *_frugal(of_model)),
             )
         )
     return summaries

@@ -38,8 +38,11 @@ def steps_pictures(results: Results, directory: Path) -> list[Picture]:
         if not series:
             continue
         cell = sweep[0]
-        title = f"{cell.title}: scores against T (H = {cell.levels})"
+        title = f"{cell.title}: scores against T (H = {cell.levels}{cell.thresholds})"
         path = directory / f"steps_{cell.model}.png"
+        if path in [picture.path for picture in pictures]:
+            rest = f"{cell.evaluation}_{cell.vision}_{cell.threshold_rule}"
+            path = directory / f"steps_{cell.model}_{rest}.png"
         draw(path, series, f"{metric_title('spearman')} x100", title)
         pictures.append(
             Picture(

@@ -45,20 +45,36 @@ def beside_the_paper(
     paper_columns: Columns,
     shown: Callable[[Score], bool],
 ) -> Table:
-    """Cited rows, then for each model its ANN and its SNN nearest to the paper's T and H."""
-    rows: dict[str, list[OriginalResult]] = {}
-    for cell in [*results.originals, *results.headline(shown)]:
+    """Cited rows, then for each model its ANN and its SNN nearest to the paper's T and H.
+
+    Models that were scored alone have a row of their own: another model of the same name may have
+    been scored on other items.
+    """
+    alone: dict[str, list[OriginalResult]] = {}
+    for original in results.originals:
+        if any(map(shown, original.scores)):
+            alone.setdefault(original.row, []).append(original)
+    converted: dict[str, list[Spiking]] = {}
+    for cell in [*results.headline(shown), *results.baselines]:
         if any(map(shown, cell.scores)):
-            rows.setdefault(cell.row, []).append(cell)
-    groups: list[tuple[str, list[OriginalResult], list[Sequence[Spiking]]]] = [
-        (name, group, [_spiking(group), *_baselines(results, name, shown)])
-        for name, group in rows.items()
+            converted.setdefault(cell.row, []).append(cell)
+    groups: list[tuple[str, Sequence[OriginalResult], list[Sequence[Spiking]]]] = [
+        *((name, group, []) for name, group in alone.items()),
+        *(
+            (name, group, [*_by_setting(group), *_baselines(results, name, shown)])
+            for name, group in converted.items()
+        ),
     ]
     return score_table(number, groups, paper_columns, shown, results.made)
 
 
-def _spiking(cells: Sequence[OriginalResult]) -> list[CellResult]:
-    return [cell for cell in cells if isinstance(cell, CellResult)]
+def _by_setting(cells: Sequence[Spiking]) -> list[list[CellResult]]:
+    """The cells of LAS, those that share T and H together."""
+    parts: dict[tuple[str, str], list[CellResult]] = {}
+    for cell in cells:
+        if isinstance(cell, CellResult):
+            parts.setdefault((cell.snn_row, str(cell.steps)), []).append(cell)
+    return list(parts.values())
 
 
 def _baselines(
@@ -109,7 +125,7 @@ def score_table(
         rows.append(_row([name, "✗", "N/A"], group, sources, ann_number, ann))
         for part in parts:
             if part:
-                head: list[Cell] = [part[0].snn_row, "✓", str(part[0].time_steps)]
+                head: list[Cell] = [part[0].snn_row, "✓", str(part[0].steps)]
                 snn = origin_of(part, shown, made, spiking=True)
                 rows.append(_row(head, part, sources, snn_number, snn))
     notes = list(cited.footnotes)

@@ -9,7 +9,8 @@ from las.evaluation.score import Score
 from las.reporting.names import ann_number, metric_title, snn_number, task_title
 from las.reporting.origin import origin_of
 from las.reporting.paper.cited_rows import cited_levels, cited_table
-from las.reporting.paper.score_table import key_of
+from las.reporting.paper.score_table import key_of, keys_in
+from las.reporting.paper.table_3 import COLUMNS
 from las.reporting.results import Results
 from las.reporting.table import Cell, Number, Row, Table
 
@@ -28,12 +29,11 @@ def table_5(results: Results) -> Table:
     if sweeps:
         notes.append("Standard errors of the SNN scores are in the table of all scores.")
     for sweep in sweeps:
-        rule = sweep[0].threshold_rule
-        title = sweep[0].title if rule == "error" else f"{sweep[0].title}, {rule} thresholds"
+        title = f"{sweep[0].title}{sweep[0].thresholds}"
         by_level = {cell.levels: cell for cell in sweep}
         notes.append(f"{title}, {sweep[0].evaluation}: T={sweep[0].time_steps} throughout.")
         for first in sweep[0].scores:
-            if first.metric == "pearson":
+            if first.metric == "pearson" and key_of(first) not in keys_in(COLUMNS):
                 continue
             name = f"{task_title(first.task)}, {metric_title(first.metric)}"
             scores = {h: cell.score(first.task, first.metric) for h, cell in by_level.items()}

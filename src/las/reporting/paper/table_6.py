@@ -10,13 +10,13 @@ from las.reporting.table import Table
 
 def table_6(results: Results) -> Table:
     """Scores of encoders against T."""
-    sweeps: dict[tuple[str, int], list[CellResult]] = {}
+    sweeps: dict[tuple[str, int, int], list[CellResult]] = {}
     for sweep in results.sweep("time_steps"):
-        if any(map(of_encoders, sweep[0].scores)):
+        if sweep[0].threshold_rule == "error" and any(map(of_encoders, sweep[0].scores)):
             for cell in sweep:
-                sweeps.setdefault((cell.row, cell.time_steps), []).append(cell)
+                sweeps.setdefault((cell.row, cell.time_steps, cell.levels), []).append(cell)
     groups = []
-    for name in dict.fromkeys(row for row, _ in sweeps):
-        parts = [cells for (row, _), cells in sorted(sweeps.items()) if row == name]
+    for name in dict.fromkeys(row for row, _, _ in sweeps):
+        parts = [sweeps[place] for place in sorted(sweeps) if place[0] == name]
         groups.append((name, [cell for part in parts for cell in part], parts))
     return score_table(6, groups, COLUMNS, of_encoders, results.made)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from las.evaluation.score import Score
 from las.reporting.column import Column, tabulate
 from las.reporting.names import ann_number, metric_title, snn_number, task_title
-from las.reporting.results import BaselineResult, CellResult, OriginalResult, Results, Spiking
+from las.reporting.results import CellResult, OriginalResult, Results, Spiking
 from las.reporting.table import Table
 from las.reporting.tables.scored import percent, scored
 
@@ -29,9 +29,7 @@ class _Row(NamedTuple):
     @property
     def steps(self) -> int | str | None:
         """T, if the model was converted."""
-        if isinstance(self.result, BaselineResult):
-            return self.result.time_steps
-        return self.cell.steps if self.cell else None
+        return self.converted.steps if self.converted else None
 
 
 _COLUMNS = (
