@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pipeline.evaluated import evaluated_cells
 from pipeline.marked import put_between
 from pipeline.paths import ROOT, Cell
 from pipeline.revision import revision
@@ -68,12 +69,14 @@ def rows(root: Path) -> Iterator[dict[str, Any]]:
     from las.energy import accounts
     from las.neurons.tally import SpikeTally
 
-    for path in sorted((root / "results").glob("*/*/*/evaluation.json")):
-        model, neuron, suite = path.parts[-4:-1]
-        cell = Cell(root, model, neuron, suite)
-        result = json.loads(path.read_text(encoding="utf-8"))
+    for names in evaluated_cells(root):
+        cell = Cell(root, **names)
+        suite = cell.evaluation
+        if suite not in SUITES:
+            continue
+        result = json.loads(cell.scores.read_text(encoding="utf-8"))
         fields = result["neuron"] or {}
-        if suite not in SUITES or fields.get("budget") is None or not cell.spikes.exists():
+        if fields.get("budget") is None or not cell.spikes.exists():
             continue
         spent = read_adapter(cell.adapter).spent
         assert spent is not None

@@ -1,4 +1,4 @@
-"""Write the report of the published grid, reports/index.html, and the sweeps that DVC plots.
+"""Write the report of all that was evaluated, reports/index.html, and the sweeps that DVC plots.
 
 python -m pipeline.report
 """
@@ -11,16 +11,16 @@ import hydra
 from omegaconf import DictConfig, OmegaConf
 
 from pipeline import paths
+from pipeline.evaluated import evaluated_cells
 from pipeline.params import Grid
-from pipeline.published import write_sweeps
+from pipeline.plots import write_sweeps
 from pipeline.recorded import recorded_spikes
 from pipeline.revision import revision
-from pipeline.sweeps import swept_cells
 from pipeline.tracking import tracked_report
 
 
 def run(cfg: DictConfig) -> None:
-    """Write reports/ and sweeps/ from results/: the cells that params.yaml lists, and sweeps."""
+    """Write reports/ and sweeps/ from results/: the cells of params.yaml, and then all others."""
     root = Path(cfg.root)
     results = root / "results"
     if not results.is_dir():
@@ -35,7 +35,7 @@ def run(cfg: DictConfig) -> None:
 
     grid = Grid.read(root)
     listed = list(grid.cells())
-    cells = [*listed, *(cell for cell in swept_cells(root) if cell not in listed)]
+    cells = [*listed, *(cell for cell in evaluated_cells(root) if cell not in listed)]
     made = revision()
     reports = root / "reports"
     with atomic_directory(reports) as folder:
@@ -50,7 +50,7 @@ def run(cfg: DictConfig) -> None:
             spikes=recorded_spikes(root),
         )
         pictures = [picture.path.relative_to(folder) for picture in report.pictures]
-    write_sweeps(root, grid)
+    write_sweeps(root, grid, report.results)
     with tracked_report(cfg) as tracker:
         for table in report.tables:
             tracker.log_table(table.slug, *table.records())

@@ -17,6 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.evaluated import evaluated_cells
 from pipeline.marked import put_between
 from pipeline.paths import ROOT, MissingStageError
 from pipeline.revision import revision
@@ -30,10 +31,7 @@ _NAME = re.compile(r"t(\d+)h(\d+)")
 
 def swept_cells(root: Path) -> Iterator[dict[str, str]]:
     """The cells below results/ whose neurons are named by T and H alone: `t9h5`, not `frugal`."""
-    for file in sorted((root / "results").glob("*/*/*/evaluation.json")):
-        model, neuron, evaluation = file.parts[-4:-1]
-        if _NAME.fullmatch(neuron):
-            yield {"model": model, "neuron": neuron, "evaluation": evaluation}
+    return (cell for cell in evaluated_cells(root) if _NAME.fullmatch(cell["neuron"]))
 
 
 def page(cells: Sequence[Swept], text: str) -> str:
@@ -54,6 +52,7 @@ def publish(root: Path, docs: Path) -> None:
 
     Raises:
         MissingStageError: nothing was swept there.
+        ValueError: results of a cell are damaged.
     """
     from las.files.atomic import atomic_file
     from las.reporting.figures.swept import draw
@@ -62,6 +61,11 @@ def publish(root: Path, docs: Path) -> None:
 
     made = revision()
     results = load_results(root / "results", swept_cells(root))
+    if results.damaged:
+        raise ValueError(
+            f"results are damaged: {', '.join(results.damaged)}. Delete their folders below "
+            f"{root / 'results'} and evaluate them again."
+        )
     told = Made(revision=made.commit if made else None, date=made.date if made else None)
     new = swept(replace(results, made=told))
     if not new:

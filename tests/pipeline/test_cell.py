@@ -13,7 +13,8 @@ import pytest
 from las.reporting.results import load_results
 from pipeline import cell, collect, convert, evaluate, scoring
 from pipeline.params import Grid
-from pipeline.published import metrics_file, write_metrics, write_sweeps
+from pipeline.plots import write_sweeps
+from pipeline.published import metrics_file, write_metrics
 
 MODEL = "smollm2-135m"
 Make = Callable[..., list[str]]
@@ -115,7 +116,7 @@ def test_metrics_hold_every_figure_and_sweeps_what_it_costs(make: Make, tmp_path
     spikes = json.loads((folder / "spikes.json").read_text())
     assert figures["energy"]["ratio"] == energy["ratio"]
     assert figures["energy"]["spikes"] == sum(s["spikes"] for s in spikes["sites"].values())
-    write_sweeps(tmp_path, grid)
+    write_sweeps(tmp_path, grid, load_results(tmp_path / "results", grid.cells()))
     assert not list((tmp_path / "sweeps" / "levels").iterdir())
     header, eight, sixteen = (
         (tmp_path / "sweeps" / "time_steps" / f"{MODEL}-text.csv").read_text().splitlines()

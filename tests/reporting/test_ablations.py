@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from las.evaluation.score import Score
-from las.reporting.ablated import ablation_of, compared, label
+from las.reporting.ablated import ablation_of, compared, label, labels
 from las.reporting.figures.ablations import ablations_pictures
 from las.reporting.report import write_report
 from las.reporting.results import load_results
@@ -81,6 +82,37 @@ def test_the_table_has_a_row_for_each(tree: Tree) -> None:
     assert len(rows) == 4
     assert "LAS" in rows[0] and "89.00" in rows[0]
     assert "naive attention" in rows[1] and "20.00" in rows[1]
+
+
+def test_two_of_the_same_name_are_told_apart(tree: Tree) -> None:
+    results, cells = tree
+    again = write_cell(results, "seeing", "vqa", 16, 5, answers(0.8), name="-narrow", bands=1)
+    wide = write_cell(results, "seeing", "vqa", 16, 5, answers(0.7), name="-wide", margin=4.0)
+    (group,) = compared(load_results(results, [*cells, again, wide]))
+    assert labels(group) == [
+        *("LAS", "margin 4", "naive attention", "one band (no OAT)"),
+        *("one band (no OAT), t16h5-narrow", "the released code's thresholds"),
+    ]
+
+
+def test_a_score_that_only_one_of_them_has_is_listed(tree: Tree) -> None:
+    results, cells = tree
+    other = [replace(answers(0.5)[0], task="EasyVQA_MCQ")]
+    more = write_cell(results, "seeing", "vqa", 16, 5, other, name="-floor", rounding="floor")
+    rows = ablations(load_results(results, [*cells, more])).rows
+    assert [row.cells[3] for row in rows if row.cells[1] == "easy-VQA, multiple choice"] == [
+        "floor"
+    ]
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_without_the_whole_method_there_is_a_table_and_no_figure(
+    tree: Tree, tmp_path: Path
+) -> None:
+    results, cells = tree
+    parts = load_results(results, [c for c in cells if c["neuron"] != "t16h5"])
+    assert len(ablations(parts).rows) == 3
+    assert ablations_pictures(parts, tmp_path) == []
 
 
 def test_they_are_in_no_other_table(tree: Tree) -> None:

@@ -13,12 +13,13 @@ from las.baselines import METHODS as PUBLISHED
 from las.baselines import convert, left_float
 from las.errors import UnsupportedModelError
 from las.reporting.figures import baselines as figure
+from las.reporting.figures import frontier
 from las.reporting.report import write_report
 from las.reporting.results import load_results
 from las.reporting.table import text
 from las.reporting.tables.all_scores import all_scores
 from las.reporting.tables.baselines import FLOAT, baselines
-from tests.reporting.conftest import text_scores, write_baseline
+from tests.reporting.conftest import text_scores, write_baseline, write_cell
 from tests.tiny_models import plain
 
 Grid = tuple[Path, list[dict[str, str]]]
@@ -60,6 +61,24 @@ def test_lines_go_over_time_steps_with_las_at_the_paper_levels(swept: Grid, draw
     (first, *_) = results.baselines
     assert first.energy is not None
     assert others["srp"][1][2] == first.energy.total.ratio
+
+
+def test_las_has_one_point_at_each_t(swept: Grid, drawn: list) -> None:
+    results, cells = swept
+    wide = write_cell(results, "tiny-lm", "text", 8, 5, text_scores(9, 5), name="-wide", margin=4.0)
+    figure.baselines_pictures(load_results(results, [wide, *cells]), Path())
+    ((_, own, *_),) = drawn
+    assert [(t, kl) for t, kl, _ in own][:2] == [
+        (t, pytest.approx(4.0 ** (12 - t) * 2e-5)) for t in (8, 10)
+    ]
+
+
+def test_the_frontier_says_at_which_t_they_are(swept: Grid) -> None:
+    results, cells = swept
+    more = write_baseline(results, "tiny-lm", "text", "ecmt", 64, text_scores(12, 1))
+    drawn = frontier._others(load_results(results, [*cells, more]), "tiny-lm", "text")
+    assert {point.series.title for point in drawn} == {"published conversions, T = 8, 16 and 64"}
+    assert len(drawn) == 4
 
 
 def test_with_too_few_points_nothing_is_drawn(grid: Grid, swept: Grid, drawn: list) -> None:

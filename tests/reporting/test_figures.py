@@ -27,7 +27,13 @@ from las.reporting.figures import (
 from las.reporting.figures.style import figure_of
 from las.reporting.figures.sweep import Series
 from las.reporting.results import load_results
-from tests.reporting.conftest import events_of, make_tally
+from tests.reporting.conftest import (
+    events_of,
+    make_tally,
+    similarity_scores,
+    text_scores,
+    write_cell,
+)
 
 Grid = tuple[Path, list[dict[str, str]]]
 HOROWITZ = HARDWARE["horowitz_45nm"]
@@ -135,3 +141,29 @@ def test_the_floor_is_one_plain_spike_for_each_input_that_fires() -> None:
     assert (once.sites["up.site"].spikes, once.sites["up.site"].digits) == (12, 12)
     assert (once.operations["up"].sops, once.operations["up"].additions) == (48, 48)
     assert accounts(once)["paper"].ratio == pytest.approx(48 * 0.9 / (64 * 4.6))
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_released_thresholds_have_a_figure_and_a_line_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released = {"threshold_rule": "released", "name": "-released", "rounding": "floor"}
+    cells = [
+        write_cell(tmp_path, model, suite, t, 5, scores, **options)
+        for options in ({}, released)
+        for t in (16, 10)
+        for model, suite, scores in (
+            ("tiny-encoder", "similarity", similarity_scores(t)),
+            ("tiny-lm", "text", text_scores(t, 5)),
+        )
+    ]
+    results = load_results(tmp_path, cells)
+    names = [picture.path.name for picture in steps.steps_pictures(results, tmp_path)]
+    rest = "similarity_spiking_released"
+    assert names == ["steps_tiny-encoder.png", f"steps_tiny-encoder_{rest}.png"]
+    drawn: list[str] = []
+    monkeypatch.setattr(
+        losslessness, "draw", lambda path, lines, _: drawn.extend(line.name for line in lines)
+    )
+    losslessness.losslessness_pictures(results, tmp_path)
+    assert drawn == ["Tiny-LM <b>, H = 5", "Tiny-LM <b>, H = 5, released thresholds"]

@@ -9,6 +9,7 @@ import pytest
 
 from las.evaluation.score import Score
 from las.reporting.latex import to_latex
+from las.reporting.paper.glance import glance_at_scores
 from las.reporting.paper.table_1 import table_1
 from las.reporting.paper.table_2 import table_2
 from las.reporting.paper.table_3 import table_3
@@ -181,6 +182,71 @@ def test_an_original_that_was_not_converted_has_one_row(grid: Grid) -> None:
     assert [text(cell) for cell in row.cells[3:9]] == ["–", "–", "–", "68.30 ± 1.00", "–", "–"]
     page = write_report(results, cells, results / "reports").index.read_text()
     assert "Big-LM" in page
+
+
+def test_an_original_that_was_scored_alone_stands_beside_a_converted_one(grid: Grid) -> None:
+    """It may have been scored on other items: the spiking model is compared with its own."""
+    results, cells = grid
+    (first, *_) = zero_shot_scores()
+    alone = replace(first, ann=0.9, snn=None, snn_stderr=None, items=1000, kl=None)
+    cells = [*cells, write_original(results, "tiny-lm", "zero_shot_full", [alone])]
+    table = table_1(load_results(results, cells))
+    rows = computed(table)
+    assert [(row["S"], text(row["PIQA"]).split()[0]) for row in rows] == [
+        *(("✗", "90.00"), ("✗", "68.30"), ("✓", "68.30"))
+    ]
+    (line,) = [row.cells for row in glance_at_scores(table).rows if row.cells[0] == "PIQA"]
+    assert text(line[5]) == "68.30"
+
+
+def test_suites_at_another_t_have_a_row_of_their_own(grid: Grid) -> None:
+    results, cells = grid
+    score = Score("wikitext103", "perplexity", False, 20.0, 21.0, 0.1, 0.1, 100, 100, 0.9, 1e-3)
+    cells = [*cells, write_cell(results, "tiny-lm", "wikitext103", 8, 5, [score])]
+    ann, sixteen, eight = computed(table_2(load_results(results, cells)))
+    assert [row["T"] for row in (ann, sixteen, eight)] == ["N/A", "16", "8"]
+    assert [text(row["WT"]) for row in (ann, sixteen, eight)] == [
+        *("20.000 ± 0.100", "–", "21.000 ± 0.100")
+    ]
+
+
+def test_a_published_conversion_alone_has_its_original_above_it(grid: Grid) -> None:
+    results, _ = grid
+    made = write_baseline(results, "tiny-encoder", "similarity", "srp", 8, similarity_scores(8))
+    ann, snn = computed(table_3(load_results(results, [made])))
+    assert (ann["S"], snn["S"]) == ("✗", "✓")
+    assert text(ann["WordSim-353, Spearman"]) == "61.20 ± 3.00"
+
+
+def sts_b(loss: float) -> list[Score]:
+    error = {"ann_stderr": 1.0, "snn_stderr": 1.0, "items": 1500, "items_available": 1500}
+    return [
+        Score("glue_stsb", metric, True, 88.7, 88.7 - loss, **error)  # type: ignore[arg-type]
+        for metric in ("pearson", "spearman")
+    ]
+
+
+def test_table_5_has_the_papers_pearson_and_ours_counts_first(tmp_path: Path) -> None:
+    """Of two cells with one H the first one counts; a margin of its own names no option here."""
+    cells = [
+        write_cell(tmp_path, "bert-sst2", "glue", 16, h, sts_b(h / 10), row="BERT") for h in (1, 5)
+    ]
+    cells.append(write_cell(tmp_path, "bert-sst2", "glue", 16, 5, sts_b(9), name="-wide", margin=4))
+    pearson, *_ = computed(table_5(load_results(tmp_path, cells)))
+    assert pearson["Metric"] == "STS-B, Pearson"
+    assert [text(pearson[f"H={h}"]) for h in (1, 3, 5)] == ["88.60", "–", "88.20"]
+
+
+def test_table_6_has_thresholds_by_the_least_error_alone(tmp_path: Path) -> None:
+    released = {"threshold_rule": "released", "rounding": "floor", "name": "-released-constants"}
+    cells = [
+        write_cell(tmp_path, "bert-sst2", "glue", t, 5, sts_b(loss), row="BERT", **options)
+        for options, loss in (({}, 0.1), (released, 50.0))
+        for t in (16, 10)
+    ]
+    rows = computed(table_6(load_results(tmp_path, cells)))
+    shown = [(row["T"], text(row["STS-B"]).split()[0]) for row in rows]
+    assert shown == [("N/A", "88.70"), ("10", "88.60"), ("16", "88.60")]
 
 
 def test_published_conversions_have_rows_below_the_model_that_they_converted(grid: Grid) -> None:

@@ -19,7 +19,7 @@ from las.fitting.fit import fit
 from las.fitting.functions import FUNCTIONS
 from las.fitting.model_functions import FittedFunctions
 from las.reporting.report import Report, write_report
-from las.reporting.results import load_results
+from las.reporting.results import load_cell, load_results
 from las.spikes import SpikeEvents
 from tests.reporting.conftest import text_scores, write_cell, write_spikes
 
@@ -145,7 +145,7 @@ def test_the_page_says_what_the_cheapest_budget_wins(grid: Grid, tmp_path: Path)
 def test_a_report_on_nothing_shows_the_paper_alone(tmp_path: Path) -> None:
     report = write_report(tmp_path / "results", [], tmp_path / "reports")
     page = report.index.read_text()
-    assert "No cell of the grid has results yet." in page
+    assert "Nothing that was converted by the whole of LAS has results yet." in page
     assert "LAS (OPT-66B)" in page
     assert not report.pictures
 
@@ -228,8 +228,11 @@ def test_damaged_results_are_named(grid: Grid) -> None:
     content = json.loads(path.read_text())
     del content["neuron"]
     path.write_text(json.dumps(content))
-    with pytest.raises(ValueError, match="tiny-lm/t16h5/text"):
-        load_results(results, cells)
+    with pytest.raises(ValueError, match=r"tiny-lm/t16h5/text.*Delete it and run the evaluate"):
+        load_cell(path.parent, {"model": "tiny-lm", "neuron": "t16h5", "evaluation": "text"})
+    assert load_results(results, cells).damaged == ("tiny-lm/t16h5/text (KeyError('neuron'))",)
+    page = write_report(results, cells, results / "reports").index.read_text()
+    assert "results are damaged, and left out: tiny-lm/t16h5/text (KeyError" in page
 
 
 @pytest.mark.usefixtures("undrawn")

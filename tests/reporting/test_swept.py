@@ -27,7 +27,8 @@ def cells(grid: Grid) -> list[Swept]:
     ruled = write_cell(
         results, "tiny-lm", "text", 9, 5, text_scores(9, 5), name="-released", **released
     )
-    found = load_results(results, [*listed, other, ruled])
+    wide = write_cell(results, "tiny-lm", "text", 7, 5, text_scores(7, 5), name="-wide", margin=4.0)
+    found = load_results(results, [*listed, other, ruled, wide])
     return swept(replace(found, made=Made(revision="abc", date="2026-11-28")))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -50,6 +50,15 @@ def label(cell: CellResult) -> str:
 
 def _rounded(rounding: str) -> str:
     return rounding if rounding == "floor" else f"rounding: {rounding.replace('_', ' ')}"
+
+
+def labels(cells: Sequence[CellResult]) -> list[str]:
+    """The same of several cells; of those called alike all but the first also by their neurons."""
+    names: list[str] = []
+    for cell in cells:
+        name = label(cell)
+        names.append(f"{name}, {cell.neuron}" if name in names else name)
+    return names
 
 
 def compared(results: Results) -> list[list[CellResult]]:

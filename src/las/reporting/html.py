@@ -37,6 +37,7 @@ def render_page(
     summaries: Sequence[ModelSummary],
     sections: Sequence[Section],
     missing: Sequence[str],
+    damaged: Sequence[str],
     provenance: Mapping[str, str],
 ) -> str:
     """The report as HTML; every name and number is escaped."""
@@ -52,6 +53,7 @@ def render_page(
         summaries=summaries,
         sections=sections,
         missing=missing,
+        damaged=damaged,
         provenance=provenance,
         dash=MISSING,
     )

@@ -15,7 +15,7 @@ from las.reporting.latex import to_latex
 from las.reporting.names import task_title
 from las.reporting.provenance import provenance
 from las.reporting.recorded import load_recorded
-from las.reporting.results import Made, load_results
+from las.reporting.results import Made, Results, load_results
 from las.reporting.sections import sections
 from las.reporting.stored import Stored, load_stored
 from las.reporting.summary import summarise
@@ -30,11 +30,13 @@ class Report:
         index: the page.
         tables: every table; `Table.records()` gives it as columns and rows.
         pictures: every figure, with its path.
+        results: what it shows.
     """
 
     index: Path
     tables: tuple[Table, ...]
     pictures: tuple[Picture, ...]
+    results: Results
 
 
 def write_report(
@@ -49,12 +51,12 @@ def write_report(
 ) -> Report:
     """Write index.html, tables/*.md, *.csv and *.tex, and figures/*.png and *.pdf, in `output_dir`.
 
-    What has no results is shown as a dash or left out and named; nothing is made up. The same
-    results give the same bytes.
+    What has no results, or damaged ones, is shown as a dash or left out and named; nothing is made
+    up. The same results give the same bytes.
 
     Args:
         results_dir: root of the results tree, `<model>/<neuron>/<evaluation>/*.json`.
-        cells: the grid, mappings with the keys "model", "neuron" and "evaluation".
+        cells: what to show, mappings with the keys "model", "neuron" and "evaluation".
         output_dir: where to write.
         spiking_models: folder of each model's statistics, thresholds and functions, to be drawn;
             None draws none.
@@ -64,7 +66,6 @@ def write_report(
         spikes: folder of recorded spikes, `*.npz`, to be drawn; None draws none.
 
     Raises:
-        ValueError: a results file is not what the pipeline writes.
         LasError: a file of recorded spikes is damaged, or says nothing of the text that was read.
         CalibrationError: stored statistics, thresholds or functions are damaged.
     """
@@ -83,7 +84,8 @@ def write_report(
     tables = tuple(t for section in parts for t in (*section.tables, *section.folded))
     told = {"revision": revision, "date of the revision": date}
     made_with = provenance() | {name: value for name, value in told.items() if value}
-    page = render_page(summarise(results, verdicts, frugal), parts, results.missing, made_with)
+    summaries = summarise(results, verdicts, frugal)
+    page = render_page(summaries, parts, results.missing, results.damaged, made_with)
     index = output_dir / "index.html"
     index.parent.mkdir(parents=True, exist_ok=True)
     index.write_text(page, encoding="utf-8")
@@ -92,6 +94,7 @@ def write_report(
         index=index,
         tables=tables,
         pictures=tuple(picture for section in parts for picture in section.pictures),
+        results=results,
     )
 
 

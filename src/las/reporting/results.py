@@ -96,6 +96,18 @@ class CellResult(OriginalResult):
         return f"{neurons}, H={self.levels}{rule}"
 
     @property
+    def thresholds(self) -> str:
+        """Behind a name: how thresholds were chosen, where not by the least error."""
+        return "" if self.threshold_rule == "error" else f", {self.threshold_rule} thresholds"
+
+    @property
+    def plain(self) -> bool:
+        """Whether nothing but T and H was chosen; the neurons are named by them alone, `t9h5`."""
+        usual = self.budget is None and self.threshold_rule == "error" and not self.ablation
+        named = self.neuron == f"t{self.time_steps}h{self.levels}"
+        return usual and named and self.vision == "spiking"
+
+    @property
     def system(self) -> str:
         """What made it spike."""
         return LAS
@@ -185,7 +197,7 @@ Spiking = CellResult | BaselineResult
 
 @dataclass(frozen=True)
 class Results:
-    """All cells of the grid that have results, and the names of those that have none.
+    """All cells that have results, and the names of those that have none.
 
     Attributes:
         cells: those with a spiking model.
@@ -194,6 +206,7 @@ class Results:
         made: with what.
         ablations: cells from which a part of the method was taken; they are not among `cells`.
         baselines: those of published conversions.
+        damaged: names of the cells whose results cannot be read, and why.
     """
 
     cells: tuple[CellResult, ...]
@@ -202,6 +215,7 @@ class Results:
     made: Made = Made()
     ablations: tuple[CellResult, ...] = ()
     baselines: tuple[BaselineResult, ...] = ()
+    damaged: tuple[str, ...] = ()
 
     @property
     def models(self) -> list[str]:
@@ -238,22 +252,27 @@ class Results:
     def beside_baselines(self) -> list[list[Spiking]]:
         """Per model and evaluation with published conversions: LAS at H = 5, then each of them.
 
-        Of each system the cells are in rising order of T.
+        Of each system the cells are in rising order of T; LAS has one at each.
         """
         groups: dict[tuple[str, str], list[BaselineResult]] = {}
         for baseline in self.baselines:
             groups.setdefault((baseline.model, baseline.evaluation), []).append(baseline)
         found: list[list[Spiking]] = []
         for place, group in groups.items():
-            own = [cell for cell in self.cells if (cell.model, cell.evaluation) == place]
+            own: dict[int, CellResult] = {}
+            for cell in sorted(self.cells, key=_distance):
+                usual = not _distance(cell)[0] and cell.levels == 5
+                if usual and (cell.model, cell.evaluation) == place:
+                    own.setdefault(cell.time_steps, cell)
             order = list(dict.fromkeys(cell.system for cell in group))
             group.sort(key=lambda cell: (order.index(cell.system), cell.time_steps))
-            plain = [cell for cell in own if not _distance(cell)[0] and cell.levels == 5]
-            found.append([*sorted(plain, key=lambda cell: cell.time_steps), *group])
+            found.append([*(own[steps] for steps in sorted(own)), *group])
         return found
 
     def sweep(self, over: str) -> list[list[CellResult]]:
         """Cells that differ in one setting only, per model and evaluation; frugal ones in none.
+
+        Of several cells with the same T and H the first one counts.
 
         Args:
             over: "time_steps" or "levels"; the other one is held at the value that gives the
@@ -263,52 +282,56 @@ class Results:
             sweeps of at least two cells, in rising order of the setting.
         """
         held = "levels" if over == "time_steps" else "time_steps"
-        groups: dict[tuple[str, ...], dict[int, list[CellResult]]] = {}
+        groups: dict[tuple[str, ...], dict[int, dict[int, CellResult]]] = {}
         for cell in self.cells:
             if cell.budget is not None:
                 continue
             name = cell.model, cell.evaluation, cell.vision, label(cell)
             by_held = groups.setdefault(name, {})
-            by_held.setdefault(getattr(cell, held), []).append(cell)
+            by_held.setdefault(getattr(cell, held), {}).setdefault(getattr(cell, over), cell)
         longest = [
             max(by_held.items(), key=lambda item: (len(item[1]), item[0]))[1]
             for by_held in groups.values()
         ]
-        return [
-            sorted(cells, key=lambda c: getattr(c, over)) for cells in longest if len(cells) > 1
-        ]
+        return [[cells[x] for x in sorted(cells)] for cells in longest if len(cells) > 1]
 
 
 def load_results(results_dir: Path, cells: Iterable[Mapping[str, str]]) -> Results:
-    """Read `<results_dir>/<model>/<neuron>/<evaluation>/*.json` for every cell of the grid.
+    """Read `<results_dir>/<model>/<neuron>/<evaluation>/*.json` for every cell.
 
     Args:
         results_dir: root of the results tree.
         cells: mappings with the keys "model", "neuron" and "evaluation".
 
     Returns:
-        the results; cells without an evaluation.json are named in `missing`.
-
-    Raises:
-        ValueError: a file is not what the pipeline writes.
+        the results; cells without an evaluation.json are named in `missing`, those of which a file
+        is not what the pipeline writes in `damaged`.
     """
     found = []
     missing = []
+    damaged = []
     for cell in cells:
-        directory = results_dir / cell["model"] / cell["neuron"] / cell["evaluation"]
-        if (directory / "evaluation.json").exists():
+        name = f"{cell['model']}/{cell['neuron']}/{cell['evaluation']}"
+        directory = results_dir / name
+        if not (directory / "evaluation.json").exists():
+            missing.append(name)
+            continue
+        try:
             found.append(load_cell(directory, cell))
-        else:
-            missing.append(f"{cell['model']}/{cell['neuron']}/{cell['evaluation']}")
-    return gathered(found, missing)
+        except ValueError as error:
+            damaged.append(f"{name} ({error.__cause__!r})")
+    return gathered(found, missing, damaged)
 
 
-def gathered(found: Iterable[OriginalResult], missing: Iterable[str] = ()) -> Results:
+def gathered(
+    found: Iterable[OriginalResult], missing: Iterable[str] = (), damaged: Iterable[str] = ()
+) -> Results:
     """The results of cells, each among its kind.
 
     Args:
         found: of each cell what `load_cell` read.
         missing: names of the cells without results.
+        damaged: names of those whose results cannot be read.
     """
     cells: list[CellResult] = []
     originals: list[OriginalResult] = []
@@ -327,6 +350,7 @@ def gathered(found: Iterable[OriginalResult], missing: Iterable[str] = ()) -> Re
         tuple(originals),
         ablations=tuple(ablations),
         baselines=tuple(baselines),
+        damaged=tuple(damaged),
     )
 
 
@@ -358,6 +382,8 @@ def load_cell(directory: Path, cell: Mapping[str, str]) -> OriginalResult:
         )
         if neuron is None:
             return original
+        if any(score.snn is None for score in original.scores):
+            raise ValueError("there are neurons, and no score of a spiking model")
         estimated = EnergyReport.from_dict(_read(energy)) if energy.exists() else None
         if "method" in neuron:
             return BaselineResult(
@@ -381,7 +407,7 @@ def load_cell(directory: Path, cell: Mapping[str, str]) -> OriginalResult:
             spikes=None if counted is None else SpikeTally.from_dict(counted),
             stopped=_stopped(counted or {}),
         )
-    except (KeyError, TypeError, json.JSONDecodeError) as error:
+    except (AttributeError, KeyError, OSError, TypeError, ValueError) as error:
         raise ValueError(
             f"{directory} does not hold the results of an evaluation ({error!r}). "
             "Delete it and run the evaluate stage of this cell again."
@@ -392,8 +418,8 @@ def _read(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def _distance(cell: CellResult) -> tuple[bool, int, int]:
-    return label(cell) != LAS, abs(cell.time_steps - 16), abs(cell.levels - 5)
+def _distance(cell: CellResult) -> tuple[bool, int, int, bool]:
+    return label(cell) != LAS, abs(cell.time_steps - 16), abs(cell.levels - 5), not cell.plain
 
 
 def _stopped(counted: Mapping[str, Any]) -> dict[int, SpikeTally]:

@@ -48,11 +48,12 @@ def summarise(
     told_of_frugal = {model: (paragraph,) for model, paragraph in (frugal or {}).items()}
     summaries = []
     for first in results.one_per_model():
-        cells = [
-            cell
-            for cell in results.of(first.model)
-            if (cell.setting, cell.vision) == (first.setting, first.vision)
-        ]
+        of_model = results.of(first.model)
+        nearest = {first.evaluation: first}
+        for cell in of_model:
+            if (cell.setting, cell.vision) == (first.setting, first.vision):
+                nearest.setdefault(cell.evaluation, cell)
+        cells = list(nearest.values())
         summaries.append(
             ModelSummary(
                 first.title,
@@ -61,7 +62,7 @@ def summarise(
                 (
                     *_cost(cells),
                     *told.get(first.model, ()),
-                    *_frugal(results.of(first.model)),
+                    *_frugal(of_model),
                     *told_of_frugal.get(first.model, ()),
                 ),
             )

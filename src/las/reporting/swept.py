@@ -91,8 +91,7 @@ def swept(results: Results) -> list[Swept]:
     """
     found: dict[tuple[str, str], list[Swept]] = {}
     for cell in results.cells:
-        plain = cell.budget is None and cell.threshold_rule == "error" and cell.vision == "spiking"
-        if plain and not cell.after_steps and cell.scores and _in_a_sweep(cell):
+        if cell.plain and not cell.after_steps and cell.scores and _in_a_sweep(cell):
             made = results.made
             row = _row(cell, cell.scores[0], made.revision, made.date)
             found.setdefault((cell.model, cell.evaluation), []).append(row)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from las.reporting.ablated import compared, label
+from las.reporting.ablated import compared, label, labels
 from las.reporting.figures.picture import Picture
 from las.reporting.figures.style import BLUE, DARK, SKY, drawing
 from las.reporting.names import ann_number, metric_title, snn_number, task_title
@@ -30,19 +30,25 @@ def draw(path: Path, bars: Sequence[Bar], ann: float, axis: str, title: str) -> 
 
 
 def ablations_pictures(results: Results, directory: Path) -> list[Picture]:
-    """A figure of the first score of every model, evaluation and T that has ablations."""
+    """A figure of the first score of every model, evaluation and T that has ablations.
+
+    Where the whole method was not evaluated there is none.
+    """
     return [
         _picture(group, directory)
         for group in compared(results)
-        if group[0].scores and not group[0].ablation
+        if group[0].scores and label(group[0]) == "LAS"
     ]
 
 
 def _picture(group: Sequence[CellResult], directory: Path) -> Picture:
     whole = group[0]
     first = whole.scores[0]
-    scores = [(label(cell), cell.score(first.task, first.metric)) for cell in group]
-    bars = [(name, snn_number(score).value) for name, score in scores if score is not None]
+    bars = [
+        (name, snn_number(score).value)
+        for cell, name in zip(group, labels(group), strict=True)
+        if (score := cell.score(first.task, first.metric)) is not None
+    ]
     title = f"{whole.title}: ablations at T = {whole.time_steps}"
     slug = f"{whole.model}_{whole.evaluation}_t{whole.time_steps}h{whole.levels}_{whole.vision}"
     axis = f"{task_title(first.task)}, {metric_title(first.metric)}"

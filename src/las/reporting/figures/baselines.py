@@ -88,7 +88,7 @@ def baselines_pictures(results: Results, directory: Path) -> list[Picture]:
                 line.append((cell.time_steps, kl, energy_ratio(cell)))
         if max(map(len, others.values()), default=0) < 2:
             continue
-        first = group[0]
+        first = next(cell for cell in group if cell.scores)
         title = f"{first.title}, {task_title(first.scores[0].task)}: what conversions lose"
         path = directory / f"baselines_{first.model}_{first.evaluation}.png"
         draw(path, own, others, title)

@@ -71,7 +71,7 @@ THE_PAPERS = Series("the paper's T = 16, H = 5", BLUE, "*", size=15)
 STOPPED = Series("T = 16, H = 5, stopped after t", BLUE, "o", ":", 5.0, hollow=True)
 LEVELS = Series("T = 16, by H", SKY, "P")
 RELEASED = Series("thresholds of the paper's code, T = 16, by H", PURPLE, "D")
-OTHERS = Series("published conversions, T = 8 and 16", DARK, "x")
+OTHERS = Series("published conversions", DARK, "x")
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ def panel(axes: Axes, slug: str, name: str, points: Sequence[Point]) -> None:
     axes.axvline(1, color=GREY, linewidth=1, linestyle=":")
     axes.set_yscale("log")
     axes.margins(y=0.1)
-    own = [point.ratios[slug] for point in known if point.series != OTHERS]
+    own = [point.ratios[slug] for point in known if not _published(point)]
     axes.set_xlim(0, 1.1 * max([1.0, *own]))
     axes.set_title(name, fontsize=10)
 
@@ -184,7 +184,7 @@ def frontier_pictures(
             if point.series == THE_PAPERS
         ]
         first = group[0]
-        divergence = _divergence(first.cell.scores) is not None
+        divergence = any(_divergence(one.cell.scores) is not None for one in group)
         if divergence:
             points += stopped_points(results, model, hardware)
             points += _others(results, model, evaluation)
@@ -208,7 +208,7 @@ def _caption(points: Sequence[Point]) -> str:
             f"frugal cells with H = {_MOST_LEVELS}. No code gets below that, an entropy code among "
             "them, as long as only silence is free."
         )
-    if any(point.series == OTHERS for point in points):
+    if any(map(_published, points)):
         told.append(
             "Crosses: the systems compared with, which have a section of their own; those beyond "
             "the right edge are left out."
@@ -247,9 +247,9 @@ def _series(cell: CellResult) -> tuple[Series | None, str]:
                 f"T ≤ {cell.time_steps}"
             )
         return Series(title, colour, marker, "-"), ""
-    if cell.threshold_rule == "released":
+    if cell.threshold_rule == "released" and cell.time_steps == PAPER[0]:
         return RELEASED, f"{cell.levels}"
-    if cell.threshold_rule != "error":
+    if not cell.plain:
         return None, ""
     if (cell.time_steps, cell.levels) == PAPER:
         return THE_PAPERS, ""
@@ -265,7 +265,7 @@ def stopped_points(results: Results, model: str, hardware: Hardware) -> list[Poi
     return [
         Point(STOPPED, f"{t}", score.kl, _ratios(cell.stopped[t], hardware), {})
         for cell in results.cells
-        if cell.model == model and (cell.time_steps, cell.levels) == PAPER
+        if cell.model == model and cell.plain and (cell.time_steps, cell.levels) == PAPER
         for t, score in cell.after_steps
         if t in cell.stopped and score.kl and score.kl <= _SHOWN
     ]
@@ -273,14 +273,22 @@ def stopped_points(results: Results, model: str, hardware: Hardware) -> list[Poi
 
 def _others(results: Results, model: str, evaluation: str) -> list[Point]:
     """Published conversions of a model, of which Eq. 25 alone is known."""
-    return [
-        Point(OTHERS, "", loss, {"paper": ratio}, {})
+    known = [
+        (one.time_steps, loss, ratio)
         for one in results.baselines
         if (one.model, one.evaluation) == (model, evaluation)
         and one.energy is not None
         and (ratio := one.energy.total.ratio) is not None
         and (loss := _divergence(one.scores)) is not None
     ]
+    steps = [f"{t}" for t in sorted({t for t, _, _ in known})]
+    listed = " and ".join(filter(None, (", ".join(steps[:-1]), *steps[-1:])))
+    series = replace(OTHERS, title=f"{OTHERS.title}, T = {listed}")
+    return [Point(series, "", loss, {"paper": ratio}, {}) for _, loss, ratio in known]
+
+
+def _published(point: Point) -> bool:
+    return point.series.marker == OTHERS.marker
 
 
 def _divergence(scores: Sequence[Score]) -> float | None:

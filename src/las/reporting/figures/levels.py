@@ -39,8 +39,7 @@ def levels_pictures(results: Results, directory: Path) -> list[Picture]:
         known = [(levels, ratio) for levels, ratio in points if ratio is not None]
         if known:
             cell = sweep[0]
-            rule = "" if cell.threshold_rule == "error" else f", {cell.threshold_rule} thresholds"
-            name = f"{cell.title}, {cell.evaluation} (T = {cell.time_steps}{rule})"
+            name = f"{cell.title}, {cell.evaluation} (T = {cell.time_steps}{cell.thresholds})"
             series.append(Series(name, [h for h, _ in known], [ratio for _, ratio in known]))
     if not series:
         return []

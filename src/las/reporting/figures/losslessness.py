@@ -7,6 +7,7 @@ from pathlib import Path
 
 from las.reporting.figures.picture import Picture
 from las.reporting.figures.sweep import Series, draw_lines, sweep_axes
+from las.reporting.names import task_title
 from las.reporting.results import Results
 
 
@@ -23,11 +24,16 @@ def losslessness_pictures(results: Results, directory: Path) -> list[Picture]:
     """The figure, or none if there are no data."""
     points: dict[str, list[tuple[int, float]]] = {}
     for model in results.models:
-        for cell in results.of(model):
+        cells = results.of(model)
+        tasks = {score.task for cell in cells for score in cell.with_metric("perplexity")}
+        for cell in cells:
             for score in cell.with_metric("perplexity"):
                 # A divergence of exactly zero has no place on a logarithmic axis.
                 if cell.budget is None and score.kl is not None and score.kl > 0:
-                    name = f"{cell.title}, H = {cell.levels}"
+                    # The paper's rule is close enough to the least error to share its line.
+                    rule = cell.thresholds if cell.threshold_rule == "released" else ""
+                    text = f", {task_title(score.task)}" if len(tasks) > 1 else ""
+                    name = f"{cell.title}, H = {cell.levels}{rule}{text}"
                     points.setdefault(name, []).append((cell.time_steps, score.kl))
     if not points:
         return []

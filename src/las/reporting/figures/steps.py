@@ -20,7 +20,7 @@ def draw(path: Path, series: Sequence[Series], label: str, title: str) -> Path:
 
 def steps_pictures(results: Results, directory: Path) -> list[Picture]:
     """A figure for every model with correlations at several T."""
-    pictures = []
+    pictures: list[Picture] = []
     for sweep in results.sweep("time_steps"):
         series = []
         for first in sweep[-1].with_metric("spearman"):
@@ -38,8 +38,11 @@ def steps_pictures(results: Results, directory: Path) -> list[Picture]:
         if not series:
             continue
         cell = sweep[0]
-        title = f"{cell.title}: scores against T (H = {cell.levels})"
+        title = f"{cell.title}: scores against T (H = {cell.levels}{cell.thresholds})"
         path = directory / f"steps_{cell.model}.png"
+        if path in [picture.path for picture in pictures]:
+            rest = f"{cell.evaluation}_{cell.vision}_{cell.threshold_rule}"
+            path = directory / f"steps_{cell.model}_{rest}.png"
         draw(path, series, f"{metric_title('spearman')} x100", title)
         pictures.append(
             Picture(

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from las.evaluation.score import Score
 from las.reporting.names import ann_number, metric_title, snn_number, task_title
 from las.reporting.origin import origin_of
 from las.reporting.paper.cited_rows import cited_table
-from las.reporting.results import CellResult, Made, OriginalResult, Results, Spiking
+from las.reporting.results import Made, OriginalResult, Results, Spiking
 from las.reporting.table import Cell, Number, Origin, Row, Table, text
 
 Key = tuple[str, str]
 """Task and metric of a score."""
 Columns = Mapping[str, tuple[Key, ...]]
 """A column of the paper, and the scores that it shows."""
+Group = tuple[str, Sequence[OriginalResult], Sequence[Sequence[Spiking]]]
+"""A name, the results that tell the ANN, and spiking models, those of the same neurons together."""
 
 _OWN_COLUMNS = (
     "Columns to the right of the paper's hold data of this project; they stand for no column of "
@@ -40,38 +42,34 @@ def beside_the_paper(
 ) -> Table:
     """Cited rows, then for each model its ANN and its SNN nearest to the paper's T and H.
 
-    Below them are the published conversions of the model; where there is nothing else of it, its
-    ANN is what they were scored beside.
+    Below them are the published conversions of the model. Models that were scored alone have a row
+    of their own: another model of the same name may have been scored on other items.
     """
-    rows: dict[str, list[OriginalResult]] = {}
-    for cell in [*results.originals, *results.headline(shown)]:
+    alone: dict[str, list[OriginalResult]] = {}
+    for original in results.originals:
+        if any(map(shown, original.scores)):
+            alone.setdefault(original.row, []).append(original)
+    converted: dict[str, list[Spiking]] = {}
+    spiking: list[Spiking] = [*results.headline(shown), *results.baselines]
+    for cell in spiking:
         if any(map(shown, cell.scores)):
-            rows.setdefault(cell.row, []).append(cell)
-    alone = [cell for cell in results.baselines if cell.row not in rows]
-    for cell in alone:
-        if any(map(shown, cell.scores)):
-            rows.setdefault(cell.row, []).append(cell)
-    groups = [
-        (name, group, [*_spiking(group, results, name, shown)]) for name, group in rows.items()
-    ]
+            converted.setdefault(cell.row, []).append(cell)
+    groups: list[Group] = [(name, group, []) for name, group in alone.items()]
+    groups += [(name, group, _by_neurons(group)) for name, group in converted.items()]
     return score_table(number, groups, paper_columns, shown, results.made)
 
 
-def _spiking(
-    group: Sequence[OriginalResult], results: Results, row: str, shown: Callable[[Score], bool]
-) -> Iterable[list[Spiking]]:
-    """The cells of each kind of neurons in a row: those of LAS, then published conversions."""
-    published = [cell for cell in results.baselines if cell.row == row]
+def _by_neurons(cells: Sequence[Spiking]) -> list[list[Spiking]]:
+    """Cells whose neurons are the same side by side."""
     parts: dict[tuple[str, str], list[Spiking]] = {}
-    for cell in (*(cell for cell in group if isinstance(cell, CellResult)), *published):
-        if any(map(shown, cell.scores)):
-            parts.setdefault((cell.snn_row, cell.row_steps), []).append(cell)
-    return parts.values()
+    for cell in cells:
+        parts.setdefault((cell.snn_row, cell.row_steps), []).append(cell)
+    return list(parts.values())
 
 
 def score_table(
     number: int,
-    groups: Sequence[tuple[str, Sequence[OriginalResult], Sequence[Sequence[Spiking]]]],
+    groups: Sequence[Group],
     paper_columns: Columns,
     shown: Callable[[Score], bool],
     made: Made,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from las.reporting.ablated import label
+from las.reporting.ablated import LAS, label
 from las.reporting.paper.score_table import score_table
 from las.reporting.paper.table_3 import COLUMNS, of_encoders
 from las.reporting.results import CellResult, Results
@@ -11,11 +11,11 @@ from las.reporting.table import Table
 
 def table_6(results: Results) -> Table:
     """Scores of encoders against T."""
-    rows: dict[str, dict[tuple[str, int, int], list[CellResult]]] = {}
+    rows: dict[str, dict[tuple[int, int], list[CellResult]]] = {}
     for sweep in results.sweep("time_steps"):
-        if any(map(of_encoders, sweep[0].scores)):
+        if label(sweep[0]) == LAS and any(map(of_encoders, sweep[0].scores)):
             for cell in sweep:
-                neurons = label(cell), -cell.levels, cell.time_steps
+                neurons = -cell.levels, cell.time_steps
                 rows.setdefault(cell.row, {}).setdefault(neurons, []).append(cell)
     groups = []
     for name, found in rows.items():

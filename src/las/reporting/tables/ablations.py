@@ -2,25 +2,46 @@
 
 from __future__ import annotations
 
-from las.reporting.ablated import compared, label
+from typing import NamedTuple
+
+from las.reporting.ablated import compared, labels
 from las.reporting.column import Column, tabulate
-from las.reporting.names import ann_number, metric_title, snn_number, task_title
+from las.reporting.names import ann_number, snn_number
 from las.reporting.results import Results
 from las.reporting.table import Table
-from las.reporting.tables.scored import KL, LEVELS, MODEL, TIME_STEPS, Scored, percent
+from las.reporting.tables.scored import (
+    KL,
+    LEVELS,
+    METRIC,
+    MODEL,
+    TASK,
+    TIME_STEPS,
+    Scored,
+    percent,
+)
+
+
+class _Line(NamedTuple):
+    row: Scored
+    name: str
+
+
+def _row(line: _Line) -> Scored:
+    return line.row
+
 
 _COLUMNS = (
-    MODEL,
-    Column[Scored]("Task", lambda row: task_title(row.score.task)),
-    Column[Scored]("Metric", lambda row: metric_title(row.score.metric)),
-    Column[Scored]("Neurons", lambda row: label(row.cell)),
-    TIME_STEPS,
-    LEVELS,
-    Column[Scored]("ANN", lambda row: ann_number(row.score)),
-    Column[Scored]("SNN", lambda row: snn_number(row.score)),
-    KL,
-    Column[Scored]("Agreement, %", lambda row: percent(row.score.agreement), ".2f"),
-    Column[Scored]("Items", lambda row: row.score.items),
+    MODEL.of(_row),
+    TASK.of(_row),
+    METRIC.of(_row),
+    Column[_Line]("Neurons", lambda line: line.name),
+    TIME_STEPS.of(_row),
+    LEVELS.of(_row),
+    Column[_Line]("ANN", lambda line: ann_number(line.row.score)),
+    Column[_Line]("SNN", lambda line: snn_number(line.row.score)),
+    KL.of(_row),
+    Column[_Line]("Agreement, %", lambda line: percent(line.row.score.agreement), ".2f"),
+    Column[_Line]("Items", lambda line: line.row.score.items),
 )
 
 
@@ -31,11 +52,11 @@ def ablations(results: Results) -> Table:
         title="Ablations (Figure 5)",
         columns=_COLUMNS,
         subjects=[
-            Scored(cell, score)
+            _Line(Scored(cell, score), name)
             for group in compared(results)
-            for first in group[0].scores
-            for cell in group
-            if (score := cell.score(first.task, first.metric)) is not None
+            for task, metric in dict.fromkeys((s.task, s.metric) for c in group for s in c.scores)
+            for cell, name in zip(group, labels(group), strict=True)
+            if (score := cell.score(task, metric)) is not None
         ],
         notes=(
             "The paper, Qwen2-VL-7B on RealWorldQA: 67.18 for the original, 66.79 for LAS, 3.36 "

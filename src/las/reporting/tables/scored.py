@@ -71,7 +71,7 @@ PERPLEXITIES = (
     Column[Scored]("Perplexity SNN", lambda row: row.score.spiking, ",.3f"),
     Column[Scored](
         "Change, %",
-        lambda row: row.score.extra["relative_change_percent"],
+        lambda row: row.score.extra.get("relative_change_percent"),
         "+,.3f",
         stderr=lambda row: row.score.extra.get("relative_change_stderr_percent"),
     ),
