@@ -129,6 +129,8 @@ def test_nodes_that_emit_voltages_are_no_sites(library: Callable[..., type[nn.Mo
     found = account(net, [torch.rand(3, 5, 4)], 3)
     assert [*found.spikes.sites] == ["1"]
     assert found.dense == ("0", "4")
+    assert found.silent == ("3",)
+    assert "neurons without spikes    3: in no account" in str(found)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from torch.overrides import TorchFunctionMode
 from las.components.site import version_of
 from las.foreign.error import AccountError
 from las.foreign.levels import levels_of
-from las.foreign.operations import Operation, Reads, operation
+from las.foreign.operations import Operation, Reads, operation, unread
 
 _SHOWN = 5
 """So many values are shown of a tensor that holds no spikes."""
@@ -48,11 +48,15 @@ class Call:
         kind: see `Operation`; of neurons the name of their class.
         seen: the operands that are no weights, or the output of the neurons.
         macs: multiply-accumulates, dense.
+        outputs: scalars that it makes.
+        weights: stored numbers that it multiplies with.
     """
 
     kind: str
     seen: tuple[Seen, ...]
     macs: int = 0
+    outputs: int = 0
+    weights: int = 0
 
 
 @dataclass
@@ -63,11 +67,13 @@ class Pass:
         operations: the calls of each operation.
         layers: the module that each operation belongs to.
         neurons: the calls of each module of neurons.
+        unread: functions that multiply and cannot be looked into, each with the path of its module.
     """
 
     operations: dict[str, list[Call]] = field(default_factory=dict)
     layers: dict[str, str] = field(default_factory=dict)
     neurons: dict[str, list[Call]] = field(default_factory=dict)
+    unread: set[tuple[str, str]] = field(default_factory=set)
 
 
 @dataclass
@@ -147,6 +153,8 @@ class _Watch(TorchFunctionMode):
         done = operation(func, args, kwargs, result, self._is_weight)
         if done is not None:
             self._note(done)
+        elif hidden := unread(func, args):
+            self._seen.unread.add((self._stack[-1].path, hidden))
         return result
 
     def _is_weight(self, x: Tensor) -> bool:
@@ -168,7 +176,8 @@ class _Watch(TorchFunctionMode):
             for operand, end in zip(done.operands, ends, strict=True)
         )
         self._seen.layers.setdefault(name, running.path)
-        self._seen.operations.setdefault(name, []).append(Call(done.kind, looked, done.macs))
+        call = Call(done.kind, looked, done.macs, done.outputs, done.weights)
+        self._seen.operations.setdefault(name, []).append(call)
 
     def _look(self, x: Tensor, name: str, layer: str, reads: Reads = 0) -> Seen:
         """Look at a tensor, once for all that read it."""
