@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from transformers import BertModel
 
 import las
 from las.energy import HARDWARE, accounts, verdict
@@ -89,12 +90,21 @@ def test_the_tally_is_complete_and_its_accounts_are_those_of_any() -> None:
     assert "of the ANN's energy" in verdict(here)
     first = found.spikes.operations["first"]
     assert here.layers.effective_macs == first.dense_macs  # all others read spikes of one size
-    loihi = found.accounts(HARDWARE["loihi"])
-    digits = sum(one.additions for one in found.spikes.operations.values())
-    rows = loihi["synapses"].rows
-    assert sum(row.snn.arithmetic for row in rows) == pytest.approx(23.6 * digits)
     with pytest.raises(ValueError, match="hardware must be"):
         found.accounts("loihi")  # type: ignore[arg-type]
+
+
+def test_a_chip_that_only_adds_is_charged_where_all_reads_spikes() -> None:
+    loihi = HARDWARE["loihi"]
+    spiking = account(nn.Sequential(Given(graded(2, 3, 4)), nn.Linear(4, 5)), [torch.zeros(1)], 2)
+    (first, _) = spiking.accounts(loihi)["synapses"].rows
+    assert first.snn.arithmetic == pytest.approx(23.6 * spiking.spikes.operations["1"].additions)
+    found = account(Deep(4, stepwise=False), [torch.rand(3, 2, 6, 6)], 4).accounts(loihi)
+    assert found["paper"].ratio is not None
+    assert (found["synapses"].snn, found["synapses"].last) == (None, None)
+    assert (
+        found["synapses"].missing == "first reads no spikes, and nothing multiplies on Loihi, 14 nm"
+    )
 
 
 @pytest.mark.parametrize(
@@ -207,21 +217,24 @@ def trains(events: SiteEvents) -> Tensor:
 class Replay(nn.Module):
     """Spikes, step by step, through a layer or into a product."""
 
-    def __init__(self, left: Tensor, right: Tensor | nn.Linear) -> None:
+    def __init__(self, reader: nn.Module, *trains: Tensor) -> None:
         super().__init__()
-        self.left, self.right = left, right
+        self.reader, self.trains = reader, trains
 
     def forward(self, x: Tensor) -> Tensor:
-        if isinstance(self.right, nn.Linear):
-            return torch.stack([self.right(step) for step in self.left]).sum(0)
-        return torch.stack([a @ b.mT for a, b in zip(self.left, self.right, strict=True)]).sum(0)
+        return torch.stack([self.reader(*step) for step in zip(*self.trains, strict=True)]).sum(0)
+
+
+class Scores(nn.Module):
+    def forward(self, q: Tensor, k: Tensor) -> Tensor:
+        return q @ k.mT
 
 
 def test_spikes_of_a_converted_model_that_are_replayed_have_its_accounts() -> None:
     """One band and one level, so that neurons compare no more than ordinary ones do."""
     ids = [{"input_ids": batch["input_ids"]} for batch in plain.batches(8)]
-    model = las.convert(plain.bert(), ids, las.SpikeConfig(time_steps=8, levels=1, bands=1))
-    layer = model.encoder.layer[0]
+    bert = plain.make(BertModel, num_hidden_layers=1)
+    model = las.convert(bert, ids, las.SpikeConfig(time_steps=8, levels=1, bands=1))
     dense = "encoder.layer.0.output.dense"
     attention = "encoder.layer.0.attention.self.spiking_attention"
     sites = [f"{dense}.site", f"{attention}.query", f"{attention}.key"]
@@ -230,23 +243,25 @@ def test_spikes_of_a_converted_model_that_are_replayed_have_its_accounts() -> No
     coded = las.spike_events(model, ids[0], sites)
     ours = accounts(spikes)
 
-    plain_layer = nn.Linear(32, 16, bias=False)
-    plain_layer.weight = layer.output.dense.weight
-    found = account(Replay(trains(coded[sites[0]]).float(), plain_layer), [torch.zeros(1)], 8)
+    fired, *of_scores = (trains(coded[site]).float() for site in sites)
+    found = account(Replay(nn.Linear(32, 16), fired), [torch.zeros(1)], 8)
     assert found.step_mode == "s"
-    expected = replace(spikes.operations[dense], layer="right")
-    assert found.spikes.operations["right"] == expected
+    expected = replace(spikes.operations[dense], layer="reader")
+    assert found.spikes.operations["reader"] == expected
     theirs = found.accounts()
     for one in theirs.accounts:
         if one.slug in ("graded_fp32", "neuron_major_int8", "time_major_fp32"):
             rows = {row.name: row for row in ours[one.slug].rows}
-            assert one.rows[0] == replace(rows[dense], name="right")
-            assert one.rows[1] == replace(rows[sites[0]], name="right.input")
+            assert one.rows[0] == replace(rows[dense], name="reader")
+            assert one.rows[1] == replace(rows[sites[0]], name="reader.input")
 
-    product_of = Replay(*(trains(coded[site]).float() for site in sites[1:]))
-    found = account(product_of, [torch.zeros(1)], 8)
-    expected = replace(spikes.operations[f"{attention}.scores"], layer="")
-    assert found.spikes.operations["product"] == expected
+    found = account(Replay(Scores(), *of_scores), [torch.zeros(1)], 8)
+    expected = replace(spikes.operations[f"{attention}.scores"], layer="reader")
+    assert found.spikes.operations["reader.product"] == expected
+    assert found.accounts()["graded_fp32"].rows[0] == replace(
+        next(row for row in ours["graded_fp32"].rows if row.name == f"{attention}.scores"),
+        name="reader.product",
+    )
 
 
 def test_a_network_of_spikingjelly_has_all_accounts() -> None:
@@ -270,7 +285,7 @@ def test_a_network_of_spikingjelly_has_all_accounts() -> None:
     conv = found.spikes.operations["3"]
     assert (conv.inputs, conv.outputs, conv.weights) == (3 * 4 * 36, 3 * 4 * 4, 4 * 4 * 9)
     assert here["graded_fp32"].grouped(lambda row: row.kind)["neurons"].snn.arithmetic > 0
-    assert (found.silent, found.unread) == ((), ())
+    assert (found.analog, found.unread) == ((), ())
 
 
 def test_what_the_last_operand_costs_is_open_where_the_left_one_is_no_spike_train() -> None:

@@ -170,7 +170,7 @@ def _account(
         dense=tuple(name for name, one in operated.items() if not one.reads_spikes),
         outside_of_time=tuple(name for name, one in operated.items() if one.outside_of_time),
         right_alone=tuple(name for name, one in operated.items() if one.right_alone),
-        silent=tuple(name for name, one in sites.items() if one.sample and one.count.kind != INPUT),
+        analog=tuple(name for name, one in sites.items() if one.sample and one.count.kind != INPUT),
         unread=unread,
     )
 

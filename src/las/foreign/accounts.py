@@ -21,9 +21,12 @@ def charged(tally: SpikeTally, hardware: Hardware, right_alone: Collection[str])
             the operand is charged alone that arrives last, the left one, is not known.
     """
     found = accounts(tally, hardware)
+    told = [_with_last_unknown(one, right_alone) for one in found.accounts]
+    if hardware.synapse is not None:
+        told = [_of_additions(one, tally, hardware) for one in told]
     return replace(
         found,
-        accounts=tuple(_with_last_unknown(one, right_alone) for one in found.accounts),
+        accounts=tuple(told),
         layers=_with_dense(found.layers, tally, ("linear",)),
         products=_with_dense(found.products, tally, ("linear", "matmul")),
     )
@@ -46,6 +49,15 @@ def in_short(found: Accounts) -> list[str]:
 def _with_last_unknown(account: Account, right_alone: Collection[str]) -> Account:
     rows = [replace(row, last=None) if row.name in right_alone else row for row in account.rows]
     return replace(account, rows=tuple(rows))
+
+
+def _of_additions(account: Account, tally: SpikeTally, hardware: Hardware) -> Account:
+    """Of a chip that only adds: what multiplies cannot be charged on it."""
+    names = [name for name, one in tally.operations.items() if one.dense_macs]
+    if account.slug != "synapses" or not names:
+        return account
+    missing = f"{', '.join(names)} reads no spikes, and nothing multiplies on {hardware.title}"
+    return replace(account, rows=(), missing=missing)
 
 
 def _with_dense(found: NeuroBench, tally: SpikeTally, kinds: Collection[str]) -> NeuroBench:

@@ -27,7 +27,7 @@ class SpikeAccount:
         dense: operations that read no spikes, charged as multiply-accumulates at E_MAC.
         outside_of_time: operations that run once, not at each time step.
         right_alone: products of which only the right operand is a spike train.
-        silent: neurons of other libraries that emit no spikes; they are no sites.
+        analog: neurons of other libraries that emit values and no spikes; they are no sites.
         unread: modules and what they call that cannot be looked into, such as fused attention. What
             it costs is in no account, neither of the spiking nor of the dense model.
     """
@@ -39,7 +39,7 @@ class SpikeAccount:
     dense: tuple[str, ...]
     outside_of_time: tuple[str, ...]
     right_alone: tuple[str, ...]
-    silent: tuple[str, ...]
+    analog: tuple[str, ...]
     unread: tuple[str, ...]
 
     @property
@@ -53,9 +53,11 @@ class SpikeAccount:
     def accounts(self, hardware: Hardware = HOROWITZ_45NM) -> Accounts:
         """Energy of both models under all accounts, latency, and NeuroBench's metrics.
 
-        Energies are those of all batches. Which operand of a product arrives last cannot be seen:
-        of two spike trains it is taken to be the left one, as queries and attention weights are. If
-        only the right one is a spike train, what the last operand costs alone is left open.
+        Energies are those of all batches, and of all neurons even where `hooks` name operations.
+
+        Which operand of a product arrives last cannot be seen: of two spike trains it is taken to
+        be the left one, as queries and attention weights are. If only the right one is a spike
+        train, what the last operand costs alone is left open.
 
         `latency.steps` lets each population wait for the one before it. Where a model takes its
         steps one by one, a result is there after `latency.overlapped`. What NeuroBench calls
@@ -88,7 +90,7 @@ class SpikeAccount:
             "dense": list(self.dense),
             "outside_of_time": list(self.outside_of_time),
             "right_alone": list(self.right_alone),
-            "silent": list(self.silent),
+            "analog": list(self.analog),
             "unread": list(self.unread),
         }
 
@@ -120,7 +122,7 @@ class SpikeAccount:
             ("no spikes to read", self.dense, f": charged as {macs:,} MACs, as papers do"),
             ("run once, not T times", self.outside_of_time, ""),
             ("last operand unknown", self.right_alone, ": only the right one is a spike train"),
-            ("neurons without spikes", self.silent, ": in no account"),
+            ("neurons without spikes", self.analog, ": in no account"),
             ("cannot be looked into", self.unread, ": in no account"),
         )
         return [(what, ", ".join(names) + more) for what, names, more in notes if names]

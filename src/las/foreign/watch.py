@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +15,7 @@ from torch.overrides import TorchFunctionMode
 from las.components.site import version_of
 from las.foreign.error import AccountError
 from las.foreign.levels import levels_of
+from las.foreign.names import within
 from las.foreign.operations import Operation, Reads, operation, unread
 
 _SHOWN = 5
@@ -67,7 +68,8 @@ class Pass:
         operations: the calls of each operation.
         layers: the module that each operation belongs to.
         neurons: the calls of each module of neurons.
-        unread: functions that multiply and cannot be looked into, each with the path of its module.
+        unread: functions that multiply and cannot be looked into, each with the path of its module;
+            what happens within neurons is no matter.
     """
 
     operations: dict[str, list[Call]] = field(default_factory=dict)
@@ -98,7 +100,7 @@ def watched(model: nn.Module, neurons: Mapping[str, nn.Module], time_steps: int)
     """
     seen = Pass()
     with ExitStack() as blocks:
-        watch = _Watch(model, seen, time_steps)
+        watch = _Watch(model, seen, tuple(neurons), time_steps)
         for path, module in model.named_modules():
             enter, leave = watch.hooks(path)
             blocks.callback(module.register_forward_pre_hook(enter).remove)
@@ -112,9 +114,12 @@ def watched(model: nn.Module, neurons: Mapping[str, nn.Module], time_steps: int)
 class _Watch(TorchFunctionMode):
     """Is told every function of PyTorch that the model calls, whatever module calls it."""
 
-    def __init__(self, model: nn.Module, seen: Pass, time_steps: int) -> None:
+    def __init__(
+        self, model: nn.Module, seen: Pass, neurons: Sequence[str], time_steps: int
+    ) -> None:
         super().__init__()
         self._seen = seen
+        self._neurons = neurons
         self._time_steps = time_steps
         self._stack = [_Running("")]
         self._weights = {p.untyped_storage().data_ptr() for p in model.parameters()}
@@ -153,7 +158,7 @@ class _Watch(TorchFunctionMode):
         done = operation(func, args, kwargs, result, self._is_weight)
         if done is not None:
             self._note(done)
-        elif hidden := unread(func, args):
+        elif (hidden := unread(func, args)) and not within(self._stack[-1].path, self._neurons):
             self._seen.unread.add((self._stack[-1].path, hidden))
         return result
 
