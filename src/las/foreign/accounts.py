@@ -56,7 +56,7 @@ def _of_additions(account: Account, tally: SpikeTally, hardware: Hardware) -> Ac
     names = [name for name, one in tally.operations.items() if one.dense_macs]
     if account.slug != "synapses" or not names:
         return account
-    missing = f"{', '.join(names)} reads no spikes, and nothing multiplies on {hardware.title}"
+    missing = f"{hardware.title} only adds, and there are no spikes to read for {', '.join(names)}"
     return replace(account, rows=(), missing=missing)
 
 
