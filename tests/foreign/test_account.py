@@ -129,6 +129,16 @@ def test_nodes_that_emit_voltages_are_no_sites(library: Callable[..., type[nn.Mo
     found = account(net, [torch.rand(3, 5, 4)], 3)
     assert [*found.spikes.sites] == ["1"]
     assert found.dense == ("0", "4")
+    assert found.analog == ()
+
+
+def test_neurons_that_emit_no_spikes_after_all_are_named(
+    library: Callable[..., type[nn.Module]],
+) -> None:
+    kind = library("spikingjelly.activation_based.neuron.lif", "LIFNode", Voltage)
+    found = account(nn.Sequential(nn.Linear(4, 6), kind()), [torch.rand(3, 5, 4)], 3)
+    assert (found.analog, [*found.spikes.sites]) == (("1",), [])
+    assert "neurons without spikes    1: in no account" in str(found)
 
 
 @pytest.fixture

@@ -50,7 +50,7 @@ def test_what_reads_no_spikes_is_charged_as_often_as_it_runs() -> None:
     found = account(net, [torch.rand(3, 2, 6, 6)], 4)
     first = found.spikes.operations["first"]
     assert found.dense == ("first",)
-    assert (first.kind, first.sops) == ("dense", 0)
+    assert (first.kind, first.sops) == ("linear", 0)
     assert first.macs == 3 * (3 * 36) * (2 * 9)
     assert first.dense_macs == 4 * first.macs
     row = next(row for row in found.energy.rows if row.name == "first")
@@ -182,8 +182,13 @@ def test_products_by_every_name_and_with_broadcasting() -> None:
     broadcast = account_of(torch.matmul)
     assert broadcast.sops == int(spikes.sum()) * 6 + int(keys.sum()) * 4 * 3
     assert broadcast.macs == 4 * 3 * 5 * 6
+    flat, flat_keys = spikes[:, 0], keys[:, 0]
+    one_head = account_of(lambda a, b: flat @ flat_keys)
+    for multiply in (torch.bmm, lambda a, b: torch.baddbmm(torch.ones(6), a, b)):
+        assert account_of(lambda a, b, multiply=multiply: multiply(flat, flat_keys)) == one_head
     for multiply in (
         lambda a, b: a @ b,
+        lambda a, b: torch.einsum("tbij, tcjk -> tbik", [a, b]),
         lambda a, b: torch.einsum("tbij, tcjk -> tbik", a, b),
         lambda a, b: torch.einsum("...ij,...jk->...ik", a, b),
     ):

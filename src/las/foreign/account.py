@@ -14,7 +14,7 @@ from las.components.component import SpikingModule
 from las.energy.cost_model import PAPER, CostModel
 from las.energy.estimate import estimate
 from las.errors import LasError
-from las.foreign.counts import Operated, Population
+from las.foreign.counts import INPUT, Operated, Population
 from las.foreign.error import AccountError
 from las.foreign.names import checked_names, within
 from las.foreign.neurons import recognised, reset
@@ -42,7 +42,10 @@ def account(
     forward: Callable[[Any, Any], Any] | None = None,
     cost_model: CostModel = PAPER,
 ) -> SpikeAccount:
-    """Count the spikes of a spiking model that somebody else made, and estimate its energy.
+    """Count the spikes of a spiking model that somebody else made, and charge them.
+
+    `SpikeAccount.energy` is Eq. 25, `SpikeAccount.accounts` charges the same counts under the
+    accounts of converted models, on any hardware that is described.
 
     Linear layers, convolutions (of one to three dimensions, transposed, in groups), and matrix
     products are found while the model runs, whatever module or function does them. What reads
@@ -56,7 +59,9 @@ def account(
     product of two spike trains is charged for the spikes of both; `SpikeAccount.one_operand` has
     the other figure. If only one operand is a spike train, its spikes are charged.
 
-    Biases, normalisation, pooling, and what happens within a neuron are outside of Eq. 25.
+    Biases, normalisation, pooling, and what happens within a neuron are outside of Eq. 25; other
+    accounts charge comparisons and resets of the sites. A leak is charged under none. What cannot
+    be looked into, such as fused attention and custom operators, is named in `SpikeAccount.unread`.
 
     Arguments:
         model: any PyTorch module, but no model that las converted. It runs as in evaluation and
@@ -98,6 +103,7 @@ def account(
     operated: dict[str, Operated] = {}
     sites: dict[str, Population] = {}
     layers: dict[str, str] = {}
+    unread: set[str] = set()
     timing = None
     with _as_in_evaluation(model):
         for number, batch in enumerate(_checked(batches)):
@@ -106,6 +112,11 @@ def account(
                 mode = step_mode or step_mode_of(done, populations.values(), steps)
             timing = Timing(steps, mode, rows_without_time(batch, done, steps))
             layers |= done.layers
+            unread |= {
+                f"{path}: {function}" if path else function
+                for path, function in done.unread
+                if not named or within(path, named)
+            }
             _add(done, timing, operated, sites, named)
     if timing is None:
         raise AccountError(f"there is no batch to run the model on: {_BATCH}")
@@ -113,7 +124,9 @@ def account(
     _check_called(spiking, [*sites], "neurons", "forward pass")
     _check_called(charged_dense, [layers[name] for name in operated], "dense", "operation")
     _check_emitted(sites, spiking)
-    return _account(operated, sites, layers, charged_dense, named, timing, cost_model)
+    return _account(
+        operated, sites, layers, charged_dense, named, tuple(sorted(unread)), timing, cost_model
+    )
 
 
 def _account(
@@ -122,12 +135,14 @@ def _account(
     layers: Mapping[str, str],
     charged_dense: Sequence[str],
     named: Sequence[str],
+    unread: tuple[str, ...],
     timing: Timing,
     cost_model: CostModel,
 ) -> SpikeAccount:
     """Decide what is charged as spikes, and add up."""
     if not operated:
-        raise AccountError("the model does no linear layer, convolution or matrix product")
+        hidden = f" that can be looked into, but {', '.join(unread)}" if unread else ""
+        raise AccountError(f"the model does no linear layer, convolution or matrix product{hidden}")
     if all(one.outside_of_time for one in operated.values()):
         raise AccountError(
             f"nothing in the model is done at T = {timing.time_steps} time steps: either its "
@@ -154,6 +169,9 @@ def _account(
         step_mode=timing.step_mode,
         dense=tuple(name for name, one in operated.items() if not one.reads_spikes),
         outside_of_time=tuple(name for name, one in operated.items() if one.outside_of_time),
+        right_alone=tuple(name for name, one in operated.items() if one.right_alone),
+        analog=tuple(name for name, one in sites.items() if one.sample and one.count.kind != INPUT),
+        unread=unread,
     )
 
 
@@ -174,7 +192,7 @@ def _add(
             continue
         for operand, end in enumerate(("left", "right") if len(calls[0].seen) == 2 else ("input",)):
             if not calls[0].seen[operand].known:
-                site = sites.setdefault(f"{name}.{end}", Population(SiteCount("input", 1)))
+                site = sites.setdefault(f"{name}.{end}", Population(SiteCount(INPUT, 1)))
                 site.add(calls, timing, operand)
     for path, calls in done.neurons.items():
         sites.setdefault(path, Population(SiteCount(calls[0].kind, 1))).add(calls, timing)

@@ -13,16 +13,21 @@ from las.foreign.watch import Call
 from las.neurons.encoding import digits_of
 from las.neurons.tally import OperationCount, SiteCount
 
+INPUT = "input"
+"""The kind of a site that is the input of an operation, where no neurons are known."""
+
 
 @dataclass
 class Operated:
     """One operation.
 
     Attributes:
-        spikes: what it costs if its inputs are counted as spikes.
+        spikes: what it costs if its inputs are counted as spikes; its MACs, inputs and outputs are
+            those of one time step.
         dense_macs: multiply-accumulates that it makes if they are not.
         sample: some values of an operand that is no spike train, where none of them is.
         reads_spikes: whether one operand at least has been a spike train in every call.
+        right_alone: whether it is a product of which only the right operand has been one.
         outside_of_time: whether it was called once and not for each time step.
     """
 
@@ -30,6 +35,7 @@ class Operated:
     dense_macs: int = 0
     sample: tuple[float, ...] = ()
     reads_spikes: bool = True
+    right_alone: bool = False
     outside_of_time: bool = False
     _spiking: list[bool] = field(default_factory=list)
     _of_each: list[OperationCount] = field(default_factory=list)
@@ -40,7 +46,12 @@ class Operated:
         in_time = timing.in_time(calls)
         self.outside_of_time |= not in_time
         self.dense_macs += macs
-        self.spikes.macs += macs // timing.time_steps if in_time else macs
+        steps = timing.time_steps if in_time else 1
+        count = self.spikes
+        count.macs += macs // steps
+        count.inputs += sum(seen.shape.numel() for call in calls for seen in call.seen) // steps
+        count.outputs += sum(call.outputs for call in calls) // steps
+        count.weights = max(count.weights, *(call.weights for call in calls))
         operands = range(len(calls[0].seen))
         if not self._of_each:
             self._spiking = [True for _ in operands]
@@ -63,8 +74,9 @@ class Operated:
         """What there is to be charged: spikes where an operand has always been a spike train."""
         count, spiking = self.spikes, self._spiking
         self.reads_spikes = any(spiking)
+        self.right_alone = spiking == [False, True]
         if not self.reads_spikes:
-            count.kind, count.dense_macs = "dense", self.dense_macs
+            count.dense_macs = self.dense_macs
             return count
         for each, spikes in zip(self._of_each, spiking, strict=True):
             if spikes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +15,8 @@ from torch.overrides import TorchFunctionMode
 from las.components.site import version_of
 from las.foreign.error import AccountError
 from las.foreign.levels import levels_of
-from las.foreign.operations import Operation, Reads, operation
+from las.foreign.names import within
+from las.foreign.operations import Operation, Reads, operation, unread
 
 _SHOWN = 5
 """So many values are shown of a tensor that holds no spikes."""
@@ -48,11 +49,15 @@ class Call:
         kind: see `Operation`; of neurons the name of their class.
         seen: the operands that are no weights, or the output of the neurons.
         macs: multiply-accumulates, dense.
+        outputs: scalars that it makes.
+        weights: stored numbers that it multiplies with.
     """
 
     kind: str
     seen: tuple[Seen, ...]
     macs: int = 0
+    outputs: int = 0
+    weights: int = 0
 
 
 @dataclass
@@ -63,11 +68,14 @@ class Pass:
         operations: the calls of each operation.
         layers: the module that each operation belongs to.
         neurons: the calls of each module of neurons.
+        unread: functions that multiply and cannot be looked into, each with the path of its module;
+            what happens within neurons is no matter.
     """
 
     operations: dict[str, list[Call]] = field(default_factory=dict)
     layers: dict[str, str] = field(default_factory=dict)
     neurons: dict[str, list[Call]] = field(default_factory=dict)
+    unread: set[tuple[str, str]] = field(default_factory=set)
 
 
 @dataclass
@@ -92,7 +100,7 @@ def watched(model: nn.Module, neurons: Mapping[str, nn.Module], time_steps: int)
     """
     seen = Pass()
     with ExitStack() as blocks:
-        watch = _Watch(model, seen, time_steps)
+        watch = _Watch(model, seen, tuple(neurons), time_steps)
         for path, module in model.named_modules():
             enter, leave = watch.hooks(path)
             blocks.callback(module.register_forward_pre_hook(enter).remove)
@@ -106,9 +114,12 @@ def watched(model: nn.Module, neurons: Mapping[str, nn.Module], time_steps: int)
 class _Watch(TorchFunctionMode):
     """Is told every function of PyTorch that the model calls, whatever module calls it."""
 
-    def __init__(self, model: nn.Module, seen: Pass, time_steps: int) -> None:
+    def __init__(
+        self, model: nn.Module, seen: Pass, neurons: Sequence[str], time_steps: int
+    ) -> None:
         super().__init__()
         self._seen = seen
+        self._neurons = neurons
         self._time_steps = time_steps
         self._stack = [_Running("")]
         self._weights = {p.untyped_storage().data_ptr() for p in model.parameters()}
@@ -147,6 +158,8 @@ class _Watch(TorchFunctionMode):
         done = operation(func, args, kwargs, result, self._is_weight)
         if done is not None:
             self._note(done)
+        elif (hidden := unread(func, args)) and not within(self._stack[-1].path, self._neurons):
+            self._seen.unread.add((self._stack[-1].path, hidden))
         return result
 
     def _is_weight(self, x: Tensor) -> bool:
@@ -168,7 +181,8 @@ class _Watch(TorchFunctionMode):
             for operand, end in zip(done.operands, ends, strict=True)
         )
         self._seen.layers.setdefault(name, running.path)
-        self._seen.operations.setdefault(name, []).append(Call(done.kind, looked, done.macs))
+        call = Call(done.kind, looked, done.macs, done.outputs, done.weights)
+        self._seen.operations.setdefault(name, []).append(call)
 
     def _look(self, x: Tensor, name: str, layer: str, reads: Reads = 0) -> Seen:
         """Look at a tensor, once for all that read it."""
