@@ -182,9 +182,7 @@ def both(monkeypatch: pytest.MonkeyPatch) -> Both:
         component: Any, *tensors: Any, dtype: torch.dtype = torch.float32
     ) -> tuple[Result, Result]:
         """The CPU's have the same inputs and weights, in float32."""
-        narrow = [
-            x.to(dtype) if isinstance(x, Tensor) and x.is_floating_point() else x for x in tensors
-        ]
+        narrow = [cast(x, dtype) for x in tensors]
         with monkeypatch.context() as patch:
             for module in USERS:
                 patch.setattr(module, "has_triton", lambda x: True)
@@ -262,9 +260,11 @@ def test_attention_with_a_bias_of_positions(both) -> None:
     close(*both(spiking_attention(), *tensors, None, 0.3, bias), share=SHARE)
 
 
-def test_one_query_after_many_keys(both) -> None:
+@pytest.mark.parametrize("seen", [None, torch.ones(1, 1, 1, 130, dtype=torch.bool).triu(80)])
+def test_one_query_after_many_keys(both, seen: Tensor | None) -> None:
+    """In a window, the first blocks of keys are hidden."""
     tensors = operands(heads=4, key_heads=2, queries=1, keys=130, width=64, out=64)
-    close(*both(spiking_attention(), *tensors, None, 0.125), share=SHARE)
+    close(*both(spiking_attention(), *tensors, seen, 0.125), share=SHARE)
 
 
 @pytest.mark.parametrize("dtype", NARROW)
@@ -378,7 +378,7 @@ def test_a_gated_product_spike_for_spike(both) -> None:
 
 @pytest.mark.parametrize("dtype", NARROW)
 def test_a_narrow_gated_product_spike_for_spike(both, dtype: torch.dtype) -> None:
-    x = inputs(3, 5, size=1200)[:1200].view(3, 4, 100) / 8
+    x = inputs(3, 5, size=1200)[:1200].view(3, 4, 100) / 64
     ours, theirs = both(set_up(Gate({}, SpikingActivation("silu"))), x, dtype=dtype)
     close(ours, theirs, share=0, apart=NARROW[dtype])
 
