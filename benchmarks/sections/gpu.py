@@ -333,7 +333,8 @@ def _calibration(pair: Pair, settings: Settings, name: str) -> list[Case]:
         pair.finish()
         return {"hash": began[0] - start, "calibration": time.perf_counter() - began[0]}
 
-    rounds = interleave({"ann": run, "calibration": calibrate}, settings, name, fewest=1)
+    variants = {"ann": run, "calibration": calibrate}  # the conversion has warmed them up
+    rounds = interleave(variants, settings, name, warm_up=False, fewest=1)
     series = {
         part: [one[part] for one in measured]
         for measured in rounds.values()
