@@ -74,7 +74,7 @@ bench: $(READY)
 	python -m benchmarks
 
 gpu: $(READY)
-	-pytest -q tests/neurons/test_gpu.py tests/calibration/test_device_histogram.py
+	-pytest -q tests/neurons/test_gpu.py tests/calibration/test_device_histogram.py 2>&1 | tee benchmarks/data/gpu_tests.txt
 	python -m benchmarks --only gpu
 
 $(READY): pyproject.toml constraints.txt

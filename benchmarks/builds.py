@@ -11,7 +11,7 @@ import re
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +23,50 @@ from las.neurons.gpu import attention, coding, norm
 from las.neurons.gpu.gate import _gate
 
 CAPABILITIES = {90: "H100, H200", 86: "RTX 3090"}
-DTYPES = {"bfloat16": "*bf16", "float32": "*fp32"}
-KERNELS: dict[str, Any] = {
-    "code_oat": coding._code_oat,
-    "code_hg": coding._code_hg,
-    "gate": _gate,
-    "normalise": norm._normalise,
-    "attend": attention._attend,
-    "attend_capped": attention._attend,
+DTYPES = {"bfloat16": "*bf16", "float16": "*fp16", "float32": "*fp32"}
+BYTES = {"bfloat16": 2, "float16": 2, "float32": 4}
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A kernel in one of the ways in which it is launched.
+
+    Attributes:
+        function: what is compiled.
+        options: of the compiler.
+        changed: constants that are not those of `_CONSTANTS`.
+        queries: of attention: how many there are.
+    """
+
+    function: Any
+    options: Mapping[str, Any] = field(default_factory=dict)
+    changed: Mapping[str, Any] = field(default_factory=dict)
+    queries: int = 512
+
+
+def _normalising(**changed: Any) -> Kernel:
+    """All 4096 values of a token in a program."""
+    return Kernel(norm._normalise, {"num_warps": norm.warps(4096)}, {"BLOCK": 4096} | changed)
+
+
+def _attending(queries: int = 512, **changed: Any) -> Kernel:
+    return Kernel(attention._attend, attention.ATTENDING, changed, queries)
+
+
+KERNELS: dict[str, Kernel] = {
+    "code_oat": Kernel(coding._code_oat),
+    "code_hg": Kernel(coding._code_hg),
+    "gate": Kernel(_gate),
+    "gate_padded": Kernel(_gate, changed={"PADDED": True}),
+    "normalise": _normalising(),
+    "normalise_padded": _normalising(PADDED=True),
+    "attend": _attending(),
+    "attend_decoding": _attending(queries=1),
+    "attend_padded": _attending(PADDED=True),
+    "attend_biased": _attending(BIASED=True),
+    "attend_capped": _attending(CAPPED=True),
+    "attend_64": _attending(WIDTH=64, OUT=64),
+    "attend_256": _attending(WIDTH=256, OUT=256),
 }
 
 _OF_INPUTS = (
@@ -55,28 +91,19 @@ _TYPES: dict[str, str] = {
 }
 """Of arguments; sizes and strides are int32."""
 _CONSTANTS: dict[str, Any] = {
-    **dict.fromkeys(("T", "IN_T", "OUT_T"), 16),
     **dict.fromkeys(("BANDS", "IN_BANDS", "OUT_BANDS"), 2),
-    **dict.fromkeys(
-        (
-            *("OCTAVES", "EXP_OCTAVES", "INV_OCTAVES", "CAP_OCTAVES"),
-            *("SQUARE_OCTAVES", "ROOT_OCTAVES"),
-        ),
-        12,
-    ),
     **dict(CENTRED=True, SCALED=True, SHIFTED=True),
     **dict(MASKED=True, BIASED=False, CAPPED=False, PADDED=False, PRECISION=attention.PRECISION),
     **dict(WIDTH=128, OUT=128),
 }
-"""T = 16, two bands, heads of 128."""
-_CHANGED: dict[str, dict[str, Any]] = {"attend_capped": {"CAPPED": True}}
-_BLOCK = {"normalise": 4096}
-"""Elements that a program works on; `ELEMENTS` where nothing is said."""
-_OPTIONS = {
-    "attend": attention.ATTENDING,
-    "attend_capped": attention.ATTENDING,
-    "normalise": {"num_warps": norm.warps(_BLOCK["normalise"])},
-}
+"""Two bands, heads of 128."""
+_WHOLE = (
+    "n",
+    "width",
+    "out",
+    *(f"{x}_{by}" for x in ("query", "key", "value", "context") for by in "bhls"),
+)
+"""Numbers that 16 divides, as those of most models."""
 _USED = re.compile(r"REG:(\d+) STACK:(\d+)")
 
 
@@ -107,21 +134,26 @@ class Build:
 
 def build(kernel: str, capability: int, dtype: str, counting: bool) -> Build:
     """Build a kernel as it is launched on a GPU."""
-    function = KERNELS[kernel]
-    rows, columns = attention.blocks(512, _CONSTANTS["WIDTH"])
-    block = _BLOCK.get(kernel, coding.ELEMENTS)
-    constants = _CONSTANTS | _CHANGED.get(kernel, {})
-    constants |= dict(COUNT=counting, BLOCK=block, BLOCK_L=rows, BLOCK_S=columns)
+    one = KERNELS[kernel]
+    function = one.function
+    constants = _CONSTANTS | dict(BLOCK=coding.ELEMENTS, COUNT=counting) | one.changed
+    rows, columns = attention.blocks(one.queries, constants["WIDTH"])
+    constants |= dict(BLOCK_L=rows, BLOCK_S=columns)
     signature = {name: _type(name, constants, dtype) for name in function.arg_names}
     given = {
         (place,): constants[name]
         for place, name in enumerate(function.arg_names)
         if name in constants
     }
+    aligned = {
+        (place,): [["tt.divisibility", 16]]
+        for place, name in enumerate(function.arg_names)
+        if signature[name].startswith("*") or name in _WHOLE
+    }
     made = triton.compile(
-        ASTSource(fn=function, signature=signature, constexprs=given),
+        ASTSource(fn=function, signature=signature, constexprs=given, attrs=aligned),
         target=GPUTarget("cuda", capability, 32),
-        options=coding.UNFUSED | _OPTIONS.get(kernel, {}),
+        options=coding.UNFUSED | one.options,
     )
     registers, stack = _resources(made.asm["cubin"])
     fused = len(re.findall(r"\bfma\.rn\.f32", made.asm["ptx"]))
@@ -132,12 +164,14 @@ def build(kernel: str, capability: int, dtype: str, counting: bool) -> Build:
 def builds(
     kernels: Sequence[str], capabilities: Sequence[int], dtypes: Sequence[str]
 ) -> Iterator[Build]:
-    """All of them, with and without counting."""
+    """All of them, with and without counting, that there is room for."""
     for capability in capabilities:
         for kernel in kernels:
             for dtype in dtypes:
-                for counting in (False, True):
-                    yield build(kernel, capability, dtype, counting)
+                width = KERNELS[kernel].changed.get("WIDTH", 0)
+                if width * BYTES[dtype] <= attention.WIDEST:
+                    for counting in (False, True):
+                        yield build(kernel, capability, dtype, counting)
 
 
 def _type(name: str, constants: Mapping[str, Any], dtype: str) -> str:

@@ -39,7 +39,7 @@ def describe_environment() -> dict[str, Any]:
         "cpu": _processor(),
         "cores": os.cpu_count(),
         "simd": torch.backends.cpu.get_cpu_capability(),
-        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        "gpu": _gpu(),
         "threads": torch.get_num_threads(),
         "python": platform.python_version(),
         "torch": torch.__version__,
@@ -65,6 +65,18 @@ def _processor() -> str:
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
+
+
+def _gpu() -> str | None:
+    """The GPU's name; one that has stopped answering costs no measurement."""
+    import torch
+
+    if not torch.cuda.is_available():
+        return None
+    try:
+        return torch.cuda.get_device_name()
+    except RuntimeError:
+        return "one that does not answer"
 
 
 def _revision() -> str | None:

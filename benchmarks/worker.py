@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Callable, Iterable
 
 import torch
 from transformers.utils import logging
 
 from benchmarks.environment import describe_environment, load_average
-from benchmarks.records import Record
+from benchmarks.records import Case, Record
 from benchmarks.settings import Settings
 
 
@@ -18,14 +19,27 @@ def main() -> None:
     section, settings = sys.argv[1], Settings.from_json(sys.argv[2])
     logging.disable_progress_bar()
     torch.set_num_threads(settings.threads)
+    store(section, settings, importlib.import_module(f"benchmarks.sections.{section}").measure)
+
+
+def store(section: str, settings: Settings, measure: Callable[[Settings], Iterable[Case]]) -> None:
+    """Write the record of a section anew after each case, so that what there is stays.
+
+    Arguments:
+        section: its name.
+        settings: how to measure.
+        measure: gives the cases, all at once or one by one.
+    """
     load_before = load_average()
-    cases = importlib.import_module(f"benchmarks.sections.{section}").measure(settings)
-    environment = describe_environment() | {
-        "load_average_before": load_before,
-        "repeats": settings.repeats,
-        "limit": settings.limit,
-    }
-    Record(section, environment, cases).write(settings.output)
+    cases: list[Case] = []
+    for case in measure(settings):
+        cases.append(case)
+        environment = describe_environment() | {
+            "load_average_before": load_before,
+            "repeats": settings.repeats,
+            "limit": settings.limit,
+        }
+        Record(section, environment, cases).write(settings.output)
 
 
 if __name__ == "__main__":

@@ -9,9 +9,12 @@ import pytest
 import torch
 from transformers import OPTConfig
 
-from benchmarks.records import COUNTING, SNN
+from benchmarks.apart import kept
+from benchmarks.records import COUNTING, SNN, read_records
 from benchmarks.sections import ENCODER, LANGUAGE_MODEL, SECTIONS, gpu
 from benchmarks.sections.profile import PARTS, REST
+from benchmarks.table import render
+from benchmarks.worker import store
 from las.conversion import is_spiking
 from tests.tiny_models import plain
 
@@ -105,8 +108,8 @@ def test_gpu_says_so_where_there_is_none(settings, monkeypatch):
 
 
 def test_models_of_the_gpu_section_share_their_weights():
-    config = plain.config(OPTConfig, num_hidden_layers=1)
-    ann, snn = gpu.make_models(config, "cpu", torch.bfloat16)
+    pair = gpu.Pair(plain.config(OPTConfig, num_hidden_layers=1), "cpu", convertible=True)
+    ann, snn = pair.ann, pair.snn
     assert is_spiking(snn) and not is_spiking(ann)
     assert snn.lm_head.weight is ann.lm_head.weight
     assert ann.lm_head.weight.dtype == torch.bfloat16
@@ -114,35 +117,54 @@ def test_models_of_the_gpu_section_share_their_weights():
     assert torch.isfinite(snn(ids).logits).all()
 
 
-def test_the_gpu_section_measures_every_case(settings):
-    """On a CPU, all but the peaks of memory."""
+def gpu_cases(settings, configs, failed=frozenset()):
+    """What the section lists, on the CPU: all but the peaks of memory."""
+    sizes = dict(shapes=((1, 8), (1, 2100)), written=2, device="cpu")
+    small = plain.config(OPTConfig, num_hidden_layers=1)
+    return gpu.listed(settings, failed, configs, {"deep": small}, small, **sizes)
+
+
+def test_the_gpu_section_measures_every_case_and_one_that_fails_costs_no_other(settings):
+    """The second shape has more tokens than the model has positions."""
     config = plain.config(OPTConfig, num_hidden_layers=1)
-    cases = measure(
-        "gpu",
-        settings,
-        configs={"tiny": config},
-        shapes=((1, 8), (2, 12)),
-        written=2,
-        device="cpu",
-    )
-    assert [case.unmeasured for case in cases] == [None] * len(cases)
-    assert [case.name.removeprefix("tiny: ") for case in cases] == [
-        "conversion",
-        "1 x 8",
-        "2 x 12",
-        "1 x 2 tokens written",
-        "16 x 2 tokens written",
-        "calibration",
+    cases = [kept(name, run) for name, run in gpu_cases(settings, {"tiny": config})]
+    store("gpu", settings, lambda _: [case for outcome in cases for case in outcome.cases])
+    (record,) = read_records(settings.output, ["gpu"])
+    assert [case.name for case in record.cases] == [
+        "neurons",
+        "answers in bfloat16",
+        "tiny: conversion",
+        "tiny: 1 x 8",
+        "tiny: 1 x 2100",
+        "tiny: 1 x 2 tokens written",
+        "tiny: 16 x 2 tokens written",
+        "tiny: calibration",
+        "deep: conversion",
     ]
-    assert "tiny, 1 x 8" in (settings.output / "gpu_profile.txt").read_text()
+    by_name = {case.name: case for case in record.cases}
+    failed = by_name.pop("tiny: 1 x 2100").unmeasured
+    assert failed.startswith("failed: IndexError: ")
+    assert "\n" not in failed
+    assert {case.unmeasured for case in by_name.values()} == {None}
+    assert by_name["tiny: 1 x 8"].comparisons == (SNN, COUNTING)
+    assert min(by_name["answers in bfloat16"].series["snn"]) > 0
+    assert min(by_name["tiny: calibration"].series["hash"]) > 0
+    assert "tiny: profile, 1 x 8" in (settings.output / "gpu_profile.txt").read_text()
+    assert "| gpu | tiny: 1 x 2100 | failed: IndexError" in render([record])
 
 
-def test_what_fails_on_a_gpu_is_said_and_the_rest_kept():
-    def fails():
-        raise RuntimeError("out of memory")
-
-    (case,) = gpu.kept("1 x 8", fails)
-    assert case.unmeasured == "failed: RuntimeError: out of memory"
+def test_originals_are_measured_where_the_conversion_failed(settings):
+    config = plain.config(OPTConfig, num_hidden_layers=1)
+    failed = frozenset({"tiny: conversion"})
+    listed = dict(gpu_cases(settings, {"tiny": config}, failed))
+    for name in ("tiny: 1 x 8", "tiny: 1 x 2 tokens written"):
+        (case,) = kept(name, listed[name]).cases
+        assert set(case.series) == {"ann"}
+        assert case.comparisons == (gpu.ANN,)
+    (case,) = listed["tiny: calibration"]()
+    assert case.series["calibration"][0] > 0
+    (case,) = listed["tiny: profile"]()
+    assert case.unmeasured == "unmeasured: there is no SNN"
 
 
 @pytest.mark.slow

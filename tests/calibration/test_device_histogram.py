@@ -22,9 +22,9 @@ from las.components.site import HGSite
 from las.config import SpikeConfig
 from las.conversion import prepare
 from las.errors import CalibrationError
+from tests import DEVICE
 from tests.tiny_models import plain
 
-DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 ROUNDING = 1e-12
 WAITING = {
     torch.ops.aten._local_scalar_dense.default,

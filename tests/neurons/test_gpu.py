@@ -26,11 +26,11 @@ from las.fitting import FUNCTIONS, fit
 from las.neurons import OAT, fused
 from las.neurons.encoding import Firing, SpikeEncoding
 from las.neurons.tally import SpikeTally
+from tests import DEVICE
 from tests.tiny_models import plain
 
 kernels: Any = pytest.importorskip("las.neurons.gpu", exc_type=ImportError)
 
-DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 EXAMPLES = settings(max_examples=6, deadline=None)
 RANGES = {
     "exp": (-60.0, 0.0),
@@ -105,7 +105,11 @@ def test_hg_neurons_fire_as_on_the_cpu(
     same(kernels.code_hg(x.to(DEVICE), neuron, True, stop), fused.code_hg(x, neuron, True, stop))
 
 
-@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+NARROW = {torch.bfloat16: 2**-7, torch.float16: 2**-10}
+"""Dtypes of inputs, and the share of a value that is beyond them; the interpreter cuts bits off."""
+
+
+@pytest.mark.parametrize("dtype", NARROW)
 def test_narrow_dtypes_are_coded_in_float32(dtype: torch.dtype) -> None:
     x = inputs(1, 4).to(dtype)
     for code, on_cpu, neuron in (
@@ -113,9 +117,10 @@ def test_narrow_dtypes_are_coded_in_float32(dtype: torch.dtype) -> None:
         (kernels.code_hg, fused.code_hg, FITTED["gelu"]),
     ):
         ours, theirs = code(x.to(DEVICE), neuron, True, None), on_cpu(x, neuron, True, None)
-        if dtype == torch.bfloat16 and DEVICE == "cpu":  # the interpreter cuts bits off
+        if dtype == torch.bfloat16 and DEVICE == "cpu":
             assert torch.equal(ours.counts, theirs.counts)
-            assert torch.allclose(ours.value, theirs.value, rtol=2**-7, atol=0, equal_nan=True)
+            share = NARROW[dtype]
+            assert torch.allclose(ours.value, theirs.value, rtol=share, atol=0, equal_nan=True)
         else:
             same(ours, theirs)
 
@@ -152,6 +157,11 @@ def spiking_attention(cap: float | None = None) -> SpikingAttention:
     return component
 
 
+def cast(x: Any, dtype: torch.dtype) -> Any:
+    """Numbers as a dtype; masks and the rest as they are."""
+    return x.to(dtype) if isinstance(x, Tensor) and x.is_floating_point() else x
+
+
 Result = tuple[Tensor, SpikeTally]
 Both = Callable[..., tuple[Result, Result]]
 USERS = (fused, attention, feed_forward, norm)
@@ -168,12 +178,18 @@ def both(monkeypatch: pytest.MonkeyPatch) -> Both:
         with torch.no_grad(), component.run.counted(tally):
             return component.to(device)(*moved).cpu(), tally
 
-    def run(component: Any, *tensors: Any) -> tuple[Result, Result]:
+    def run(
+        component: Any, *tensors: Any, dtype: torch.dtype = torch.float32
+    ) -> tuple[Result, Result]:
+        """The CPU's have the same inputs and weights, in float32."""
+        narrow = [cast(x, dtype) for x in tensors]
         with monkeypatch.context() as patch:
             for module in USERS:
                 patch.setattr(module, "has_triton", lambda x: True)
-            ours = on(DEVICE, component, tensors)
-        return ours, on("cpu", component, tensors)
+            value, tally = on(DEVICE, component.to(dtype), narrow)
+            assert value.dtype == dtype
+        wide = [cast(x, torch.float32) for x in narrow]
+        return (value.float(), tally), on("cpu", component.float(), wide)
 
     return run
 
@@ -194,10 +210,10 @@ def operands(
     ]
 
 
-def close(ours: Result, theirs: Result, share: float) -> None:
+def close(ours: Result, theirs: Result, share: float, apart: float = 2e-5) -> None:
     """Values alike, and numbers of spikes but for a share of them."""
     (value, tally), (expected, reference) = ours, theirs
-    assert (value - expected).norm() <= 2e-5 * expected.norm()
+    assert (value - expected).norm() <= apart * expected.norm()
     assert tally.sites.keys() == reference.sites.keys()
     for name, site in reference.sites.items():
         assert tally.sites[name].activations == site.activations
@@ -247,6 +263,42 @@ def test_attention_with_a_bias_of_positions(both) -> None:
 def test_one_query_after_many_keys(both) -> None:
     tensors = operands(heads=4, key_heads=2, queries=1, keys=130, width=64, out=64)
     close(*both(spiking_attention(), *tensors, None, 0.125), share=SHARE)
+
+
+def test_a_window_whose_first_blocks_of_keys_are_hidden(both) -> None:
+    tensors = operands(heads=1, key_heads=1, queries=1, keys=100, width=16, out=16)
+    seen = torch.arange(100) >= 70
+    close(*both(spiking_attention(), *tensors, seen.view(1, 1, 1, 100), 0.25), share=SHARE)
+
+
+@pytest.mark.parametrize("dtype", NARROW)
+def test_attention_of_narrow_dtypes(dtype: torch.dtype) -> None:
+    """Scores, which are exact, and the neurons' arithmetic are float32, probabilities narrow."""
+    if dtype == torch.bfloat16 and DEVICE == "cpu":
+        pytest.skip("the interpreter multiplies blocks of bfloat16 as if they were integers")
+    query, key, value = (
+        x.to(dtype) for x in operands(heads=2, key_heads=2, queries=17, keys=40, width=16, out=16)
+    )
+    seen = torch.ones(17, 40, dtype=torch.bool).tril(20)
+    exp, inverse, coder = FITTED["exp"], FITTED["reciprocal"], OAT((0.03, 1.0), (0.04,))
+    scores = (query.float() @ key.float().mT * 0.25).masked_fill(~seen, -torch.inf)
+    e = fused.code_hg(scores - scores.amax(-1, keepdim=True), exp, True)
+    weights = fused.code_hg(e.value.where(seen, 0).sum(-1, keepdim=True), inverse, True)
+    p = fused.code_oat(e.value.where(seen, 0) * weights.value, coder, True)
+    expected = p.value.to(dtype).float() @ value.float()
+
+    moved = (x.to(DEVICE) for x in (query, key, value, seen))
+    neurons = (exp, inverse, coder)
+    ours = kernels.attend(*moved, None, 0.25, neurons, None, None, True, None)
+    assert ours.context.dtype == dtype
+    error = ours.context.cpu().float() - expected
+    assert error.norm() <= NARROW[dtype] * expected.norm()
+    assert e.packed is not None
+    totals = ours.totals.tolist()
+    pairs = 4 * int(seen.sum())
+    assert totals[0] == int((e.packed & 0xFF).masked_fill(~seen, 0).sum(dtype=torch.int64))
+    assert totals[9:11] == [pairs, 4 * 17]
+    assert totals[4] == pytest.approx(p.spikes, rel=SHARE)
 
 
 @pytest.mark.parametrize(
@@ -328,6 +380,13 @@ def test_a_gated_product_spike_for_spike(both) -> None:
     assert torch.equal(ours[0], theirs[0])
 
 
+@pytest.mark.parametrize("dtype", NARROW)
+def test_a_narrow_gated_product_spike_for_spike(both, dtype: torch.dtype) -> None:
+    x = inputs(3, 5, size=1200)[:1200].view(3, 4, 100) / 64
+    ours, theirs = both(set_up(Gate({}, SpikingActivation("silu"))), x, dtype=dtype)
+    close(ours, theirs, share=0, apart=NARROW[dtype])
+
+
 @pytest.mark.parametrize(
     ("width", "affine", "centred"),
     [(48, True, True), (48, False, False), (129, False, True), (129, True, False)],
@@ -344,6 +403,15 @@ def test_a_norm(both, width: int, affine: bool, centred: bool) -> None:
     if not centred:  # these see x itself, and no sum
         for site in ("top.square", "top.input"):
             assert ours[1].sites[site] == theirs[1].sites[site]
+
+
+@pytest.mark.parametrize("dtype", NARROW)
+def test_a_norm_of_narrow_inputs_and_weights(both, dtype: torch.dtype) -> None:
+    generator = torch.Generator().manual_seed(1)
+    x = torch.randn(2, 3, 48, generator=generator) * 10
+    weights = [nn.Parameter(torch.randn(48, generator=generator)) for _ in range(2)]
+    component = set_up(SpikingNorm(*weights, eps=1e-5, centred=True))
+    close(*both(component, x, dtype=dtype), share=SHARE, apart=NARROW[dtype])
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -124,6 +125,21 @@ def counting(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counting]:
     yield backend
     tensors._compiled.cache_clear()
     torch._dynamo.reset()
+
+
+def test_without_triton_a_gpu_runs_neurons_eagerly_and_says_so_once(
+    counting: Counting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tensors, "triton_is_there", lambda: False)
+    tensors._say_that_nothing_is_compiled.cache_clear()
+    on_gpu = SimpleNamespace(device=torch.device("cuda"), dtype=torch.float32)
+    assert not fused.has_triton(on_gpu)
+    x = values(torch.float32)
+    with pytest.warns(UserWarning, match="Triton is not installed: pip install triton") as warned:
+        given = [tensors.code_oat(x, OATS[0], True, None) for _ in range(2)]
+    assert len(warned) == 1
+    assert (counting.builds, counting.calls) == (0, 0)
+    assert_same(given[1], code_oat(x, OATS[0], True))
 
 
 def test_a_sweep_of_t_and_h_stays_compiled(counting: Counting) -> None:

@@ -12,7 +12,7 @@ import las
 from las.calibration import collect
 from las.conversion import prepare
 from las.hosts.loading import read_config
-from las.planning import GB, Devices, parse_card, parse_gpus, plan
+from las.planning import GB, Devices, parse_card, parse_gpus, plan, speeds
 from las.planning.meta_model import meta_model
 from las.planning.placement import place
 from las.planning.plan import _here as here
@@ -73,6 +73,7 @@ def test_opt_66b_on_eight_gpus(opt_66b: Path) -> None:
 
 def test_gpus_by_name_have_the_speed_of_their_data_sheet(llama: Path, monkeypatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(speeds, "shipped", list)
     devices = Devices(parse_gpus("2xH100"), 256 * GB, card=parse_card("2xH100"))
     made = plan(llama, length=16, dtype="bfloat16", devices=devices)
     assert made.seconds_ann is not None

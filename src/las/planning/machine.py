@@ -15,6 +15,7 @@ from las.neurons.fused import code_hg, code_oat
 from las.neurons.mt import MT
 from las.neurons.oat import OAT
 from las.planning.cards import Card
+from las.planning.speeds import measured_on
 
 LINK = 32e9
 """Bytes per second from the CPU's memory to a GPU: 16 lanes of PCIe 4.0, nominally."""
@@ -60,8 +61,8 @@ def speed(
             for another machine.
         flops: per second.
         neurons: values coded per second.
-        card: the GPUs that are planned for: their nominal speed is taken where none is given and
-            none of them is here.
+        card: the GPUs that are planned for: where nothing is given and none of them is here, their
+            nominal speed is taken, and what the benchmarks measured of neurons on one of them.
     """
     given = [name for name, value in (("flops", flops), ("neurons", neurons)) if value]
     parts = [f"{' and '.join(given)} as given"] if given else []
@@ -69,6 +70,11 @@ def speed(
         flops = card.flops(str(dtype).removeprefix("torch."))
         parts.append(f"nominal flops of an {card.name} ({card.source})")
     oat = hg = 1 / neurons if neurons else None
+    if neurons is None and device is None and card is not None:
+        found = measured_on(card.name, config)
+        if found is not None:
+            oat, hg = found.oat, found.hg
+            parts.append(f"neurons as measured on {found.gpu} ({found.date})")
     if device is not None and (flops is None or neurons is None):
         name = torch.cuda.get_device_name() if device.type == "cuda" else "this processor"
         threads = "" if device.type == "cuda" else f", {torch.get_num_threads()} threads"
@@ -88,7 +94,7 @@ def _product(dtype: torch.dtype, device: torch.device) -> float:
 
 def _neurons(config: SpikeConfig, device: torch.device) -> tuple[float, float]:
     """Seconds that an OAT and an HG neuron take for a value."""
-    x = torch.randn(2**20, device=device)
+    x = torch.randn(2**26 if device.type == "cuda" else 2**20, device=device)
     largest = MT(1.0, config.time_steps, config.levels, config.rounding).largest
     bands = [2.0 ** (band - config.bands) for band in range(config.bands)]  # of the range, ±8
     oat = OAT(

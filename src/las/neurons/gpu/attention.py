@@ -28,8 +28,11 @@ _CHANGING = [
     *("allowed_b", "allowed_h", "allowed_l", "allowed_s"),
     *("bias_b", "bias_h", "bias_l", "bias_s"),
     *("counted_b", "counted_h", "counted_l"),
+    *("EXP_N", "INV_N", "CAP_N", "EXP_OCTAVES", "INV_OCTAVES", "CAP_OCTAVES", "T"),
 ]
-"""Numbers that change from token to token: no build of their own for those that 16 divides."""
+"""Numbers that change from token to token or from neuron to neuron: no build of their own for those
+that are 1 or that 16 divides.
+"""
 
 
 @triton.jit(do_not_specialize=_CHANGING)
@@ -44,9 +47,8 @@ def _attend(
     context_b, context_h, context_l,
     allowed_b, allowed_h, allowed_l, allowed_s, bias_b, bias_h, bias_l, bias_s,
     counted_b, counted_h, counted_l,
-    EXP_N, INV_N, CAP_N,
-    EXP_OCTAVES: tl.constexpr, INV_OCTAVES: tl.constexpr, CAP_OCTAVES: tl.constexpr,
-    T: tl.constexpr, BANDS: tl.constexpr,
+    EXP_N, INV_N, CAP_N, EXP_OCTAVES, INV_OCTAVES, CAP_OCTAVES, T,
+    BANDS: tl.constexpr,
     MASKED: tl.constexpr, BIASED: tl.constexpr, CAPPED: tl.constexpr, PADDED: tl.constexpr,
     COUNT: tl.constexpr, PRECISION: tl.constexpr,
     BLOCK_L: tl.constexpr, BLOCK_S: tl.constexpr, WIDTH: tl.constexpr, OUT: tl.constexpr,
@@ -56,8 +58,9 @@ def _attend(
     A cap c makes c f_tanh(scale * Q K^T / c) of the products (Section 4.3), before b is added.
 
     Three passes over the keys: the largest score, for which the neurons of a cap are counted; the
-    sum of the coded exponentials; the coded probabilities times the values. Keys beyond the last
-    one that any of the queries sees are looked at in the first pass alone.
+    sum of the coded exponentials; the coded probabilities times the values. Blocks of keys before
+    the first one and behind the last one that any of the queries sees are looked at in the first
+    pass alone.
     """
     b = (tl.program_id(0) // heads).to(tl.int64)
     h = (tl.program_id(0) % heads).to(tl.int64)
@@ -78,6 +81,7 @@ def _attend(
     peak = tl.full((BLOCK_L,), -float("inf"), tl.float32)
     spikes = tl.zeros((BLOCK_L,), tl.int32)
     outside = tl.zeros((BLOCK_L,), tl.int32)
+    start = keys
     end = 0
     for first in range(0, keys, BLOCK_S):
         seen = _seen(allowed_of, allowed_s, asked, first, keys, MASKED, BLOCK_S)
@@ -88,6 +92,7 @@ def _attend(
                 CAP_OCTAVES, CAPPED, BIASED, COUNT, PRECISION, BLOCK_S, WIDTH,
             )  # fmt: skip
             peak = tl.maximum(peak, tl.max(scores, 1))
+            start = tl.minimum(start, first)
             end = first + BLOCK_S
             if CAPPED and COUNT:
                 told = seen & heard[:, None]
@@ -102,7 +107,7 @@ def _attend(
 
     weight = tl.zeros((BLOCK_L,), tl.float32)
     pairs = tl.zeros((BLOCK_L,), tl.int32)
-    for first in range(0, end, BLOCK_S):
+    for first in range(start, end, BLOCK_S):
         seen = _seen(allowed_of, allowed_s, asked, first, keys, MASKED, BLOCK_S)
         scores, potentials, fired = _scores(
             q, keys_of, key_s, bias_of, bias_s, seen, first, keys, width, scale,
@@ -144,7 +149,7 @@ def _attend(
 
     to = tl.arange(0, OUT)
     answer = tl.zeros((BLOCK_L, OUT), tl.float32)
-    for first in range(0, end, BLOCK_S):
+    for first in range(start, end, BLOCK_S):
         seen = _seen(allowed_of, allowed_s, asked, first, keys, MASKED, BLOCK_S)
         scores, potentials, fired = _scores(
             q, keys_of, key_s, bias_of, bias_s, seen, first, keys, width, scale,
@@ -194,8 +199,8 @@ def _seen(allowed, stride, asked, first, keys, MASKED: tl.constexpr, BLOCK_S: tl
 @triton.jit
 def _scores(
     q, keys_of, key_s, bias_of, bias_s, seen, first, keys, width, scale,
-    cap_lowest, cap_octaves, cap_neurons, cap_emits, cap_scalars, cap, CAP_N,
-    CAP_OCTAVES: tl.constexpr, CAPPED: tl.constexpr, BIASED: tl.constexpr, COUNT: tl.constexpr,
+    cap_lowest, cap_octaves, cap_neurons, cap_emits, cap_scalars, cap, CAP_N, CAP_OCTAVES,
+    CAPPED: tl.constexpr, BIASED: tl.constexpr, COUNT: tl.constexpr,
     PRECISION: tl.constexpr, BLOCK_S: tl.constexpr, WIDTH: tl.constexpr,
 ):  # fmt: skip
     """The scores of some keys, (queries, BLOCK_S), -inf where they are hidden.

@@ -21,6 +21,9 @@ ELEMENTS = 1024
 UNFUSED = {"enable_fp_fusion": False}
 """No multiplication is fused with an addition."""
 
+NUMBERS = ["T", "N", "OCTAVES"]
+"""Of a neuron: no build of their own for those that are 1 or that 16 divides."""
+
 
 @triton.jit
 def _popcount(x):
@@ -33,9 +36,7 @@ def _popcount(x):
 
 
 @triton.jit
-def code_by_oat(
-    x, steps, bands, scalars, whole, T: tl.constexpr, BANDS: tl.constexpr, COUNT: tl.constexpr
-):
+def code_by_oat(x, steps, bands, scalars, whole, T, BANDS: tl.constexpr, COUNT: tl.constexpr):
     """Code x, float32, with OAT neurons (Eqs. 3-7): values, and what has fired (see `Firing`).
 
     The first steps go by leading bits (see `las.neurons.tables.leading_steps`).
@@ -101,9 +102,7 @@ def _one_spike(bits):
 
 
 @triton.jit
-def code_by_hg(
-    x, lowest, octaves, sub_neurons, emits, scalars, OCTAVES: tl.constexpr, N, COUNT: tl.constexpr
-):
+def code_by_hg(x, lowest, octaves, sub_neurons, emits, scalars, OCTAVES, N, COUNT: tl.constexpr):
     """Evaluate f_hat (Eqs. 8-9) at x, float32: values, and what has fired (see `Firing`)."""
     bits = x.to(tl.int32, bitcast=True)
     negative = x < 0
@@ -138,7 +137,7 @@ def beyond(x, scalars):
 @triton.jit
 def add(place, counts):
     """Add the sum of some counts to what a place holds."""
-    tl.atomic_add(place, tl.sum(counts.to(tl.int64), 0))
+    tl.atomic_add(place, tl.sum(counts.to(tl.int64), 0), sem="relaxed")
 
 
 @triton.jit
@@ -149,7 +148,7 @@ def add_firing(place, fired):
     add(place + 2, (fired != 0).to(tl.int32))
 
 
-@triton.jit
+@triton.jit(do_not_specialize=NUMBERS)
 def _code_oat(
     x,
     y,
@@ -160,7 +159,7 @@ def _code_oat(
     scalars,
     whole,
     n,
-    T: tl.constexpr,
+    T,
     BANDS: tl.constexpr,
     COUNT: tl.constexpr,
     BLOCK: tl.constexpr,
@@ -177,7 +176,7 @@ def _code_oat(
         add(totals + 3, (inside & too_large(inputs, scalars)).to(tl.int32))
 
 
-@triton.jit
+@triton.jit(do_not_specialize=NUMBERS)
 def _code_hg(
     x,
     y,
@@ -190,7 +189,7 @@ def _code_hg(
     scalars,
     n,
     N,
-    OCTAVES: tl.constexpr,
+    OCTAVES,
     COUNT: tl.constexpr,
     BLOCK: tl.constexpr,
 ):

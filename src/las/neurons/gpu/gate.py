@@ -9,6 +9,7 @@ from torch import Tensor
 
 from las.neurons.gpu.coding import (
     ELEMENTS,
+    NUMBERS,
     UNFUSED,
     add,
     add_firing,
@@ -22,12 +23,11 @@ from las.neurons.hg import HG
 from las.neurons.oat import OAT
 
 
-@triton.jit
+@triton.jit(do_not_specialize=NUMBERS)
 def _gate(
     gate, up, product, heard, totals,
     lowest, octaves, sub_neurons, emits, hg_scalars, steps, bands, scalars, whole, n, width,
-    N,
-    OCTAVES: tl.constexpr, T: tl.constexpr, BANDS: tl.constexpr,
+    N, OCTAVES, T, BANDS: tl.constexpr,
     PADDED: tl.constexpr, COUNT: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
     """f_hat(gate) o phi(up), element by element (Eq. 21)."""

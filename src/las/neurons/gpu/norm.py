@@ -20,16 +20,18 @@ from las.neurons.gpu.tables import hg_tensors, oat_tensors
 from las.neurons.hg import HG
 from las.neurons.oat import OAT
 
+_NUMBERS = ["SQUARE_N", "ROOT_N", "SQUARE_OCTAVES", "ROOT_OCTAVES", "IN_T", "OUT_T"]
+"""See `coding.NUMBERS`."""
 
-@triton.jit
+
+@triton.jit(do_not_specialize=_NUMBERS)
 def _normalise(
     x, y, gamma, beta, heard, totals,
     square_lowest, square_octaves, square_neurons, square_emits, square_scalars,
     root_lowest, root_octaves, root_neurons, root_emits, root_scalars,
     in_steps, in_bands, in_scalars, in_whole, out_steps, out_bands, out_scalars, out_whole,
-    eps, width, SQUARE_N, ROOT_N,
-    SQUARE_OCTAVES: tl.constexpr, ROOT_OCTAVES: tl.constexpr,
-    IN_T: tl.constexpr, IN_BANDS: tl.constexpr, OUT_T: tl.constexpr, OUT_BANDS: tl.constexpr,
+    eps, width, SQUARE_N, ROOT_N, SQUARE_OCTAVES, ROOT_OCTAVES, IN_T, OUT_T,
+    IN_BANDS: tl.constexpr, OUT_BANDS: tl.constexpr,
     CENTRED: tl.constexpr, SCALED: tl.constexpr, SHIFTED: tl.constexpr,
     PADDED: tl.constexpr, COUNT: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
@@ -119,7 +121,7 @@ def normalise(
                 *square, *root, *before, *after,
                 eps, width, square.sub_neurons.shape[1], root.sub_neurons.shape[1],
                 len(square.octaves) // 2, len(root.octaves) // 2,
-                len(before.steps), len(before.bands), len(after.steps), len(after.bands),
+                len(before.steps), len(after.steps), len(before.bands), len(after.bands),
                 centred, gamma is not None, beta is not None,
                 padding is not None, count, triton.next_power_of_2(width),
                 num_warps=warps(width), **UNFUSED,
