@@ -145,5 +145,5 @@ def test_every_launcher_gives_the_results_of_one_after_the_other(
     if not any((Path(place) / package).is_dir() for place in places):
         pytest.skip(f"the launcher is not installed: pip install {package.replace('_', '-')}")
     out = said(sweep(tmp_path, THREE, f"hydra/launcher={launcher}", *options))
-    assert "3 finished of 3" in out.splitlines()[-1]
+    assert "3 finished of 3" in out  # what Ray's workers said may come behind it
     assert results(tmp_path) == results(in_turn[0])
