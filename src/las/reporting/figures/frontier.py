@@ -205,8 +205,8 @@ def _caption(points: Sequence[Point]) -> str:
     if any(point.floor for point in points):
         told.append(
             "Dashed: every input that fires at all fires one plain spike, at the loss of the "
-            f"frugal cells with H = {_MOST_LEVELS}. No code gets below that, an entropy code among "
-            "them, as long as only silence is free."
+            f"frugal cells with H = {_MOST_LEVELS}. No code in which these inputs fire gets below "
+            "that, an entropy code among them; one that leaves others silent might."
         )
     if any(map(_published, points)):
         told.append(
