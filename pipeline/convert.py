@@ -94,6 +94,19 @@ def _observed(model: Any, reader: Any, per: Any, calibration: str) -> Any:
     return baselines.observe(model, batches(cfg, reader), per)
 
 
+@lru_cache(maxsize=1)
+def _weighed(model: Any, reader: Any, statistics: Any, calibration: str, vision: Any) -> Any:
+    """What errors cost a model; all budgets in a row share it."""
+    from las.calibration.statistics import Statistics
+    from las.conversion.frugal import weigh
+    from las.conversion.prepare import prepare
+    from las.hosts.twin import twin
+
+    cfg: Any = OmegaConf.create(calibration)
+    spiking = prepare(twin(model), vision)
+    return weigh(spiking, Statistics.load(statistics), batches(cfg, reader))
+
+
 def _convert(cfg: DictConfig, cell: Cell) -> None:
     config = spike_config(cfg)
 
@@ -118,8 +131,9 @@ def _convert(cfg: DictConfig, cell: Cell) -> None:
         adapter = assemble(statistics, choose_thresholds(statistics, config), functions, config)
     else:
         spiking = prepare(twin(model), config.vision)
-        data = batches(cfg, reader)
-        adapter = spike_within_budget(spiking, statistics, functions, data, config)
+        calibration = described_in_full(cfg)
+        weighed = _weighed(model, reader, cell.statistics, calibration, config.vision)
+        adapter = spike_within_budget(spiking, statistics, functions, weighed, config)
     with atomic_file(cell.thresholds) as file:
         adapter.thresholds.save(file)
     adapter = prove(twin(model), adapter, load_sample(cell.sample))

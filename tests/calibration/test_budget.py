@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from las.calibration import SiteStatistics, Statistics, Thresholds, bins
-from las.calibration.budget import Choices, allot, choices
+from las.calibration import SiteStatistics, Statistics, bins
+from las.calibration.budget import Allotted, Choices, allot, choices
 from las.calibration.sensitivity import Sensitivity, by_octaves
 from las.config import SpikeConfig
 from las.neurons import OAT, code_oat
@@ -122,7 +122,7 @@ def neurons_of(option: Choices, site: SiteStatistics, given: SpikeConfig) -> lis
     for choice in range(len(option.last)):
         only = Choices(option.last[[choice]], np.zeros(1), np.zeros(1), (option.further[choice],))
         one = Statistics("base", "llama", {"s": site}, tokens=TOKENS)
-        taus, gates, steps = allot(one, {"s": only}, given, 1.0).sites["s"]
+        taus, gates, steps = allot(one, {"s": only}, given, 1.0).thresholds.sites["s"]
         assert steps is not None
         found.append(OAT(taus, gates, steps, given.levels, "signed"))
     return found
@@ -205,7 +205,7 @@ def test_thresholds_reach_the_margin_in_as_many_steps_as_are_allowed(
     """Where no threshold is low enough T is the most that is allowed, or an octave is left over."""
     for most in (24, 9, 1):
         options = config(levels, margin, most)
-        found = allot(statistics, choices(statistics, costs, options), options, budget)
+        found = allot(statistics, choices(statistics, costs, options), options, budget).thresholds
         assert list(found.sites) == list(costs.costs)
         for name, (taus, gates, steps) in found.sites.items():
             assert steps is not None and 1 <= steps <= most
@@ -216,11 +216,11 @@ def test_thresholds_reach_the_margin_in_as_many_steps_as_are_allowed(
             assert max(site.time_steps or 0 for site in found.sites.values()) >= most - 1
 
 
-def spent(options: dict[str, Choices], found: Thresholds) -> tuple[float, float]:
-    """Operations and loss of what was allotted."""
+def spent(options: dict[str, Choices], found: Allotted) -> tuple[float, float]:
+    """Operations and loss of what was allotted, site by site; the latter is what it says."""
     operations = loss = 0.0
     for name, one in options.items():
-        taus, _, steps = found.sites[name]
+        taus, _, steps = found.thresholds.sites[name]
         assert steps is not None
         lasts = [tau * 2.0**-steps for tau in taus]
         (choice,) = (
@@ -231,6 +231,7 @@ def spent(options: dict[str, Choices], found: Thresholds) -> tuple[float, float]
         )
         operations += one.operations[choice]
         loss += one.loss[choice]
+    assert found.loss == pytest.approx(loss)
     return operations, loss
 
 
@@ -245,9 +246,9 @@ def test_more_bands_reach_a_smaller_loss_in_as_many_steps(
     assert least[3] < 0.6 * least[2] < 0.36 * least[1]
     operations = []
     for bands, found in options.items():
-        sites = allot(statistics, found, given[bands], 1.1 * least[1])
-        assert max(len(site.taus) for site in sites.sites.values()) <= bands
-        operations.append(spent(found, sites)[0])
+        bought = allot(statistics, found, given[bands], 1.1 * least[1])
+        assert max(len(site.taus) for site in bought.thresholds.sites.values()) <= bands
+        operations.append(spent(found, bought)[0])
     assert max(operations[1:]) <= 1.01 * operations[0]
 
 
@@ -349,7 +350,9 @@ def test_the_scale_of_a_site_does_not_matter(levels: int, size: float, budget: f
         one = Statistics("base", "llama", {"s": site}, tokens=TOKENS)
         costs = Sensitivity({"s": site.histogram / factor**2}, {"s": 4.0})
         options = choices(one, costs, config(levels))
-        (tau,), _, steps = allot(one, options, config(levels), budget * size**2).sites["s"]
+        (tau,), _, steps = allot(one, options, config(levels), budget * size**2).thresholds.sites[
+            "s"
+        ]
         assert steps is not None
         return tau, steps
 

@@ -113,6 +113,13 @@ def test_the_gradient_of_predictions_is_that_of_the_fisher_information() -> None
     assert torch.allclose(squares, p * (1 - p), rtol=0.1)
 
 
+def test_every_draw_tells_what_only_a_rare_label_would() -> None:
+    """Of ten thousand labels that are drawn from such predictions, one is the second."""
+    values = logits([0.9999, 0.0001]).logits.requires_grad_()
+    squares, _ = expected_squares(SimpleNamespace(logits=values), values, 1)
+    assert torch.allclose(squares, torch.tensor(1e-4).double(), rtol=0.05)
+
+
 def test_the_gradient_of_an_embedding_is_a_random_projection() -> None:
     """Each of its numbers has a mean square of 1; (3, 2) and (1, 1) come to 15 / 2."""
     values = torch.tensor([[[3.0, 2.0], [1.0, 1.0]]], requires_grad=True)

@@ -68,6 +68,18 @@ class Choices:
         return int(np.argmin(self.operations + price * self.loss))
 
 
+class Allotted(NamedTuple):
+    """What is bought for a budget.
+
+    Attributes:
+        thresholds: of all sites.
+        loss: what the errors of all sites add to the loss with them, as far as it is known.
+    """
+
+    thresholds: Thresholds
+    loss: float
+
+
 def choices(statistics: Statistics, costs: Sensitivity, config: SpikeConfig) -> dict[str, Choices]:
     """What every OAT site could do, but for those where errors are not known to cost anything.
 
@@ -91,7 +103,7 @@ def choices(statistics: Statistics, costs: Sensitivity, config: SpikeConfig) -> 
 
 def allot(
     statistics: Statistics, options: Mapping[str, Choices], config: SpikeConfig, budget: float
-) -> Thresholds:
+) -> Allotted:
     """The thresholds that cost the fewest synaptic operations within a budget.
 
     The error that each site adds to the loss and the operations that its spikes cause are known for
@@ -107,11 +119,14 @@ def allot(
         config: H, the margin, and the most time steps.
         budget: the loss that is allowed, as it adds up (see `Loss`).
     """
+
+    def lost(price: float) -> float:
+        return sum(float(one.loss[one.cheapest(price)]) for one in options.values())
+
     low, high = 1e-30, 1e30
     for _ in range(_PRICES):
         price = math.sqrt(low * high)
-        loss = sum(one.loss[one.cheapest(price)] for one in options.values())
-        low, high = (price, high) if loss > budget else (low, price)
+        low, high = (price, high) if lost(price) > budget else (low, price)
     sites = {}
     for name, site in statistics.sites.items():
         if name in options:
@@ -121,7 +136,7 @@ def allot(
         elif site.kind == "oat":
             last = config.margin * (_peak(site) or 1.0) * 2.0**-config.function_steps
             sites[name] = _site(site, last, (), config)
-    return Thresholds(sites)
+    return Allotted(Thresholds(sites), lost(high))
 
 
 def _peak(site: SiteStatistics) -> float:

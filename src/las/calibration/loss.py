@@ -90,8 +90,10 @@ def scored(output: Any, tokens: Tokens) -> Tensor:
 def surprise(output: Any, tokens: Tokens, generator: torch.Generator) -> tuple[Tensor, float]:
     """A number whose squared gradient, at some activation, says what an error there costs.
 
-    Of predictions it is the sum of the log likelihoods of labels that are drawn from them (the
-    Fisher information is the mean square of its gradient), of other outputs a random projection.
+    Of predictions p it is the sum of s sqrt(p) log p over all labels, with random signs s: the
+    mean square of its gradient is the Fisher information, as it is of log likelihoods of labels
+    that are drawn, but what only rare labels would tell is in every draw. Of other outputs it is a
+    random projection.
 
     Arguments:
         output: what the original returns, with a gradient.
@@ -107,6 +109,5 @@ def surprise(output: Any, tokens: Tokens, generator: torch.Generator) -> tuple[T
         draws = torch.randn(values.shape, generator=generator, device="cpu").to(values)
         return (values * draws).sum(), float(values.detach().double().square().sum()) / 2
     log = values.float().log_softmax(-1)
-    weights = log.detach().double().exp().cpu()
-    labels = torch.multinomial(weights, 1, generator=generator).to(log.device)
-    return log.gather(-1, labels).sum(), float(len(values))
+    signs = torch.randint(0, 2, log.shape, generator=generator, device="cpu").to(log) * 2 - 1
+    return (signs * (log.detach() / 2).exp() * log).sum(), float(len(values))

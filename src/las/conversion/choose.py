@@ -7,7 +7,7 @@ from torch import nn
 from las.calibration.statistics import Statistics
 from las.calibration.thresholds import choose_thresholds
 from las.config import SpikeConfig
-from las.conversion.frugal import Kept, spike_within_budget
+from las.conversion.frugal import Kept, spike_within_budget, weigh
 from las.conversion.state import SpikingState, apply, assemble
 from las.fitting.model_functions import FittedFunctions
 
@@ -35,7 +35,8 @@ def choose_neurons(
         CalibrationError: too little data for a budget, or a model without gradients.
     """
     if kept is not None:
-        return spike_within_budget(model, statistics, functions, kept.batches, config)
+        weighed = weigh(model, statistics, kept.batches)
+        return spike_within_budget(model, statistics, functions, weighed, config)
     state = assemble(statistics, choose_thresholds(statistics, config), functions, config)
     apply(model, state)
     return state

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import Tensor, nn
@@ -14,6 +14,7 @@ from las.calibration.batches import Batch
 from las.calibration.budget import allot, choices
 from las.calibration.expected import Expected
 from las.calibration.importance import collect_sensitivity
+from las.calibration.sensitivity import Sensitivity
 from las.calibration.statistics import Statistics
 from las.config import SpikeConfig
 from las.conversion.report import Spent
@@ -28,6 +29,11 @@ MEASURED = 1024
 """Other tokens, on which the loss is measured."""
 
 _ATTEMPTS = 4
+"""Choices that are measured, if one of them is within the budget."""
+
+_MOST_ATTEMPTS = 8
+"""Choices that are measured, if none is."""
+
 _CLOSE = 0.85
 """A loss that is at least this share of the budget will do."""
 
@@ -110,45 +116,71 @@ def _length(row: Batch) -> int:
     return int(ids.shape[:2].numel()) if isinstance(ids, Tensor) else 1
 
 
+@dataclass(frozen=True)
+class Weighed:
+    """What a model's errors cost: by it, budgets are spent, as many as one likes.
+
+    Attributes:
+        sensitivity: by site, on some rows of the calibration data.
+        expected: what the model makes of others without errors.
+    """
+
+    sensitivity: Sensitivity
+    expected: Expected
+
+
+def weigh(model: nn.Module, statistics: Statistics, batches: Iterable[Batch]) -> Weighed:
+    """Tell what errors cost a prepared model, from gradients where there are any.
+
+    Arguments:
+        model: a prepared model, in evaluation mode.
+        statistics: what calibration saw.
+        batches: calibration data.
+
+    Raises:
+        CalibrationError: too little data, or an output that no loss is known of.
+    """
+    sensed, rest = halves(batches)
+    return Weighed(collect_sensitivity(model, sensed, statistics.shared), Expected(model, rest))
+
+
 def spike_within_budget(
     model: nn.Module,
     statistics: Statistics,
     functions: FittedFunctions,
-    batches: Iterable[Batch],
+    weighed: Weighed,
     config: SpikeConfig,
 ) -> SpikingState:
     """Choose the thresholds of a prepared model so that it spikes least within its budget.
 
-    What errors cost is taken from gradients, if there are any: see `collect_sensitivity`. As errors
-    are not quite independent, the loss is then measured, on other data, and the choice made again
-    with a budget that makes up for it.
+    As errors are not quite independent, the loss is then measured, on other data than told what
+    they cost, and the choice made again with a budget that makes up for it.
 
     Arguments:
         model: a prepared model; it has its neurons afterwards.
         statistics: what calibration saw.
         functions: its HG neurons.
-        batches: calibration data.
+        weighed: what errors cost it.
         config: with a budget.
 
     Returns:
         The state that the model is in.
 
     Raises:
-        CalibrationError: too little data, or an output that no loss is known of.
+        CalibrationError: an output that no loss is known of.
     """
     assert config.budget is not None
-    sensed, rest = halves(batches)
-    options = choices(statistics, collect_sensitivity(model, sensed, statistics.shared), config)
+    options = choices(statistics, weighed.sensitivity, config)
     least = sum(float(one.loss.min()) for one in options.values())
-    exactly = Expected(model, rest)
     found: list[SpikingState] = []
-    allowed = config.budget
-    while len(found) < _ATTEMPTS:
-        thresholds = allot(statistics, options, config, allowed)
+    within, allowed = False, config.budget
+    while len(found) < (_ATTEMPTS if within else _MOST_ATTEMPTS):
+        thresholds, predicted = allot(statistics, options, config, allowed)
         state = assemble(statistics, thresholds, functions, config)
         apply(model, state)
-        loss = exactly.loss(model)
-        found.append(replace(state, spent=Spent(config.budget, max(allowed, least), loss)))
+        loss = weighed.expected.loss(model)
+        found.append(replace(state, spent=Spent(config.budget, predicted, loss)))
+        within = within or loss <= config.budget
         done = _CLOSE * config.budget <= loss <= config.budget
         if done or (loss > config.budget and allowed <= least):  # which no thresholds lower
             break

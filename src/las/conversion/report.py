@@ -14,7 +14,8 @@ class Spent:
     Attributes:
         budget: the loss that is allowed.
         predicted: what the errors of all sites add up to.
-        measured: on calibration data that the choice of thresholds did not see.
+        measured: on calibration data other than told what errors cost. The choice with the loss
+            nearest to the budget was taken; nothing else of it was chosen by these data.
     """
 
     budget: float
