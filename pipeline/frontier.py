@@ -22,7 +22,9 @@ DATA = ROOT / "docs" / "data" / "frontier.json"
 PAGE = ROOT / "docs" / "frontier.md"
 FIGURE = ROOT / "docs" / "data" / "frontier.png"
 
-SUITES = ("text", "similarity")
+METRICS = {"text": "perplexity", "similarity": "spearman", "glue": "acc", "vqa": "acc"}
+"""What is read of each suite."""
+
 ACCOUNTS = {"paper": "energy", "graded_fp32": "digits"}
 """Accounts by slug, and what their ratio is called in the data."""
 
@@ -71,8 +73,7 @@ def rows(root: Path) -> Iterator[dict[str, Any]]:
 
     for names in evaluated_cells(root):
         cell = Cell(root, **names)
-        suite = cell.evaluation
-        if suite not in SUITES:
+        if cell.evaluation not in METRICS:
             continue
         result = json.loads(cell.scores.read_text(encoding="utf-8"))
         fields = result["neuron"] or {}
@@ -82,10 +83,11 @@ def rows(root: Path) -> Iterator[dict[str, Any]]:
         assert spent is not None
         tally = SpikeTally.from_dict(json.loads(cell.spikes.read_text(encoding="utf-8")))
         charged = accounts(tally)
-        wanted = "perplexity" if suite == "text" else "spearman"
-        scores = [score for score in result["scores"] if score["metric"] == wanted]
+        metric = METRICS[cell.evaluation]
+        scores = [score for score in result["scores"] if score["metric"] == metric]
         yield {
             "title": result["model"]["title"],
+            "metric": metric,
             "levels": fields["levels"],
             "budget": fields["budget"],
             "predicted": spent.predicted,
@@ -138,7 +140,10 @@ def _lowest(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         near = [
             row
             for row in found
-            if row["title"] == title and abs(_change(row)) <= percent and row["kl"] <= divergence
+            if row["title"] == title
+            and row["metric"] == "perplexity"
+            and abs(_percent(row)) <= percent
+            and row["kl"] <= divergence
         ]
         if near:
             best = min(near, key=lambda row: row["digits"])
@@ -146,26 +151,33 @@ def _lowest(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
                 f"{title}: within {percent:g} % of the original's perplexity and a KL of "
                 f"{divergence:g} the lowest ratio by digits is "
                 f"{best['digits']:.3f}, of the neuron with H = {best['levels']} and a budget of "
-                f"{best['budget']:g} ({_change(best):+.3f} %, KL {best['kl']:.1e})."
+                f"{best['budget']:g} ({_percent(best):+.3f} %, KL {best['kl']:.1e})."
             )
 
 
-def _change(row: Mapping[str, Any]) -> float:
-    """Of the perplexity, in per cent."""
+def _percent(row: Mapping[str, Any]) -> float:
+    """By how much the perplexity changes, in per cent."""
     ((ann, snn),) = row["scores"].values()
     return float(100 * (snn / ann - 1))
 
 
+def _change(row: Mapping[str, Any]) -> str:
+    """By how much the scores change."""
+    pairs = row["scores"].values()
+    if row["metric"] == "perplexity":
+        return f"{_percent(row):+.3f} %"
+    if row["metric"] == "acc":
+        ((ann, snn),) = pairs
+        return f"{100 * (snn - ann):+.2f} points"
+    return f"≤ {max(abs(snn - ann) for ann, snn in pairs):.2f} points"
+
+
 def _row(row: Mapping[str, Any]) -> list[str]:
-    if row["kl"] is None:
-        moved = [abs(snn - ann) for ann, snn in row["scores"].values()]
-        other, change = "", f"≤ {max(moved):.2f} points"
-    else:
-        other, change = f"{row['kl']:.1e}", f"{_change(row):+.3f} %"
+    other = "" if row["kl"] is None else f"{row['kl']:.1e}"
     ratios = [row[name] for name in ("energy", "energy_last", "digits", "digits_last")]
     return [
         *(row["title"], f"{row['levels']}", f"{row['budget']:g}"),
-        *(f"{row['predicted']:.1e}", f"{row['measured']:.1e}", other, change),
+        *(f"{row['predicted']:.1e}", f"{row['measured']:.1e}", other, _change(row)),
         *(f"{ratio:.3f}" for ratio in ratios),
     ]
 

@@ -28,6 +28,7 @@ def test_the_data_tell_what_they_are_of() -> None:
 
 ROW = {
     "title": "Tiny",
+    "metric": "perplexity",
     "levels": 16,
     "budget": 1e-3,
     "predicted": 4e-4,
@@ -52,9 +53,16 @@ def test_rows_and_what_follows_from_them() -> None:
     assert "ratio by digits is 0.600, of the neuron with H = 16" in table
 
 
+def test_of_a_classifier_the_share_of_right_answers_is_what_changes() -> None:
+    row = ROW | {"metric": "acc", "scores": {"glue_sst2": [0.84, 0.8375]}}
+    table = frontier.render({"revision": "abc", "date": "2026-11-28", "rows": [row]})
+    assert "| 3.0e-04 | -0.25 points |" in table
+    assert "perplexity" not in table
+
+
 def test_an_encoder_has_no_loss_on_other_text() -> None:
     scores = {"a": [70.0, 70.1], "b": [50.0, 49.95]}
-    row = ROW | {"kl": None, "scores": scores}
+    row = ROW | {"metric": "spearman", "kl": None, "scores": scores}
     table = frontier.render({"revision": "abc", "date": "2026-11-28", "rows": [row]})
     assert "| 9.0e-04 |  | ≤ 0.10 points |" in table
     assert "perplexity" not in table
