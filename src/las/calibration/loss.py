@@ -47,7 +47,7 @@ class Loss:
         x, y = scored(given, tokens), scored(expected, tokens)
         if predicts(expected):
             p, q = y.double().log_softmax(-1), x.double().log_softmax(-1)
-            self.total += float((p.exp() * (p - q)).sum())
+            self.total += max(float((p.exp() * (p - q)).sum()), 0.0)  # but for rounding it is
             self.of += len(y)
         else:
             self.total += float((x.double() - y.double()).square().sum())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -40,8 +41,11 @@ _CLOSE = 0.85
 _AIM = 0.95
 """The share of the budget that a further attempt aims at."""
 
-_MOST = 1000.0
-"""How many times as much a further attempt may allow."""
+_MOST = 4.0
+"""How many times the budget the prediction may come to."""
+
+_APART = 2.0
+"""How many times the budget may be lost on the tokens of which the gradients were taken."""
 
 
 class Kept(Iterator[Batch]):
@@ -122,11 +126,24 @@ class Weighed:
 
     Attributes:
         sensitivity: by site, on some rows of the calibration data.
-        expected: what the model makes of others without errors.
+        sensed: what the model makes of those rows without errors.
+        expected: what it makes of others.
     """
 
     sensitivity: Sensitivity
+    sensed: Expected
     expected: Expected
+
+    def loss(self, model: nn.Module, budget: float) -> float:
+        """The loss of spikes on other rows than told what errors cost.
+
+        Where it is within the budget, but what those rows themselves lose is far beyond it, as it
+        may be where single tokens magnify errors, it is the latter.
+        """
+        loss = self.expected.loss(model)
+        if loss <= budget and (other := self.sensed.loss(model)) > _APART * budget:
+            return other
+        return loss
 
 
 def weigh(model: nn.Module, statistics: Statistics, batches: Iterable[Batch]) -> Weighed:
@@ -141,7 +158,8 @@ def weigh(model: nn.Module, statistics: Statistics, batches: Iterable[Batch]) ->
         CalibrationError: too little data, or an output that no loss is known of.
     """
     sensed, rest = halves(batches)
-    return Weighed(collect_sensitivity(model, sensed, statistics.shared), Expected(model, rest))
+    sensitivity = collect_sensitivity(model, sensed, statistics.shared)
+    return Weighed(sensitivity, Expected(model, sensed), Expected(model, rest))
 
 
 def spike_within_budget(
@@ -178,13 +196,16 @@ def spike_within_budget(
         thresholds, predicted = allot(statistics, options, config, allowed)
         state = assemble(statistics, thresholds, functions, config)
         apply(model, state)
-        loss = weighed.expected.loss(model)
+        loss = weighed.loss(model, config.budget)
         found.append(replace(state, spent=Spent(config.budget, predicted, loss)))
         within = within or loss <= config.budget
-        done = _CLOSE * config.budget <= loss <= config.budget
-        if done or (loss > config.budget and allowed <= least):  # which no thresholds lower
+        close = _CLOSE * config.budget <= loss <= config.budget
+        lowest = loss > config.budget and allowed <= least  # no thresholds lose less
+        highest = loss < config.budget and allowed == _MOST * config.budget
+        if close or lowest or highest:
             break
-        allowed *= _AIM * min(config.budget / loss, _MOST) if loss > 0 else _MOST
+        wanted = _AIM * config.budget / loss if loss > 0 else math.inf
+        allowed = min(wanted * allowed, _MOST * config.budget)
     best = min(found, key=_distance)
     apply(model, best)
     assert best.spent is not None
