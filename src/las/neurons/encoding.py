@@ -10,7 +10,12 @@ import torch
 from torch import Tensor
 
 _READ_AT_ONCE = ("cpu",)
-"""Devices that count as they go."""
+"""Devices whose numbers are read as they come."""
+
+
+def read_at_once(x: Tensor) -> bool:
+    """Whether to read a number of a tensor's device holds nothing up."""
+    return x.device.type in _READ_AT_ONCE
 
 
 def total(x: Tensor) -> int:
@@ -20,7 +25,7 @@ def total(x: Tensor) -> int:
     pass up. `SpikeTally.settle` reads all of them at the end.
     """
     found = x.sum(dtype=torch.int64)
-    return int(found) if x.device.type in _READ_AT_ONCE else cast(int, found)
+    return int(found) if read_at_once(x) else cast(int, found)
 
 
 class Firing(NamedTuple):
