@@ -45,7 +45,9 @@ def test_beyond_the_largest_value(tau: float, levels: int, steps: int, dtype: to
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_beyond_the_calibrated_range(dtype: torch.dtype) -> None:
     """float32 rounds both ends, to the nearest number."""
-    x = torch.cat([near(SILU.low, dtype), near(SILU.high, dtype), torch.tensor([-torch.inf]).to(dtype)])
+    x = torch.cat(
+        [near(SILU.low, dtype), near(SILU.high, dtype), torch.tensor([-torch.inf]).to(dtype)]
+    )
     wide = torch.float64 if dtype == torch.float64 else torch.float32
     low, high = torch.tensor([SILU.low, SILU.high], dtype=wide)
     beyond = ((x.to(wide) < low) & ~x.isinf()) | (x.to(wide) > high)

@@ -387,11 +387,9 @@ class SpikingAttention(SpikingComponent):
             """What its spikes cause, over all heads."""
             if operand.coded.packed is None or self.naive:
                 return NOTHING  # they came in before anybody counted, or wait for no query
-            return _read(operand.coded.packed, pairs.of_key[..., operand.places], pairs.heads)
+            return _read(operand.coded, pairs.of_key[..., operand.places], pairs.heads)
 
-        scores = NOTHING
-        if asked.packed is not None:
-            scores = _read(asked.packed, pairs.of_query, pairs.heads)
+        scores = _read(asked, pairs.of_query, pairs.heads)
         out = value.width
         early = read(key), read(value)
         rows = pairs.queries, pairs.keys(key.value.shape[1])
@@ -399,15 +397,18 @@ class SpikingAttention(SpikingComponent):
         self.count(work, scores + early[0], coded * out + early[1], early=early)
 
 
-def _read(packed: Tensor, times: Tensor, heads: int) -> Firing:
+def _read(coded: SpikeEncoding, times: Tensor, heads: int) -> Firing:
     """What rows of neurons have fired, each as often as it is read.
 
     Arguments:
-        packed: see `SpikeEncoding`, (B, H or fewer, rows, n).
+        coded: the spikes, (B, H or fewer, rows, n).
         times: how often a head reads a row, (B, 1 or H, rows).
         heads: H.
     """
-    fired = (_expand(rows, heads // rows.shape[1]) for rows in fired_by_rows(packed))
+    if coded.packed is None:
+        return NOTHING
+    sums = fired_by_rows(coded.packed) if coded.rows is None else coded.rows
+    fired = (_expand(rows, heads // rows.shape[1]) for rows in sums)
     return Firing(*(total(rows * times) for rows in fired))
 
 
@@ -423,8 +424,8 @@ def _fits_a_gpu(query: Tensor, value: Tensor) -> bool:
         "wide heads",
         f"attention runs operation by operation, with all scores in memory: las's kernel has room "
         f"for heads of {WIDEST} bytes, filled up to a power of two, and these are of "
-        f"{max(query.shape[-1], value.shape[-1])} x {query.element_size()} bytes; bfloat16 takes half "
-        "of what float32 does",
+        f"{max(query.shape[-1], value.shape[-1])} x {query.element_size()} bytes; bfloat16 takes "
+        "half of what float32 does",
     )
     return False
 

@@ -84,12 +84,15 @@ class SpikeEncoding:
         firing: their sums; nothing if nobody counts.
         out_of_range: number of inputs beyond the representable or calibrated range; 0 if nobody
             counts.
+        rows: spikes, their digits and inputs that fire of each row, int64 (...) each for an input
+            (..., n), where they have been summed already.
     """
 
     value: Tensor
     packed: Tensor | None = None
     firing: Firing = NOTHING
     out_of_range: int = 0
+    rows: tuple[Tensor, Tensor, Tensor] | None = None
 
     @property
     def counts(self) -> Tensor | None:

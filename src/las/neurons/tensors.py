@@ -73,7 +73,9 @@ def _run(function: Function, device: torch.device, *tensors: Tensor) -> Any:
     if not triton_is_there():
         return _eagerly(function, tensors, "Triton is not installed: pip install triton")
     if torch._dynamo.config.disable:
-        return _eagerly(function, tensors, "torch.compile is switched off: unset TORCH_COMPILE_DISABLE")
+        return _eagerly(
+            function, tensors, "torch.compile is switched off: unset TORCH_COMPILE_DISABLE"
+        )
     if function in _not_compiled:
         return function(*tensors)
     try:
