@@ -19,8 +19,10 @@ from las.components.linear import spiking_linear
 from las.components.norm import SpikingNorm
 from las.components.padding import TokenMasks
 from las.components.product import SpikingProduct
+from las.components.site import OATSite
 from las.neurons import OAT
 from las.neurons.encoding import Firing
+from las.neurons.fused import fired_by_rows
 from las.neurons.tally import OperationCount, SiteCount, SpikeTally
 from tests.components.heard import Heard, listen, products
 
@@ -293,3 +295,16 @@ def test_a_relu_before_it_makes_half_of_the_inputs_inactive(spiking, neuron: OAT
     smallest = 8.0 * 2.0**-9
     assert site.active <= int((x > 0).sum())
     assert site.active >= int((x > smallest).sum())
+
+
+def test_rows_of_spikes_are_summed_once_where_padding_is_known() -> None:
+    site = OATSite(token_dim=2)
+    site.neuron = OAT((5.0, 320.0), (8.0,))
+    x, keep = torch.randn(2, 3, 4, 8), torch.tensor([[1, 1, 1, 1], [1, 1, 0, 0]], dtype=torch.bool)
+    with site.run.counted(SpikeTally()), site.run.within(TokenMasks(keep=keep)):
+        coded = site(x)
+    assert coded.packed is not None and coded.rows is not None
+    assert not coded.packed[1, :, 2:].any()
+    for kept, summed in zip(coded.rows, fired_by_rows(coded.packed), strict=True):
+        assert torch.equal(kept, summed)
+    assert coded.spikes == int(coded.rows[0].sum()) > 0

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 import las
-from las.components.routing import Routing, SpikingScoredRouter, SpikingShares
+from las.components.routing import Routing, SpikingScoredRouter, SpikingShares, askers
 
 TOKENS, HIDDEN, EXPERTS, K = 5, 6, 8, 2
 
@@ -98,3 +98,14 @@ def test_each_population_works_for_what_it_reads(spiking, x) -> None:
         2 * sites["top.shares.input"].spikes + K * sites["top.shares.reciprocal"].spikes
     )
     assert shares.nonlinear == {"reciprocal": TOKENS}
+
+
+def test_askers_of_experts_come_in_the_order_of_a_search_for_each_of_them() -> None:
+    experts = torch.randint(0, 5, (17, 3), generator=torch.Generator().manual_seed(0))
+    experts[experts == 3] = 1  # whom nobody asks
+    asked = askers(experts, 6)
+    assert [expert for expert, *_ in asked] == [0, 1, 2, 4]
+    for expert, token, place in asked:
+        tokens, places = torch.where(experts == expert)
+        assert torch.equal(token, tokens) and torch.equal(place, places)
+    assert askers(experts[:0], 6) == []

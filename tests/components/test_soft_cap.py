@@ -92,9 +92,13 @@ def test_blocks_of_scores_fire_as_all_of_them_at_once(
     assert blocks.operations == composed.operations
 
 
+@pytest.mark.parametrize("kernels", [True, False])
 @pytest.mark.parametrize("mask", [None, CAUSAL], ids=["bidirectional", "causal"])
-def test_the_gradient_is_that_of_the_exact_function(spiking, mask: Tensor | None) -> None:
+def test_the_gradient_is_that_of_the_exact_function(
+    spiking, monkeypatch, mask: Tensor | None, kernels: bool
+) -> None:
     attend = spiking(SpikingAttention(CAP))
+    monkeypatch.setattr(attention, "has_kernels", lambda x: kernels)
     found = []
     for function in (lambda *x: attend(*x, mask, D**-0.5), lambda *x: exact(*x, mask)):
         inputs = [x.requires_grad_() for x in operands()]

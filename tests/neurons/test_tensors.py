@@ -128,10 +128,9 @@ def counting(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counting]:
 
 
 def test_without_triton_a_gpu_runs_neurons_eagerly_and_says_so_once(
-    counting: Counting, monkeypatch: pytest.MonkeyPatch
+    counting: Counting, monkeypatch: pytest.MonkeyPatch, nothing_said
 ) -> None:
     monkeypatch.setattr(tensors, "triton_is_there", lambda: False)
-    tensors._say_that_nothing_is_compiled.cache_clear()
     on_gpu = SimpleNamespace(device=torch.device("cuda"), dtype=torch.float32)
     assert not fused.has_triton(on_gpu)
     x = values(torch.float32)
@@ -140,6 +139,37 @@ def test_without_triton_a_gpu_runs_neurons_eagerly_and_says_so_once(
     assert len(warned) == 1
     assert (counting.builds, counting.calls) == (0, 0)
     assert_same(given[1], code_oat(x, OATS[0], True))
+
+
+def test_with_the_compiler_switched_off_neurons_run_eagerly_and_it_is_said_once(
+    counting: Counting, nothing_said
+) -> None:
+    x = values(torch.float32)
+    off = torch._dynamo.config.patch(disable=True)
+    said = pytest.warns(UserWarning, match="switched off: unset TORCH_COMPILE_DISABLE")
+    with off, said as warned:
+        given = [tensors.code_oat(x, OATS[0], True, None) for _ in range(2)]
+    assert len(warned) == 1
+    assert counting.builds == 0
+    assert_same(given[1], code_oat(x, OATS[0], True))
+
+
+def test_what_the_compiler_fails_on_runs_eagerly_and_it_is_said_once(
+    counting: Counting, monkeypatch: pytest.MonkeyPatch, nothing_said, silu: HG
+) -> None:
+    tried = []
+
+    def fail(self, graph, inputs):
+        tried.append(graph)
+        raise RuntimeError("no such assembler")
+
+    monkeypatch.setattr(Counting, "__call__", fail)
+    monkeypatch.setattr(tensors, "_not_compiled", set())
+    x = values(torch.float32)
+    with pytest.warns(UserWarning, match=r"(?s)compile has failed: .*no such assembler") as warned:
+        given = [tensors.code_hg(x, silu, True, None) for _ in range(3)]
+    assert len(warned) == len(tried) == 1
+    assert_same(given[2], code_hg(x, silu, True))
 
 
 def test_a_sweep_of_t_and_h_stays_compiled(counting: Counting) -> None:

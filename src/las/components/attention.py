@@ -25,8 +25,9 @@ from las.components.soft_cap import SpikingSoftCap
 from las.components.softmax import SpikingSoftmax
 from las.components.visibility import Visibility
 from las.errors import UnsupportedModelError
-from las.neurons.encoding import NOTHING, Firing, SpikeEncoding, total
+from las.neurons.encoding import NOTHING, Firing, SpikeEncoding, read_at_once, total
 from las.neurons.fused import fired_by_rows, has_kernels, has_triton
+from las.neurons.slower import say_slower
 
 NAME = "las"
 CHILD = "spiking_attention"
@@ -129,8 +130,8 @@ class SpikingAttention(SpikingComponent):
         if k.steps:
             return self._simulate(query, k, v, allowed, bias, scale)
         q = self.query(query)
-        kernels = has_kernels(query) or _fits_a_gpu(query, value)
-        if self.run.observer is None and not self.naive and kernels:
+        at_once = self.run.observer is None and not self.naive
+        if at_once and (has_kernels(query) or _fits_a_gpu(query, value)):
             operands = (x.to(query.dtype) for x in (q.value, k.value, v.value))
             context, told = in_one(self, *operands, allowed, bias, numbers=(scale,))
             coded = NOTHING if told is None else told
@@ -386,11 +387,9 @@ class SpikingAttention(SpikingComponent):
             """What its spikes cause, over all heads."""
             if operand.coded.packed is None or self.naive:
                 return NOTHING  # they came in before anybody counted, or wait for no query
-            return _read(operand.coded.packed, pairs.of_key[..., operand.places], pairs.heads)
+            return _read(operand.coded, pairs.of_key[..., operand.places], pairs.heads)
 
-        scores = NOTHING
-        if asked.packed is not None:
-            scores = _read(asked.packed, pairs.of_query, pairs.heads)
+        scores = _read(asked, pairs.of_query, pairs.heads)
         out = value.width
         early = read(key), read(value)
         rows = pairs.queries, pairs.keys(key.value.shape[1])
@@ -398,25 +397,37 @@ class SpikingAttention(SpikingComponent):
         self.count(work, scores + early[0], coded * out + early[1], early=early)
 
 
-def _read(packed: Tensor, times: Tensor, heads: int) -> Firing:
+def _read(coded: SpikeEncoding, times: Tensor, heads: int) -> Firing:
     """What rows of neurons have fired, each as often as it is read.
 
     Arguments:
-        packed: see `SpikeEncoding`, (B, H or fewer, rows, n).
+        coded: the spikes, (B, H or fewer, rows, n).
         times: how often a head reads a row, (B, 1 or H, rows).
         heads: H.
     """
-    fired = (_expand(rows, heads // rows.shape[1]) for rows in fired_by_rows(packed))
+    if coded.packed is None:
+        return NOTHING
+    sums = fired_by_rows(coded.packed) if coded.rows is None else coded.rows
+    fired = (_expand(rows, heads // rows.shape[1]) for rows in sums)
     return Firing(*(total(rows * times) for rows in fired))
 
 
 def _fits_a_gpu(query: Tensor, value: Tensor) -> bool:
-    """Whether the kernel for GPUs works on these heads."""
+    """Whether the kernel for GPUs works on these heads; a warning where they are too wide."""
     if not has_triton(query):
         return False
-    from las.neurons.gpu import fits
+    from las.neurons.gpu import WIDEST, fits
 
-    return fits(query, value)
+    if fits(query, value):
+        return True
+    say_slower(
+        "wide heads",
+        f"attention runs operation by operation, with all scores in memory: las's kernel has room "
+        f"for heads of {WIDEST} bytes, filled up to a power of two, and these are of "
+        f"{max(query.shape[-1], value.shape[-1])} x {query.element_size()} bytes; bfloat16 takes "
+        "half of what float32 does",
+    )
+    return False
 
 
 def _allowed(mask: Tensor | None, keys: int) -> Tensor | None:
@@ -433,8 +444,8 @@ def _current(
     """What a mask and a bias add to the scores that are allowed; None for nothing."""
     if mask is not None and allowed is not None and mask.dtype != torch.bool:
         added = mask[..., :keys].masked_fill(~allowed, 0)
-        # A mask like most others adds nothing; the meta device cannot tell.
-        if added.is_meta or bool(added.any()):
+        # A mask like most others adds nothing; to ask a GPU would hold it up.
+        if not read_at_once(added) or bool(added.any()):
             return added if bias is None else added + bias
     return bias
 

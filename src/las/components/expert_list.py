@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from las.components.component import SpikingComponent, Work
-from las.components.routing import tokens_of
+from las.components.routing import askers, tokens_of
 from las.components.saa import multiply_steps
 from las.components.site import OATSite, accumulate
 
@@ -75,8 +75,7 @@ class SpikingExpertList(SpikingComponent):
             pairs: Tensor = self.get_submodule("0")(x.repeat_interleave(experts.shape[-1], 0))
             return pairs.view(*experts.shape, -1)
         answers = x.new_zeros(*experts.shape, x.shape[-1])
-        for expert in experts.unique().tolist():
-            token, place = torch.where(experts == expert)
+        for expert, token, place in askers(experts, len(self.paths)):
             with self.output_site.gathered(x, token[None]):
                 answers[token, place] = self.get_submodule(str(expert))(x[token]).to(x.dtype)
         return answers

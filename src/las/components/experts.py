@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from las.components.activation import SpikingActivation
 from las.components.component import SpikingComponent, Work
 from las.components.linear import SpikingProjection
-from las.components.routing import tokens_of
+from las.components.routing import Askers, askers, tokens_of
 from las.components.saa import multiply_steps
 from las.components.site import OATSite, accumulate
 from las.components.softmax import SpikingSoftmax
@@ -177,11 +177,12 @@ class SpikingExperts(SpikingComponent):
         if self.run.simulating:
             return self._simulate(x, experts, weights)
         spiked = self.input_site(x, importance=self._seen_of_inputs)
-        gate, up = self._split(self._read(spiked.value, experts, inner=True))
+        asked = self._asked(experts)
+        gate, up = self._split(self._read(spiked.value, experts, asked, inner=True))
         with self.input_site.gathered(x, tokens_of(experts)):
             g, u = self.act_fn.site(gate), self.up_site(up)
             product = self.down_site(g.value * u.value)
-            answers = self._read(product.value, experts, inner=False)
+            answers = self._read(product.value, experts, asked, inner=False)
             y, s = self.output_site(answers), self.weight_site(weights[..., None].to(x.dtype))
         if self.run.counting:
             k, (tokens, hidden) = experts.shape[-1], self.input_site.shape_of(x)
@@ -196,8 +197,9 @@ class SpikingExperts(SpikingComponent):
     def _simulate(self, x: Tensor, experts: Tensor, weights: Tensor) -> Tensor:
         """The step simulator."""
         owner = self.input_site.name.startswith(f"{self.name}.")
+        asked = self._asked(experts)
         current = accumulate(
-            self._read(spikes, experts, inner=True, bias=t == 0)
+            self._read(spikes, experts, asked, inner=True, bias=t == 0)
             for t, spikes in enumerate(self.input_site.steps(x, count=owner))
         )
         gate, up = self._split(current)
@@ -205,19 +207,26 @@ class SpikingExperts(SpikingComponent):
             steps = multiply_steps(self.act_fn.site.steps(gate), self.up_site.steps(up), torch.mul)
             product = accumulate(steps)
             answers = accumulate(
-                self._read(spikes, experts, inner=False, bias=t == 0)
+                self._read(spikes, experts, asked, inner=False, bias=t == 0)
                 for t, spikes in enumerate(self.down_site.steps(product))
             )
             weighing = self.weight_site.steps(weights[..., None].to(x.dtype))
             weighed = multiply_steps(self.output_site.steps(answers), weighing, torch.mul)
             return accumulate(weighed).sum(-2)
 
-    def _read(self, x: Tensor, experts: Tensor, inner: bool, bias: bool = True) -> Tensor:
+    def _asked(self, experts: Tensor) -> Askers:
+        """See `askers`; where a model is planned, nobody knows which experts run."""
+        return [] if experts.is_meta else askers(experts, len(self.gate_up_proj))
+
+    def _read(
+        self, x: Tensor, experts: Tensor, asked: Askers, inner: bool, bias: bool = True
+    ) -> Tensor:
         """What the weights of each expert make of the tokens that chose it.
 
         Arguments:
             x: (tokens, in), or (tokens, k, in) where each expert reads its own.
             experts: (tokens, k).
+            asked: who asks each of them.
             inner: whether W_g and W_u read, or W_d.
             bias: whether their bias is added.
 
@@ -228,10 +237,7 @@ class SpikingExperts(SpikingComponent):
         biases = self.gate_up_proj_bias if inner else self.down_proj_bias
         matrices = stacked.mT if self.stacking.transposed else stacked
         y = x.new_zeros(*experts.shape, matrices.shape[-2])
-        if experts.is_meta:  # where a model is planned, nobody knows which experts run
-            return y
-        for expert in experts.unique().tolist():
-            token, place = torch.where(experts == expert)
+        for expert, token, place in asked:
             read = x[token] if x.dim() == 2 else x[token, place]
             added = biases[expert] if biases is not None and bias else None
             y[token, place] = F.linear(read, matrices[expert], added)

@@ -93,13 +93,19 @@ class SpikingMultiheadAttention(SpikingComponent):
     def _mask(
         self, of_pairs: Tensor | None, of_keys: Tensor | None, query: Tensor
     ) -> Tensor | None:
-        """Both masks in one that is added to the scores, broadcastable to (B, heads, L, S)."""
+        """Both masks in one, broadcastable to (B, heads, L, S).
+
+        Boolean ones say what takes part; others are added to the scores.
+        """
         if of_pairs is not None:
             three = of_pairs.dim() == 3
             of_pairs = of_pairs.unflatten(0, (-1, self.heads)) if three else of_pairs[None, None]
         if of_keys is not None:
             of_keys = of_keys[:, None, None]
-        added = [_added(mask, query) for mask in (of_pairs, of_keys) if mask is not None]
+        masks = [mask for mask in (of_pairs, of_keys) if mask is not None]
+        if masks and all(mask.dtype == torch.bool for mask in masks):
+            return ~(masks[0] | masks[-1])
+        added = [_added(mask, query) for mask in masks]
         if len(added) < 2:
             return added[0] if added else None
         return (added[0] + added[1]).clamp_min(torch.finfo(query.dtype).min)

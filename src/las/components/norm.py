@@ -15,6 +15,7 @@ from las.components.site import HGSite, OATSite, accumulate
 from las.neurons.encoding import Firing, total
 from las.neurons.fused import has_kernels, has_triton, memory, rows_of, totals
 from las.neurons.mt import wide
+from las.neurons.slower import say_slower
 
 WIDEST = 2**14
 """Channels of a token that one kernel on a GPU normalises at most."""
@@ -84,8 +85,14 @@ class SpikingNorm(SpikingComponent):
             x.dtype if self.weight is None or self.weight.dtype not in _HALF else self.weight.dtype
         )
         spikes_at_once = not self.run.simulating and self.run.observer is None
-        if spikes_at_once and has_triton(x) and x.shape[-1] <= WIDEST:
-            return self._in_one(x.contiguous()).to(dtype)
+        if spikes_at_once and has_triton(x):
+            if x.shape[-1] <= WIDEST:
+                return self._in_one(x.contiguous()).to(dtype)
+            say_slower(
+                "wide norms",
+                f"norms of {x.shape[-1]} channels take a kernel for each of their populations of "
+                f"neurons: one for all of them holds a token of {WIDEST} channels at most",
+            )
         x = wide(x).contiguous()
         if spikes_at_once and has_kernels(x):
             return self._in_one(x).to(dtype)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import prod
 from typing import Literal
 
@@ -17,6 +18,9 @@ from las.components.saa import multiply_steps
 from las.components.site import HGSite, OATSite, accumulate
 from las.components.softmax import SpikingSoftmax
 from las.neurons.mt import wide
+
+Askers = list[tuple[int, Tensor, Tensor]]
+"""See `askers`."""
 
 Scores = Literal["sigmoid", "softmax"]
 GroupScore = Literal["sum", "max"]
@@ -154,6 +158,27 @@ class SpikingScoredRouter(SpikingProjection):
         if self.shares is not None:
             weights = self.shares(weights)
         return z, weights * self.routing.scale, experts
+
+
+def askers(experts: Tensor, number: int) -> Askers:
+    """Who asks each of the experts that anybody asks.
+
+    To know which experts these are, it waits for a GPU once.
+
+    Arguments:
+        experts: which answer each token, (tokens, k).
+        number: of experts.
+
+    Returns:
+        For each expert its number, the tokens that ask it, and among which of their k experts it
+        is, (n,) each, in the order of the tokens.
+    """
+    asked, order = experts.flatten().sort(stable=True)
+    numbers = torch.arange(number, dtype=asked.dtype, device=asked.device)
+    ends = torch.searchsorted(asked, numbers, right=True).tolist()
+    token, place = order // experts.shape[-1], order % experts.shape[-1]
+    parts = enumerate(pairwise([0, *ends]))
+    return [(expert, token[a:b], place[a:b]) for expert, (a, b) in parts if a < b]
 
 
 def tokens_of(experts: Tensor) -> Tensor:

@@ -160,7 +160,9 @@ class Site(SpikingModule):
         outside = coded.out_of_range
         if not isinstance(outside, int) or outside:
             outside = total(self.outside(x) & ~silent)
-        return replace(coded, packed=packed, firing=self.fired(rows), out_of_range=outside)
+        return replace(
+            coded, packed=packed, firing=self.fired(rows), out_of_range=outside, rows=rows
+        )
 
     def _recorded(
         self, x: Tensor, train: Iterator[Tensor], silent: Tensor | None

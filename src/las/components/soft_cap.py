@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from las.components.component import SpikingComponent, Work
+from las.components.one_operation import in_one
 from las.components.site import HGSite, accumulate
 from las.neurons.encoding import total
 
@@ -40,15 +41,18 @@ class SpikingSoftCap(SpikingComponent):
             padded: which queries are padding, broadcastable to (B, H, L, 1); they do not count.
 
         Returns:
-            (B, H, L, S), 0 where not allowed.
+            (B, H, L, S), anything where not allowed.
         """
-        allowed = _everywhere(allowed, z)
-        silent = self._silent(z, allowed, padded)
-        spiked = self.site(self._potentials(z, allowed), silent)
+        if self.run.observer is not None:  # who looks on sees no score that takes no part
+            everywhere = _everywhere(allowed, z)
+            observed = self.site(self._potentials(z, everywhere))
+            return self._placed(observed.value, z, everywhere)
+        silent = None
         if self.run.counting:
-            pairs = spiked.value.numel() - (0 if silent is None else total(silent))
-            self.count(self.work(pairs), spiked.firing)
-        return self._placed(spiked.value, z, allowed)
+            silent = torch.zeros(1, 1, 1, 1, dtype=torch.bool, device=z.device)
+            for part in (None if allowed is None else ~allowed, padded):
+                silent = silent if part is None else silent | part
+        return self.code(z, silent)
 
     def exact(self, z: Tensor) -> Tensor:
         """What exact neurons would make of the scores z."""
@@ -66,8 +70,8 @@ class SpikingSoftCap(SpikingComponent):
             The capped scores.
         """
         potentials = z / self.cap
-        value, coded = self.site.fused(potentials)
-        if silent is not None:
+        value, coded = in_one(self.site, potentials)
+        if silent is not None and coded is not None:
             spiked = self.site.told(potentials, coded, silent)
             pairs = z.numel() - total(silent.expand_as(z))
             self.count(self.work(pairs), spiked.spikes)

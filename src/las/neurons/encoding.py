@@ -10,7 +10,12 @@ import torch
 from torch import Tensor
 
 _READ_AT_ONCE = ("cpu",)
-"""Devices that count as they go."""
+"""Devices whose numbers are read as they come."""
+
+
+def read_at_once(x: Tensor) -> bool:
+    """Whether to read a number of a tensor's device holds nothing up."""
+    return x.device.type in _READ_AT_ONCE
 
 
 def total(x: Tensor) -> int:
@@ -20,7 +25,7 @@ def total(x: Tensor) -> int:
     pass up. `SpikeTally.settle` reads all of them at the end.
     """
     found = x.sum(dtype=torch.int64)
-    return int(found) if x.device.type in _READ_AT_ONCE else cast(int, found)
+    return int(found) if read_at_once(x) else cast(int, found)
 
 
 class Firing(NamedTuple):
@@ -79,12 +84,15 @@ class SpikeEncoding:
         firing: their sums; nothing if nobody counts.
         out_of_range: number of inputs beyond the representable or calibrated range; 0 if nobody
             counts.
+        rows: spikes, their digits and inputs that fire of each row, int64 (...) each for an input
+            (..., n), where they have been summed already.
     """
 
     value: Tensor
     packed: Tensor | None = None
     firing: Firing = NOTHING
     out_of_range: int = 0
+    rows: tuple[Tensor, Tensor, Tensor] | None = None
 
     @property
     def counts(self) -> Tensor | None:

@@ -1,13 +1,14 @@
 """The fused path: what T time steps accumulate to, computed directly.
 
-It agrees with the step simulator spike for spike. On the CPU, float32 and float64 tensors go
-through compiled kernels, on a GPU all but float64 through those in Triton, where that is installed;
-anything else goes through the same arithmetic in PyTorch operations.
+It agrees with the step simulator spike for spike. On the CPU, tensors go through compiled kernels
+for float32 and float64, on a GPU all but float64 through those in Triton, where that is installed;
+anything else goes through the same arithmetic in PyTorch operations, and a warning says so.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,11 +19,12 @@ from torch import Tensor
 from las.neurons import tensors
 from las.neurons.encoding import Firing, SpikeEncoding
 from las.neurons.hg import HG
+from las.neurons.mt import wide
 from las.neurons.oat import OAT
+from las.neurons.slower import say_slower
 from las.neurons.tables import hg_table, oat_table
 
 _INTEGERS = {torch.float32: torch.int32, torch.float64: torch.int64}
-
 
 _ON_GPUS = (torch.float32, torch.bfloat16, torch.float16)
 
@@ -51,6 +53,9 @@ def code_oat(x: Tensor, neuron: OAT, count: bool = False, stop: int | None = Non
 
         return gpu.code_oat(x, neuron, count, stop)
     if not has_kernels(x):
+        _say_why(x)
+        if _is_narrow(x):
+            return _narrowed(code_oat(wide(x), neuron, count, stop), x.dtype)
         return tensors.code_oat(x, neuron, count, stop)
     from las.neurons import kernels
 
@@ -71,6 +76,9 @@ def code_hg(x: Tensor, neuron: HG, count: bool = False, stop: int | None = None)
 
         return gpu.code_hg(x, neuron, count, stop)
     if not has_kernels(x):
+        _say_why(x)
+        if _is_narrow(x):
+            return _narrowed(code_hg(wide(x), neuron, count, stop), x.dtype)
         return tensors.code_hg(x, neuron, count, stop)
     from las.neurons import kernels
 
@@ -79,6 +87,38 @@ def code_hg(x: Tensor, neuron: HG, count: bool = False, stop: int | None = None)
         return SpikeEncoding(value)
     spikes, outside = counted
     return SpikeEncoding(value, packed, Firing.plain(spikes), outside)
+
+
+def _is_narrow(x: Tensor) -> bool:
+    """Whether kernels for CPUs work on a tensor once it is wider."""
+    return x.device.type == "cpu" and x.dtype not in _INTEGERS
+
+
+def _narrowed(coded: SpikeEncoding, dtype: torch.dtype) -> SpikeEncoding:
+    """Spikes whose values are of a dtype."""
+    return replace(coded, value=coded.value.to(dtype))
+
+
+def _say_why(x: Tensor) -> None:
+    """Warn that no kernel works on a tensor; where Triton is missing, `tensors` says it."""
+    kind, dtype = x.device.type, str(x.dtype).removeprefix("torch.")
+    if kind == "cpu":
+        why = f"las has kernels for float32 and float64 on the CPU, not for {dtype}"
+        do = "load the model in float32, or run it on a GPU"
+    elif kind != "cuda":
+        why = f"las has no kernels for the device {kind!r}"
+        do = "run the model on the CPU, or on a GPU that PyTorch calls 'cuda'"
+    elif tensors.triton_is_there():
+        why = f"las has kernels for float32, bfloat16 and float16 on GPUs, not for {dtype}"
+        do = "load the model in one of these"
+    else:
+        return
+    if kind != "meta":  # where a model is planned, nothing runs
+        say_slower(
+            f"{kind} {dtype}",
+            "attention and gated products run operation by operation, slower than in one kernel "
+            f"and with all scores in memory: {why}; {do}",
+        )
 
 
 def fired_by_rows(packed: Tensor) -> tuple[Tensor, Tensor, Tensor]:

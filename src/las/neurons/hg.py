@@ -170,6 +170,7 @@ def gate(x: Tensor, neuron: HG) -> tuple[Tensor, Tensor]:
 
 def out_of_range(x: Tensor, neuron: HG) -> Tensor:
     """Which inputs lie outside the calibrated range; -inf is a masked entry, not an input."""
+    x = wide(x)
     return ((x < neuron.low) & (x != -torch.inf)) | (x > neuron.high)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -84,7 +85,17 @@ def levels_of(weighted: Tensor, t: int, x: Tensor, neuron: OAT) -> Tensor:
 
 def out_of_range(x: Tensor, neuron: OAT) -> Tensor:
     """Which inputs are beyond the largest representable value."""
-    return x.abs() > neuron.largest
+    x = mt.wide(x)
+    return x.abs() > largest_in(x.dtype, neuron)
+
+
+def largest_in(dtype: torch.dtype, neuron: OAT) -> float:
+    """The largest number of float32 or float64 that is not beyond the representable ones."""
+    if dtype == torch.float64:
+        return neuron.largest
+    rounded = np.float32(neuron.largest)
+    beyond = float(rounded) > neuron.largest
+    return float(np.nextafter(rounded, np.float32(0)) if beyond else rounded)
 
 
 def spike_train(x: Tensor, neuron: OAT) -> Iterator[Tensor]:

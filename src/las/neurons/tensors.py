@@ -8,8 +8,7 @@ compiler, they run one by one.
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
 from importlib.util import find_spec
 from types import FunctionType
@@ -25,11 +24,15 @@ from las.neurons.hg import out_of_range as beyond_range
 from las.neurons.mt import wide
 from las.neurons.oat import OAT
 from las.neurons.oat import out_of_range as beyond_largest
+from las.neurons.slower import say_slower
 from las.neurons.tables import fired_steps, hg_table, oat_table
 
 _COMPILED_ON = ("cuda",)
 
 Function = Callable[..., tuple[Tensor, Tensor | None]]
+
+_not_compiled: set[Function] = set()
+"""What the compiler has failed on in this process."""
 
 
 def code_oat(x: Tensor, neuron: OAT, count: bool, stop: int | None) -> SpikeEncoding:
@@ -68,25 +71,34 @@ def _run(function: Function, device: torch.device, *tensors: Tensor) -> Any:
     if device.type not in _COMPILED_ON or any_torch_dispatch_mode_on_stack():
         return function(*tensors)
     if not triton_is_there():
-        _say_that_nothing_is_compiled()
+        return _eagerly(function, tensors, "Triton is not installed: pip install triton")
+    if torch._dynamo.config.disable:
+        return _eagerly(
+            function, tensors, "torch.compile is switched off: unset TORCH_COMPILE_DISABLE"
+        )
+    if function in _not_compiled:
         return function(*tensors)
-    return _compiled(function)(*tensors)
+    try:
+        return _compiled(function)(*tensors)
+    except torch._dynamo.exc.TorchDynamoException as error:
+        _not_compiled.add(function)
+        return _eagerly(function, tensors, f"torch.compile has failed: {error}")
+
+
+def _eagerly(function: Function, tensors: Sequence[Tensor], why: str) -> Any:
+    """Run a neuron's function without the compiler, and say why."""
+    say_slower(
+        "not compiled",
+        "spiking neurons run one operation after the other, tens of times slower than compiled, "
+        f"because {why}",
+    )
+    return function(*tensors)
 
 
 @cache
 def triton_is_there() -> bool:
     """Whether Triton is installed, which comes with PyTorch's builds for CUDA and ROCm."""
     return find_spec("triton") is not None
-
-
-@cache
-def _say_that_nothing_is_compiled() -> None:
-    """Once in a process."""
-    warnings.warn(
-        "spiking neurons run one operation after the other, tens of times slower than compiled, "
-        "because Triton is not installed: pip install triton",
-        stacklevel=2,
-    )
 
 
 @cache

@@ -5,9 +5,9 @@ multiplication is fused with an addition, which would change decisions in the la
 counted is added up on the device.
 """
 
-from las.neurons.gpu.attention import attend, fits
+from las.neurons.gpu.attention import WIDEST, attend, fits
 from las.neurons.gpu.coding import code_hg, code_oat
 from las.neurons.gpu.gate import gate
 from las.neurons.gpu.norm import normalise
 
-__all__ = ["attend", "code_hg", "code_oat", "fits", "gate", "normalise"]
+__all__ = ["WIDEST", "attend", "code_hg", "code_oat", "fits", "gate", "normalise"]

@@ -5,12 +5,11 @@ from __future__ import annotations
 from functools import lru_cache, partial
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from las.neurons.hg import HG
-from las.neurons.oat import OAT
+from las.neurons.oat import OAT, largest_in
 from las.neurons.tables import hg_table, oat_table
 
 _MANTISSA = 23
@@ -60,7 +59,7 @@ def oat_tensors(neuron: OAT, stop: int | None, device: torch.device) -> OATTenso
     steps = [[1 / spacing, spacing, *rest] for spacing, *rest in table.steps.tolist()]
     units = table.units.tolist()
     bands = [[gate, 1 / unit, unit] for gate, unit in zip([0.0, *table.gates], units, strict=True)]
-    scalars = [table.start, table.saturated, float(table.levels), _largest(table.largest)]
+    scalars = [table.start, table.saturated, float(table.levels), largest_in(torch.float32, neuron)]
     scalars += [table.lift, table.least, table.capped]
     grain = 1 << (_MANTISSA - table.split)
     border = (table.levels * grain) % (1 << _MANTISSA)
@@ -84,9 +83,3 @@ def hg_tensors(neuron: HG, stop: int | None, device: torch.device) -> HGTensors:
     return HGTensors(
         lowest, octaves, torch.from_numpy(table.sub_neurons).to(device), emits, scalars
     )
-
-
-def _largest(value: float) -> float:
-    """The largest float32 that is not beyond a value."""
-    rounded = np.float32(value)
-    return float(np.nextafter(rounded, np.float32(0)) if float(rounded) > value else rounded)
