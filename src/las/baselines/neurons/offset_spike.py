@@ -9,7 +9,7 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
-from las.baselines.neurons.neuron import Neuron
+from las.baselines.neurons.neuron import Neuron, at_least
 
 
 class Offset(NamedTuple):
@@ -47,10 +47,10 @@ class OffsetSpike(Neuron[Offset]):
     def step(self, current: Tensor, state: Offset, t: int) -> tuple[Tensor, Offset]:
         """Integrate, take note of v, fire, reset by subtraction."""
         v = state.v + current
-        fires = v >= 1
-        fired_at = torch.where(fires, torch.minimum(v, state.fired_at), state.fired_at)
-        silent_at = torch.where(fires, state.silent_at, torch.maximum(v, state.silent_at))
-        spikes = fires.to(v.dtype)
+        spikes = at_least(v, 1)
+        fired_at = torch.minimum(state.fired_at, v.clamp(min=1).div_(spikes))  # v or inf
+        silent = v.clamp(max=1).div_(spikes - 1).neg_()  # v or -inf
+        silent_at = torch.maximum(state.silent_at, silent)
         return spikes, Offset(v - spikes, fired_at, silent_at)
 
     def restart(self, state: Offset) -> Offset:
