@@ -174,5 +174,5 @@ def test_offset_spike_knows_where_it_fired_and_where_it_was_silent(values):
     for t, value in enumerate(values, start=1):
         potentials.append(float(state.v + torch.tensor(value)))
         _, state = neuron.step(torch.tensor(value), state, t)
-    assert float(state.fired_at) == min((v for v in potentials if v >= 1), default=math.inf)
-    assert float(state.silent_at) == max((v for v in potentials if v < 1), default=-math.inf)
+    assert float(state.noted.fired_at) == min((v for v in potentials if v >= 1), default=math.inf)
+    assert float(state.noted.silent_at) == max((v for v in potentials if v < 1), default=-math.inf)
