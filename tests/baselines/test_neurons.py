@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from las.baselines.neurons import (
     STBIF,
     Burst,
     IntegrateAndFire,
     MultiThreshold,
+    Neuron,
     OffsetSpike,
     Phase,
     ResidualPotential,
@@ -140,3 +145,34 @@ def test_a_constant_current_becomes_its_clipped_quantised_value(value):
     assert sum(train(IntegrateAndFire(), [value] * steps)[0]) == rounded
     signed = min(max(torch.tensor(steps * value + 0.5).floor().item(), -steps), steps)
     assert sum(train(STBIF(), [value] * steps)[0]) == signed
+
+
+@given(
+    values=st.lists(st.floats(-3, 3, width=32), min_size=1, max_size=30),
+    base=st.floats(1.05, 3),
+    steps=st.integers(1, 40),
+)
+def test_phase_responds_at_once_as_it_does_step_by_step(values, base, steps):
+    neuron, current = Phase(base), torch.tensor(values)
+    stepped = Neuron.respond(neuron, current, steps)
+    assert torch.equal(neuron.respond(current, steps), stepped)
+
+
+@given(st.lists(st.floats(-1.5, 1.5, width=32), min_size=1, max_size=30))
+def test_multi_thresholds_are_those_of_a_search(values):
+    v = torch.tensor(values)
+    thetas = torch.tensor([0.0, *(2.0**-k for k in reversed(range(8)))])
+    reached = torch.bucketize(v.abs(), thetas[1:] - 2.0**-8, right=True)
+    spikes, _ = MultiThreshold().step(v, torch.zeros_like(v), 1)
+    assert torch.equal(spikes, v.sign() * thetas[reached])
+
+
+@given(st.lists(st.floats(-3, 3, width=32), min_size=1, max_size=12))
+def test_offset_spike_knows_where_it_fired_and_where_it_was_silent(values):
+    neuron, potentials = OffsetSpike(), []
+    state = neuron.begin(torch.zeros(()))
+    for t, value in enumerate(values, start=1):
+        potentials.append(float(state.v + torch.tensor(value)))
+        _, state = neuron.step(torch.tensor(value), state, t)
+    assert float(state.noted.fired_at) == min((v for v in potentials if v >= 1), default=math.inf)
+    assert float(state.noted.silent_at) == max((v for v in potentials if v < 1), default=-math.inf)

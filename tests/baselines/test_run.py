@@ -204,6 +204,19 @@ def test_generation_without_a_cache(llama, batches):
         snn(prompt, use_cache=True)
 
 
+@pytest.mark.parametrize("name", METHODS)
+def test_how_many_inputs_go_at_once_changes_nothing(name, bert, batches, monkeypatch):
+    snn = convert(bert, batches, name, time_steps=3)
+    found = []
+    for at_once in (1, 100, 2**15):
+        monkeypatch.setattr("las.baselines.site._AT_ONCE", at_once)
+        with las.count_spikes(snn) as spikes:
+            found.append((snn(**batches[0])[0], spikes))
+    for output, spikes in found[1:]:
+        assert torch.equal(output, found[0][0])
+        assert spikes == found[0][1]
+
+
 def test_unknown_methods_and_time_steps(bert, batches):
     with pytest.raises(ValueError, match="one of qcfs, srp"):
         convert(bert, batches, "qcsf")

@@ -12,24 +12,35 @@ from las.baselines.methods import Method
 from las.baselines.part import Part
 from las.neurons.encoding import Firing, total
 
+_AT_ONCE = 2**15
+"""How many inputs go through a time step at once on a processor: what its cache holds."""
+
 
 @dataclass
-class _Call:
-    """One call of a layer while the time steps go by.
+class _Group:
+    """Some rows of the inputs of one call of a layer while the time steps go by.
 
     Attributes:
         state: of the neurons, (1 or 2, ...): pairs where they fire one sign only.
-        x: what the layer read in the pass before.
+        so_far: the sum of all inputs, the pass before included.
         driven: the sum of all currents, in units of the threshold.
         emitted: the sum of all spikes, likewise.
         spikes: how many there have been at each neuron, those of the warm-up too.
     """
 
     state: Any
-    x: Tensor
+    so_far: Tensor
     driven: Tensor
     emitted: Tensor
     spikes: Tensor
+
+
+@dataclass
+class _Call:
+    """One call of a layer: the shape of its input, and the groups that its rows make."""
+
+    shape: torch.Size
+    groups: list[_Group]
 
 
 class Site(Part):
@@ -62,9 +73,9 @@ class Site(Part):
 
     def restart(self) -> None:
         """The warm-up is over: what it has added up does not count, but its spikes do."""
-        for call in self._calls:
-            call.state = self.method.neuron.restart(call.state)
-            for sum_ in (call.x, call.driven, call.emitted):
+        for group in (group for call in self._calls for group in call.groups):
+            group.state = self.method.neuron.restart(group.state)
+            for sum_ in (group.so_far, group.driven, group.emitted):
                 sum_.zero_()
 
     def forget(self) -> None:
@@ -78,8 +89,10 @@ class Site(Part):
             return
         neuron, steps = self.method.neuron, self.method.time_steps
         for call in self._calls:
-            spikes = self.unpadded(call.spikes).to(torch.int64)
-            beyond = self.unpadded(call.driven.abs() > neuron.largest(steps))
+            driven = torch.cat([group.driven for group in call.groups]).view(call.shape)
+            spikes = torch.cat([group.spikes for group in call.groups]).view(call.shape)
+            spikes = self.unpadded(spikes).to(torch.int64)
+            beyond = self.unpadded(driven).abs() > neuron.largest(steps)
             fired = Firing(total(spikes), total(spikes), total(spikes > 0))
             of_run = steps + neuron.warm_up
             kind = type(neuron).__name__
@@ -95,42 +108,50 @@ class Site(Part):
 
     def _read(self, x: Tensor) -> Tensor:
         """What the layer reads in this pass instead of x, its shape and dtype."""
+        rows = x.detach().reshape(-1, x.shape[-1])
+        at_once = _AT_ONCE // rows.shape[1] if x.device.type == "cpu" else len(rows)
+        at_once = max(1, at_once)
+        parts = rows.split(at_once)
+        read = torch.empty_like(rows)
         if self._number == len(self._calls):
-            self._calls.append(self._begin(x))
-        call = self._calls[self._number]
+            self._calls.append(_Call(x.shape, [self._begin(part) for part in parts]))
+        groups = self._calls[self._number].groups
         self._number += 1
-        t, time = self.t, self.method.time
-        if time == "instantaneous":
-            return self._of(self._step(call, x, t), x)
-        if time == "layerwise":
-            for step in range(1, self.method.time_steps + 1):
-                self._step(call, x if step == 1 else torch.zeros_like(x), step)
-            return self._of(call.emitted, x)
-        if time == "difference":
-            self._step(call, x - call.x, t)
-        else:
-            self._step(call, t * x - (t - 1) * call.x, t)
-        call.x = x.clone()
-        return self._of(call.emitted if time == "difference" else call.emitted / t, x)
+        threshold = self.threshold.to(x)
+        for group, part, out in zip(groups, parts, read.split(at_once), strict=True):
+            self._step(group, part, threshold, out)
+        return read.view(x.shape)
 
-    def _begin(self, x: Tensor) -> _Call:
-        x = x.detach()
+    def _begin(self, x: Tensor) -> _Group:
         population = x[None] if self.method.neuron.signed else torch.stack([x, x])
         zeros = [torch.zeros_like(x) for _ in range(4)]
-        return _Call(self.method.neuron.begin(population), *zeros)
+        return _Group(self.method.neuron.begin(population), *zeros)
 
-    def _step(self, call: _Call, current: Tensor, t: int) -> Tensor:
-        """One time step: S(t)."""
-        neuron = self.method.neuron
-        current = current / self.threshold.to(current)
-        call.driven += current
-        population = current[None] if neuron.signed else torch.stack([current, -current])
-        fired, call.state = neuron.step(population, call.state, t)
+    def _step(self, group: _Group, x: Tensor, threshold: Tensor, read: Tensor) -> None:
+        """What the layer reads instead of some rows x."""
+        neuron, time, t = self.method.neuron, self.method.time, self.t
+        population = x.new_empty((1 if neuron.signed else 2, *x.shape))
+        current = torch.div(self._change(group, x), threshold, out=population[0])
+        if not neuron.signed:
+            torch.neg(current, out=population[1])
+        group.driven += current
+        if time == "layerwise":
+            fired = neuron.respond(population, self.method.time_steps)
+        else:
+            fired, group.state = neuron.step(population, group.state, t)
         for of_sign in neuron.spikes(fired):
-            call.spikes += of_sign
+            group.spikes += of_sign
         spikes = fired[0] if neuron.signed else fired[0] - fired[1]
-        call.emitted += spikes
-        return spikes
+        group.emitted += spikes
+        emitted = spikes if time == "instantaneous" else group.emitted
+        if time == "expectation":
+            emitted = torch.div(emitted, t, out=read)
+        torch.mul(emitted, threshold, out=read)
 
-    def _of(self, emitted: Tensor, x: Tensor) -> Tensor:
-        return (emitted * self.threshold.to(emitted)).to(x.dtype)
+    def _change(self, group: _Group, x: Tensor) -> Tensor:
+        """What comes in at this time step."""
+        if self.method.time in ("instantaneous", "layerwise"):
+            return x
+        before = group.so_far
+        group.so_far = self.t * x if self.method.time == "expectation" else x.clone()
+        return group.so_far - before

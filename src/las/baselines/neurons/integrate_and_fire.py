@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from las.baselines.neurons.neuron import Neuron
+from las.baselines.neurons.neuron import Neuron, at_least
 
 
 @dataclass(frozen=True)
@@ -29,5 +29,5 @@ class IntegrateAndFire(Neuron[Tensor]):
     def step(self, current: Tensor, state: Tensor, t: int) -> tuple[Tensor, Tensor]:
         """Integrate, fire, reset by subtraction."""
         v = state + current
-        spikes = (v >= 1).to(v.dtype)
+        spikes = at_least(v, 1)
         return spikes, v - spikes

@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from las.baselines.neurons.neuron import Neuron
+from las.baselines.neurons.neuron import Neuron, at_least
 
 _COUNT = 8
 
@@ -30,9 +30,10 @@ class MultiThreshold(Neuron[Tensor]):
     def step(self, current: Tensor, state: Tensor, t: int) -> tuple[Tensor, Tensor]:
         """Integrate, fire the largest threshold that is reached, reset by subtraction."""
         v = state + current
-        thetas = torch.tensor(
-            [0.0, *(2.0**-k for k in reversed(range(_COUNT)))], dtype=v.dtype, device=v.device
-        )
-        reached = torch.bucketize(v.abs(), thetas[1:] - self.finest / 2, right=True)
-        spikes = torch.sign(v) * thetas[reached]
+        magnitude = v.abs()
+        reached = at_least(magnitude, self.finest / 2).mul_(self.finest)
+        for k in range(1, _COUNT):
+            theta = self.finest * 2**k
+            reached.add_(at_least(magnitude, theta - self.finest / 2), alpha=theta / 2)
+        spikes = torch.sign(v).mul_(reached)
         return spikes, v - spikes

@@ -9,18 +9,24 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
-from las.baselines.neurons.neuron import Neuron
+from las.baselines.neurons.neuron import Neuron, at_least
 
 
-class Offset(NamedTuple):
-    """Membrane potential; the least at which it fired and the largest at which it did not.
+class Noted(NamedTuple):
+    """The least potential at which a neuron fired and the largest at which it did not.
 
     Both are before the reset, and infinite as long as there has been no such time step.
     """
 
-    v: Tensor
     fired_at: Tensor
     silent_at: Tensor
+
+
+class Offset(NamedTuple):
+    """Membrane potential, and in the first run what the shift follows from."""
+
+    v: Tensor
+    noted: Noted | None
 
 
 @dataclass(frozen=True)
@@ -42,22 +48,29 @@ class OffsetSpike(Neuron[Offset]):
     def begin(self, like: Tensor) -> Offset:
         """v(0) = 1/2."""
         v = torch.full_like(like, 0.5)
-        return Offset(v, torch.full_like(like, math.inf), torch.full_like(like, -math.inf))
+        never = torch.full_like(like, math.inf)
+        return Offset(v, Noted(never, -never))
 
     def step(self, current: Tensor, state: Offset, t: int) -> tuple[Tensor, Offset]:
-        """Integrate, take note of v, fire, reset by subtraction."""
+        """Integrate, take note of v in the first run, fire, reset by subtraction."""
         v = state.v + current
-        fires = v >= 1
-        fired_at = torch.where(fires, torch.minimum(v, state.fired_at), state.fired_at)
-        silent_at = torch.where(fires, state.silent_at, torch.maximum(v, state.silent_at))
-        spikes = fires.to(v.dtype)
-        return spikes, Offset(v - spikes, fired_at, silent_at)
+        spikes = at_least(v, 1)
+        if state.noted is None:
+            return spikes, Offset(v - spikes, None)
+        fired = v.clamp(min=1).div_(spikes)  # v or inf
+        silent = v.clamp(max=1).div_(spikes - 1).neg_()  # v or -inf
+        fired_at = torch.minimum(state.noted.fired_at, fired)
+        silent_at = torch.maximum(state.noted.silent_at, silent)
+        return spikes, Offset(v - spikes, Noted(fired_at, silent_at))
 
     def restart(self, state: Offset) -> Offset:
         """v(0) = 1/2 and the shift; who fired at every time step and ends at v >= 1 rises by 1."""
-        begun = self.begin(state.v)
-        down = (state.fired_at - 0.999).clamp(min=1)
-        up = torch.where(state.silent_at.isinf(), 1, 1.001 - state.silent_at).clamp(min=1)
-        too_often = (state.v < 0) & state.fired_at.isfinite()
-        v = torch.where(too_often, begun.v - down, begun.v)
-        return begun._replace(v=torch.where(state.v >= 1, begun.v + up, v))
+        if state.noted is None:
+            return state
+        v = torch.full_like(state.v, 0.5)
+        fired_at, silent_at = state.noted
+        down = (fired_at - 0.999).clamp(min=1)
+        up = torch.where(silent_at.isinf(), 1, 1.001 - silent_at).clamp(min=1)
+        too_often = (state.v < 0) & fired_at.isfinite()
+        shifted = torch.where(too_often, v - down, v)
+        return Offset(torch.where(state.v >= 1, v + up, shifted), None)

@@ -8,14 +8,14 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from las.baselines.neurons.neuron import Neuron
+from las.baselines.neurons.neuron import Neuron, at_least
 
 
 class Waiting(NamedTuple):
-    """Membrane potential, and who has fired."""
+    """Membrane potential; 0 for the neurons that have fired, 1 for the others."""
 
     v: Tensor
-    done: Tensor
+    waiting: Tensor
 
 
 @dataclass(frozen=True)
@@ -33,16 +33,29 @@ class Phase(Neuron[Waiting]):
 
     def begin(self, like: Tensor) -> Waiting:
         """v(0) = 0, nobody has fired."""
-        return Waiting(torch.zeros_like(like), torch.zeros_like(like, dtype=torch.bool))
+        return Waiting(torch.zeros_like(like), torch.ones_like(like))
 
     def step(self, current: Tensor, state: Waiting, t: int) -> tuple[Tensor, Waiting]:
         """Integrate, fire once, reset by subtraction."""
         v = state.v + current
-        weight = self.base ** (1 - t)
-        fires = (v.abs() >= weight * (1 + 1 / self.base) / 2) & ~state.done
+        weight, border = self._worth(t)
+        fires = at_least(v.abs(), border).mul_(state.waiting)
         spikes = fires * torch.sign(v) * weight
-        return spikes, Waiting(v - spikes, state.done | fires)
+        return spikes, Waiting(v - spikes, state.waiting - fires)
+
+    def respond(self, current: Tensor, time_steps: int) -> Tensor:
+        """The worth of the first of the T time steps whose border is reached."""
+        magnitude, emitted = current.abs(), torch.zeros_like(current)
+        for t in range(1, time_steps + 1):
+            weight, border = self._worth(t)
+            torch.maximum(emitted, at_least(magnitude, border).mul_(weight), out=emitted)
+        return emitted.mul_(torch.sign(current))
 
     def largest(self, time_steps: int) -> float:
         """The one spike at t = 1."""
         return 1.0
+
+    def _worth(self, t: int) -> tuple[float, float]:
+        """What a spike at t is worth, and from which |v| on a neuron fires it."""
+        weight = self.base ** (1 - t)
+        return weight, weight * (1 + 1 / self.base) / 2

@@ -8,16 +8,16 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
-from las.baselines.neurons.neuron import Neuron
+from las.baselines.neurons.neuron import Neuron, at_least
 
 _RESIDUAL = 1e-3
 
 
 class Residual(NamedTuple):
-    """Membrane potential, and which neurons are silenced."""
+    """Membrane potential; 0 for the neurons that are silenced, 1 for the others."""
 
     v: Tensor
-    silent: Tensor
+    awake: Tensor
 
 
 @dataclass(frozen=True)
@@ -37,14 +37,14 @@ class ResidualPotential(Neuron[Residual]):
 
     def begin(self, like: Tensor) -> Residual:
         """v(0) = 1/2, nobody silent."""
-        return Residual(torch.full_like(like, 0.5), torch.zeros_like(like, dtype=torch.bool))
+        return Residual(torch.full_like(like, 0.5), torch.ones_like(like))
 
     def step(self, current: Tensor, state: Residual, t: int) -> tuple[Tensor, Residual]:
         """Integrate, fire unless silenced, reset by subtraction."""
         v = state.v + current
-        spikes = ((v >= 1) & ~state.silent).to(v.dtype)
-        return spikes, Residual(v - spikes, state.silent)
+        spikes = at_least(v, 1).mul_(state.awake)
+        return spikes, Residual(v - spikes, state.awake)
 
     def restart(self, state: Residual) -> Residual:
         """v(0) = 1/2 again; silence where v(tau) <= 1e-3."""
-        return Residual(torch.full_like(state.v, 0.5), state.v <= _RESIDUAL)
+        return Residual(torch.full_like(state.v, 0.5), (state.v > _RESIDUAL).to(state.v))

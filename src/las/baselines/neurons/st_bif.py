@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from las.baselines.neurons.neuron import Neuron
+from las.baselines.neurons.neuron import Neuron, at_least
 
 
 class Traced(NamedTuple):
@@ -38,10 +38,10 @@ class STBIF(Neuron[Traced]):
     def step(self, current: Tensor, state: Traced, t: int) -> tuple[Tensor, Traced]:
         """Integrate, fire within the limits, reset by subtraction."""
         v, total = state.v + current, state.total
-        up, down = v >= 1, v < 0
+        up, not_down = at_least(v, 1), at_least(v, 0)
+        spikes = up.add_(not_down).sub_(1)
         if self.maximum is not None:
-            up, down = up & (total < self.maximum), down & (total > -self.maximum)
-        spikes = up.to(v.dtype) - down.to(v.dtype)
+            spikes = (total + spikes).clamp_(-self.maximum, self.maximum).sub_(total)
         return spikes, Traced(v - spikes, total + spikes)
 
     def largest(self, time_steps: int) -> float:
