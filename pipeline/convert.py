@@ -6,6 +6,7 @@ python -m pipeline.convert -m model=minilm-l6 neuron=t10h5,t8h5
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -107,36 +108,40 @@ def _weighed(model: Any, reader: Any, statistics: Any, calibration: str, vision:
     return weigh(spiking, Statistics.load(statistics), batches(cfg, reader))
 
 
+@lru_cache(maxsize=1)
+def _prepared(model: Any, sample: Any, vision: Any) -> Any:
+    """A prepared model and the proof of it; all neurons in a row are applied to the same one."""
+    from las.calibration.sample import load_sample
+    from las.conversion.convert import prepare_proved
+    from las.hosts.twin import twin
+
+    spiking = twin(model)
+    return spiking, prepare_proved(spiking, load_sample(sample), vision)
+
+
 def _convert(cfg: DictConfig, cell: Cell) -> None:
     config = spike_config(cfg)
 
-    from las.calibration.sample import load_sample
     from las.calibration.statistics import Statistics
-    from las.calibration.thresholds import choose_thresholds
     from las.conversion.adapter import write_adapter
-    from las.conversion.convert import prove
-    from las.conversion.frugal import spike_within_budget
-    from las.conversion.prepare import prepare
-    from las.conversion.state import assemble
+    from las.conversion.choose import choose_neurons
     from las.files.atomic import atomic_directory, atomic_file
     from las.fitting.model_functions import fit_functions
-    from las.hosts.twin import twin
 
     statistics = Statistics.load(cell.statistics)
     functions = fit_functions(statistics, config)
     with atomic_file(cell.functions) as file:
         functions.save(file)
     model, reader = model_and_reader(cell.base_model, cfg)
-    if config.budget is None:
-        adapter = assemble(statistics, choose_thresholds(statistics, config), functions, config)
-    else:
-        spiking = prepare(twin(model), config.vision)
+    weighed = None
+    if config.budget is not None:
         calibration = described_in_full(cfg)
         weighed = _weighed(model, reader, cell.statistics, calibration, config.vision)
-        adapter = spike_within_budget(spiking, statistics, functions, weighed, config)
+    spiking, proof = _prepared(model, cell.sample, config.vision)
+    adapter = choose_neurons(spiking, statistics, functions, weighed, config)
+    adapter = replace(adapter, report=proof.report(spiking))
     with atomic_file(cell.thresholds) as file:
         adapter.thresholds.save(file)
-    adapter = prove(twin(model), adapter, load_sample(cell.sample))
     spent = "" if adapter.spent is None else f"\n{adapter.spent}"
     print(f"{cell.spiking_model}\n{adapter.report}{spent}")
     with atomic_directory(cell.adapter) as folder:

@@ -23,9 +23,9 @@ from transformers import (
 
 import las
 from las.calibration import collect
-from las.conversion import is_spiking, prepare, read_adapter
+from las.conversion import is_spiking, prepare
 from las.conversion.audit import audit
-from las.conversion.convert import calibrate, prove
+from las.conversion.convert import calibrate, prepare_proved
 from las.errors import CalibrationError, LasError, UnsupportedModelError
 from tests.conversion.snapshot import assert_as_before, snapshot
 from tests.tiny_models import plain
@@ -76,16 +76,13 @@ def test_wrong_batches_leave_the_model_as_it_was(
     assert_as_before(model, before)
 
 
-def test_every_entry_says_it_alike(tmp_path: Path) -> None:
-    state = las.convert(plain.bert(), plain.batches())
-    las.save(state, tmp_path)
-    adapter = read_adapter(tmp_path)
+def test_every_entry_says_it_alike() -> None:
     model = plain.bert()
     before = snapshot(model)
     entries: list[Callable[[Any], Any]] = [
         lambda batch: las.convert(model, [batch]),
         lambda batch: calibrate(model, [batch]),
-        lambda batch: prove(model, adapter, batch),
+        lambda batch: prepare_proved(model, batch),
         lambda batch: las.audit(model, batch),
         lambda batch: collect(prepare(plain.bert()), [batch]),
     ]
@@ -246,7 +243,7 @@ def test_a_dense_model_where_a_spiking_one_is_wanted_and_the_reverse(tmp_path: P
     for verb in (
         lambda: las.convert(spiking, plain.batches()),
         lambda: las.load(spiking, tmp_path),
-        lambda: prove(spiking, read_adapter(tmp_path), plain.batches(1)[0]),
+        lambda: prepare_proved(spiking, plain.batches(1)[0]),
     ):
         with pytest.raises(UnsupportedModelError, match="spiking one already"):
             verb()
@@ -304,12 +301,6 @@ def test_a_budget_for_an_unknown_function_is_refused_before_the_first_pass() -> 
 
     with pytest.raises(ValueError, match=r"unknown functions.*'sine'.*known"):
         las.convert(plain.bert(), never(), las.SpikeConfig(budgets={"sine": (0.1, 0.1)}))
-
-
-def test_no_state_to_prove() -> None:
-    for state in (None, "adapter", las.SpikeConfig()):
-        with pytest.raises(ValueError, match="state must be a SpikingState"):
-            prove(plain.bert(), state, plain.batches(1)[0])  # type: ignore[arg-type]
 
 
 def test_no_vision() -> None:

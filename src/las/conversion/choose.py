@@ -7,7 +7,7 @@ from torch import nn
 from las.calibration.statistics import Statistics
 from las.calibration.thresholds import choose_thresholds
 from las.config import SpikeConfig
-from las.conversion.frugal import Kept, spike_within_budget, weigh
+from las.conversion.frugal import Weighed, spike_within_budget
 from las.conversion.state import SpikingState, apply, assemble
 from las.fitting.model_functions import FittedFunctions
 
@@ -16,7 +16,7 @@ def choose_neurons(
     model: nn.Module,
     statistics: Statistics,
     functions: FittedFunctions,
-    kept: Kept | None,
+    weighed: Weighed | None,
     config: SpikeConfig,
 ) -> SpikingState:
     """Choose the thresholds of a prepared model, and give it its neurons.
@@ -25,17 +25,16 @@ def choose_neurons(
         model: a prepared model.
         statistics: what calibration saw.
         functions: its HG neurons.
-        kept: calibration data, to spend a budget by; None where there is no budget.
+        weighed: what errors cost, to spend a budget by; None where there is no budget.
         config: the options of the conversion.
 
     Returns:
         The state that the model is in.
 
     Raises:
-        CalibrationError: too little data for a budget, or a model without gradients.
+        CalibrationError: an output that no loss is known of, for a budget.
     """
-    if kept is not None:
-        weighed = weigh(model, statistics, kept.batches)
+    if weighed is not None:
         return spike_within_budget(model, statistics, functions, weighed, config)
     state = assemble(statistics, choose_thresholds(statistics, config), functions, config)
     apply(model, state)

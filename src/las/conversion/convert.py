@@ -19,15 +19,14 @@ from las.config import SpikeConfig, Vision, config_or_default
 from las.conversion.audit import audit_pass
 from las.conversion.checkpoint import attach
 from las.conversion.choose import choose_neurons
-from las.conversion.frugal import Kept
+from las.conversion.frugal import Kept, weigh
 from las.conversion.prepare import need_dense_model, prepare, restored_on_error
 from las.conversion.proof import Proof
 from las.conversion.registry import how_to_register
-from las.conversion.state import SpikingState, apply
 from las.errors import UnsupportedModelError
 from las.fitting.model_functions import check_budgets, fit_functions
 from las.hosts.offload import hooked_modules
-from las.options import instance_of, one_of
+from las.options import one_of
 
 Model = TypeVar("Model", bound=nn.Module)
 
@@ -74,7 +73,8 @@ def convert(
     with restored_on_error(model):
         statistics, proof = calibrate(model, kept or batches, config.vision, verify=verify)
         functions = fit_functions(statistics, config)
-        state = choose_neurons(model, statistics, functions, kept, config)
+        weighed = None if kept is None else weigh(model, statistics, kept.batches)
+        state = choose_neurons(model, statistics, functions, weighed, config)
         if proof is not None:
             state = replace(state, report=proof.report(model))
     attach(model, state)
@@ -135,32 +135,34 @@ def _proof(model: nn.Module, batch: Batch) -> Proof | None:
         return None
 
 
-def prove(model: nn.Module, state: SpikingState, batch: Batch) -> SpikingState:
-    """Turn a base model into the spiking one of a state, in place, and compare the two.
+def prepare_proved(model: nn.Module, batch: Batch, vision: Vision = "spiking") -> Proof:
+    """Prepare a model, in place, and prove what it computes with exact neurons.
+
+    Statistics are there already. Any number of neurons may then be applied, one after the other,
+    and each be compared with the original.
 
     Arguments:
-        model: the base of the state.
-        state: thresholds and functions.
+        model: a transformers model; it is put into evaluation mode.
         batch: forward keyword arguments.
+        vision: whether a vision tower spikes.
 
     Returns:
-        The state with the report of the comparison.
+        The proof, whose report says of neurons that have been applied what they cost.
 
     Raises:
         UnsupportedModelError: see `convert`.
         CalibrationError: the batch has a wrong form, or the model does not run on it.
     """
+    one_of("vision", vision, Vision)
     need_dense_model(model)
-    instance_of("state", state, SpikingState, "las.conversion.read_adapter reads one")
     check_batch(model, batch, "the batch")
     with restored_on_error(model):
         model.eval()
         with running_on(model, "the batch"):
             proof = Proof(model, batch)
-        prepare(model, state.config.vision)
+        prepare(model, vision)
         proof.compare_structure(model)
-        apply(model, state)
-        return replace(state, report=proof.report(model))
+    return proof
 
 
 def refuse_float(model: nn.Module, batch: Batch) -> None:

@@ -14,7 +14,7 @@ from las.components.component import SpikingModule
 from las.components.site import HGSite, OATSite
 from las.conversion.checkpoint import attach, converted_in
 from las.conversion.choose import choose_neurons
-from las.conversion.frugal import Kept
+from las.conversion.frugal import Kept, weigh
 from las.fitting.model_functions import fit_functions
 
 Model = TypeVar("Model", bound=nn.Module)
@@ -47,7 +47,8 @@ def recalibrate(model: Model, batches: Iterable[Mapping[str, Any]]) -> Model:
         kept = None if config.budget is None else Kept(check_iterable(batches))
         statistics = collect(converted.eval(), kept or batches)
         functions = fit_functions(statistics, config)
-        state = choose_neurons(converted, statistics, functions, kept, config)
+        weighed = None if kept is None else weigh(converted, statistics, kept.batches)
+        state = choose_neurons(converted, statistics, functions, weighed, config)
     converted.train(training)
     converted.__dict__.pop("las_report", None)
     attach(converted, state)
