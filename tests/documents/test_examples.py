@@ -9,6 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from transformers import BertModel, PreTrainedTokenizerFast
+
+from tests.tiny_models import plain
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -77,18 +80,23 @@ def test_why_ten_steps_break(run: Callable[..., str], tiny_model: Path) -> None:
         assert errors[rule, 16] < errors[rule, 10]
 
 
-def test_an_original_in_int8(run: Callable[..., str], tiny_model: Path) -> None:
-    """On nine windows of made-up articles: something is lost, and little."""
+def write_dump(pages: int) -> None:
+    """A made-up Wikipedia dump where the examples look for it."""
     prose = " ".join(f"Sentence {number} of it." for number in range(30))
-    pages = "".join(
+    text = "".join(
         f"  <page>\n    <title>T{i}</title>\n    <ns>0</ns>\n    <text>{prose}</text>\n  </page>\n"
-        for i in range(120)
+        for i in range(pages)
     )
     dump = Path("data/assets/wikipedia")
     dump.mkdir(parents=True)
     name = "enwiki-latest-pages-articles1.xml-p000000010p000030302-shortened.bz2"
-    packed = bz2.compress(f"<mediawiki>\n{pages}</mediawiki>\n".encode())
+    packed = bz2.compress(f"<mediawiki>\n{text}</mediawiki>\n".encode())
     (dump / name).write_bytes(packed)
+
+
+def test_an_original_in_int8(run: Callable[..., str], tiny_model: Path) -> None:
+    """On nine windows of made-up articles: something is lost, and little."""
+    write_dump(pages=120)
     printed = run("original_in_int8", str(tiny_model), "text")
     found = re.findall(
         r"^wikipedia perplexity: (\S+), in INT8 (\S+) +KL (\S+)", printed, re.MULTILINE
@@ -98,6 +106,43 @@ def test_an_original_in_int8(run: Callable[..., str], tiny_model: Path) -> None:
     assert 0 < float(divergence) < 1e-2
 
 
+def test_untuned_baselines_of_a_language_model(run: Callable[..., str], tiny_model: Path) -> None:
+    """Neurons that take spikes back come close; those that wait for nothing do not come closer."""
+    write_dump(pages=120)
+    printed = run("untuned_baselines", str(tiny_model))
+    found = re.findall(r"^\| (.+), T = \d+ \| (\S+) \| (\S+) \| (\S+) \|$", printed, re.MULTILINE)
+    assert [name.split(" ")[0] for name, *_ in found] == [
+        "rounding",
+        "ST-BIF,",
+        "ST-BIF,",
+        "`ecmt`",
+    ]
+    assert len({original for _, _, original, _ in found}) == 1
+    for _, spiking, original, _ in found:
+        assert float(spiking) == pytest.approx(float(original), rel=0.1)
+
+
+@pytest.mark.slow
+def test_untuned_baselines_of_an_encoder(
+    run: Callable[..., str], byte_tokenizer: PreTrainedTokenizerFast
+) -> None:
+    """Rounding is what neurons approach, with more time steps the nearer."""
+    write_dump(pages=220)
+    model = plain.make(BertModel, vocab_size=len(byte_tokenizer), max_position_embeddings=512)
+    model.save_pretrained("encoder")
+    byte_tokenizer.save_pretrained("encoder")
+    tables = run("untuned_baselines", "encoder").split("\n\n")
+    first, second, third = (table.splitlines()[2:] for table in tables)
+    errors = [[float(x) for x in re.findall(r"\d\.\d+", line)] for line in first]
+    assert [len(row) for row in errors] == [6, *[9] * 5]
+    rounding, fires, silenced = errors[:3]
+    for row in (rounding, fires):
+        assert row[0] > row[1] > row[2] and row[3] > row[4] > row[5]
+    assert all(a < b < c for a, b, c in zip(rounding, fires[:6], silenced[:6], strict=True))
+    assert [line.split("`")[1] for line in second] == ["fas", "sta", "ecmt", "spikedattention"]
+    assert len(third) == 6
+
+
 def test_every_example_is_run() -> None:
     assert {path.stem for path in EXAMPLES.glob("*.py")} == {
         "add_an_architecture",
@@ -105,6 +150,7 @@ def test_every_example_is_run() -> None:
         "original_in_int8",
         "simulate_and_count",
         "sub_neurons",
+        "untuned_baselines",
         "where_they_part",
         "why_ten_steps_break",
     }

@@ -10,7 +10,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,11 @@ import pytest
 
 from las.data.glue import GLUE
 from las.errors import MissingExtraError
+from las.reporting.paper import table_1, table_2, table_3, table_4
+from las.reporting.results import Results, load_results
+from las.reporting.table import Cell, Number, Table
 from pipeline import vlmeval_process
+from pipeline.evaluated import evaluated_cells
 from pipeline.paths import ROOT
 from tests.evaluation.vlmeval.seeing import write_sets
 from tests.hub import paper
@@ -68,6 +72,15 @@ def scores(root: Path) -> dict[tuple[str, ...], list[dict[str, Any]]]:
     }
 
 
+def computed(table: Callable[[Results], Table], root: Path) -> dict[str, dict[str, Cell]]:
+    """The rows that the report's table computes from what was scored, by their names."""
+    results = load_results(root / "results", evaluated_cells(root))
+    assert not results.damaged
+    made = table(results)
+    rows = [row.cells for row in made.rows if row.source == "computed"]
+    return {str(cells[0]): dict(zip(made.columns, cells, strict=True)) for cells in rows}
+
+
 def test_table_1(hub: Hub, tmp_path: Path) -> None:
     paper.publish_language_models(hub, tmp_path / "made")
     paper.publish_zero_shot(hub)
@@ -79,6 +92,15 @@ def test_table_1(hub: Hub, tmp_path: Path) -> None:
     for (model, *_), found in scored.items():
         assert len(found) == 7 and all(score["items"] == 2 for score in found)
         assert all((score["snn"] is not None) == model.startswith("opt") for score in found)
+    rows = computed(table_1.table_1, tmp_path)
+    originals = {f"OPT-{size}" for size in ("2.7B", "7B", "13B", "30B", "66B")}
+    cited = {"Flipped-11B", "T0-11B", "Pythia-12b", "GPT-NeoX-20B", "BLOOM-176B"}
+    assert rows.keys() == originals | {f"LAS ({name})" for name in originals} | cited
+    for row in rows.values():
+        assert all(isinstance(row[name], Number) for name in table_1.COLUMNS)
+    piqa, *_ = scored["opt-66b", "t16h5", "zero_shot_full"]
+    shown = rows["LAS (OPT-66B)"]["PIQA"]
+    assert isinstance(shown, Number) and shown.value == 100 * piqa["snn"]
 
 
 def test_table_2(hub: Hub, tmp_path: Path) -> None:
@@ -89,6 +111,11 @@ def test_table_2(hub: Hub, tmp_path: Path) -> None:
     for score, *_ in scored.values():
         assert score["snn"] == pytest.approx(score["ann"], rel=0.05)
         assert score["items"] > 64  # tokens: of several windows
+    rows = computed(table_2.table_2, tmp_path)
+    assert rows.keys() == {"GPT-2", "LAS (GPT-2)"}
+    for name, of in (("En8", "enwik8"), ("WT", "wikitext103")):
+        shown, (score, *_) = rows["LAS (GPT-2)"][name], scored["gpt2", "t16h5", of]
+        assert isinstance(shown, Number) and shown.value == score["snn"]
 
 
 def test_table_3(hub: Hub, tmp_path: Path) -> None:
@@ -99,6 +126,9 @@ def test_table_3(hub: Hub, tmp_path: Path) -> None:
     assert {model for model, *_ in scored} == {f"bert-base-{task}" for task in GLUE}
     for found in scored.values():
         assert found and all(score["items"] > 1 for score in found)
+    rows = computed(table_3.table_3, tmp_path)
+    assert rows.keys() == {"BERT", "LAS (BERT)"}  # the seven share them
+    assert all(row[name] is not None for row in rows.values() for name in table_3.COLUMNS)
 
 
 def test_table_4(hub: Hub, tmp_path: Path, shapes: Path) -> None:
@@ -122,3 +152,10 @@ def test_table_4(hub: Hub, tmp_path: Path, shapes: Path) -> None:
     }
     for found in scored.values():
         assert {score["task"] for score in found} == set(sets)
+    rows = computed(table_4.table_4, tmp_path)
+    assert rows.keys() == {
+        *("LLaVA-1.5-7B, analog vision", "LAS (LLaVA-1.5-7B, analog vision)"),
+        *("Qwen2-VL-7B", "LAS (Qwen2-VL-7B)"),
+    }
+    for row in rows.values():
+        assert {name for name in table_4.COLUMNS if row[name] is not None} == set(sets)
