@@ -34,6 +34,12 @@ _RULES = (
     "counted, or is not described."
 )
 
+_FUNCTIONS = (
+    "Whatever its format, the ANN computes softmax, norms and activations in FP32, as models in "
+    "BF16 and INT8 do; the last column has their share of the arithmetic of the ANN in INT8. If "
+    "they cost it nothing, the ratio by graded spikes in INT8 would be divided by what is left."
+)
+
 
 def accounts_of_cells(cells: Sequence[Accounted], hardware: Hardware, last: bool) -> Table:
     """A row for every cell, a column for every account.
@@ -58,12 +64,13 @@ def accounts_of_cells(cells: Sequence[Accounted], hardware: Hardware, last: bool
             number = 4 if name != "fp32" else 2 if schedule == "graded" else 3
             title = "T-bit INT" if name == "t_bit" else name.upper()
             columns.append(Column(f"{number} {title}, {what}", ratio(f"{schedule}_{name}"), ".3f"))
+    columns.append(Column("Functions of the ANN in INT8, %", _functions, ".0f"))
     return tabulate(
         slug=f"accounts{'_last' if last else ''}",
         title=f"Energy under all accounts, {which} of attention's products charged",
         columns=columns,
         subjects=cells,
-        notes=(_RULES, *_without_bits(cells), _described(hardware)),
+        notes=(_RULES, _FUNCTIONS, *_without_bits(cells), _described(hardware)),
         text_columns=2,
     )
 
@@ -183,6 +190,11 @@ def accounts_by_part(one: Accounted) -> Table:
         subjects=[*parts, "total"],
         notes=(_unit(one),),
     )
+
+
+def _functions(one: Accounted) -> float | None:
+    share = one.accounts.share_of_functions("graded_int8")
+    return None if share is None else 100 * share
 
 
 def _without_bits(cells: Sequence[Accounted]) -> tuple[str, ...]:
