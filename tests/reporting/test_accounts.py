@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -83,7 +84,7 @@ def column(table: Table, name: str) -> list[str]:
 
 def test_every_account_of_a_cell_is_shown(new: Accounted) -> None:
     table = accounts_of_cells([new], HOROWITZ, last=False)
-    ratios = [text(one) for one in table.rows[0].cells[4:-1]]
+    ratios = [text(one) for one in table.rows[0].cells[5:-1]]
     expected = [one.ratio for one in new.accounts.accounts]
     assert ratios == [f"{ratio:.3f}" for ratio in expected]
     assert column(table, "4 T-bit INT, graded spikes") == [
@@ -122,7 +123,7 @@ def test_with_a_budget_there_is_no_account_in_integers_of_t_bits(time_steps: int
     assert "INT12" not in accounts_on_hardware([frugal]).to_markdown()
     for last in (False, True):
         table = accounts_of_cells([plain, frugal], HOROWITZ, last=last)
-        for name in table.columns[4:-1]:
+        for name in table.columns[5:-1]:
             first, second = column(table, name)
             assert first != MISSING
             assert second == (MISSING if "T-bit" in name else first)
@@ -136,7 +137,7 @@ def test_with_a_budget_there_is_no_account_in_integers_of_t_bits(time_steps: int
 def test_what_was_not_counted_is_a_dash(old: list[Accounted]) -> None:
     table = accounts_of_cells(old, HOROWITZ, last=False)
     assert all(ratio != MISSING for ratio in column(table, "1 Eq. 25"))
-    for name in table.columns[5:]:
+    for name in table.columns[6:-1]:
         assert set(column(table, name)) == {MISSING}
     last = accounts_of_cells(old, HOROWITZ, last=True)
     assert set(column(last, "1 Eq. 25")) == {MISSING}
@@ -190,6 +191,20 @@ def test_all_hardware_side_by_side(new: Accounted) -> None:
     chips = [row for row in table.rows if "synaptic" in str(row.cells[2])]
     assert len(chips) == 4
     assert all(row.cells[4] is None and row.cells[5] is None for row in chips)
+
+
+def test_budgets_with_one_h_are_told_apart() -> None:
+    cells = [cell(counted(), budget=budget) for budget in (1e-4, 3e-3)]
+    cells.append(replace(cell(counted()), threshold_rule="paper"))
+    shown = accounted(Results(tuple(cells)), HOROWITZ)
+    told = ["frugal 0.0001", "frugal 0.003", "thresholds by the paper's rule"]
+    for table in (accounts_of_cells(shown, HOROWITZ, last=False), latency_of_cells(shown)):
+        assert column(table, "Neurons") == told
+        assert column(table, "T") == ["≤ 12", "≤ 12", "12"]
+    assert [one.cell.setting for one in shown] == [
+        *("frugal 0.0001, T≤12, H=5", "frugal 0.003, T≤12, H=5"),
+        "thresholds by the paper's rule, T=12, H=5",
+    ]
 
 
 def test_latency_and_neurobench(new: Accounted) -> None:

@@ -167,3 +167,28 @@ def test_released_thresholds_have_a_figure_and_a_line_of_their_own(
     )
     losslessness.losslessness_pictures(results, tmp_path)
     assert drawn == ["Tiny-LM <b>, H = 5", "Tiny-LM <b>, H = 5, released thresholds"]
+
+
+def test_on_the_line_over_t_is_the_default_neuron_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One cell by the paper's rule is no line, two are one of their own; budgets are in none."""
+    drawn: list[Series] = []
+    monkeypatch.setattr(losslessness, "draw", lambda path, series, title: drawn.extend(series))
+    root = tmp_path / "results"
+    cells = [
+        write_cell(root, "tiny-lm", "text", t, 5, text_scores(t, 5), name=name, **options)
+        for t, name, options in (
+            *((16, "", {}), (10, "", {})),
+            *((16, "-paper", {"threshold_rule": "paper"}), (16, "-frugal", {"budget": 1e-3})),
+        )
+    ]
+    losslessness.losslessness_pictures(load_results(root, cells), tmp_path)
+    (line,) = drawn
+    assert (line.name, line.x) == ("Tiny-LM <b>, H = 5", [10, 16])
+    again = {"threshold_rule": "paper"}
+    scores = text_scores(10, 5)
+    cells.append(write_cell(root, "tiny-lm", "text", 10, 5, scores, name="-paper", **again))
+    drawn.clear()
+    losslessness.losslessness_pictures(load_results(root, cells), tmp_path)
+    assert [one.name for one in drawn] == [line.name, f"{line.name}, paper thresholds"]

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from las.evaluation.score import Score
+from las.reporting.ablated import LAS, label
 from las.reporting.column import Column, tabulate
 from las.reporting.names import ann_number, metric_title, snn_number, task_title
 from las.reporting.results import CellResult, Results
@@ -71,7 +72,9 @@ def summarise(
 
 
 def _converted(cell: CellResult) -> str:
-    neurons = f"T = {cell.time_steps} time steps, H = {cell.levels} levels"
+    neurons = f"T = {cell.row_steps} time steps, H = {cell.levels} levels".replace("= ≤", "≤")
+    if label(cell) != LAS:
+        neurons += f", {label(cell)}"
     if cell.spikes is None:
         return f"Spiking neurons with {neurons}."
     kinds = Counter(site.kind for site in cell.spikes.sites.values())

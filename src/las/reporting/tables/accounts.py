@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from las.energy import HARDWARE, Account, Charge, Hardware
 from las.energy.neurobench import NeuroBench
 from las.neurons.tally import SiteCount
+from las.reporting.ablated import label
 from las.reporting.accounted import Accounted, accounts_of
 from las.reporting.column import Column, tabulate
 from las.reporting.names import block_title, task_title
@@ -16,7 +17,8 @@ from las.reporting.table import Table
 _CELL = (
     Column[Accounted]("Model", lambda one: one.cell.title),
     Column[Accounted]("Evaluation", lambda one: task_title(one.cell.evaluation)),
-    Column[Accounted]("T", lambda one: one.cell.steps),
+    Column[Accounted]("Neurons", lambda one: label(one.cell)),
+    Column[Accounted]("T", lambda one: one.cell.row_steps),
     Column[Accounted]("H", lambda one: one.cell.levels),
 )
 _SCHEDULES = (
@@ -71,7 +73,7 @@ def accounts_of_cells(cells: Sequence[Accounted], hardware: Hardware, last: bool
         columns=columns,
         subjects=cells,
         notes=(_RULES, _FUNCTIONS, *_without_bits(cells), _described(hardware)),
-        text_columns=2,
+        text_columns=3,
     )
 
 
@@ -114,7 +116,7 @@ def latency_of_cells(cells: Sequence[Accounted]) -> Table:
             "inputs are in {-1, 0, 1}, theta(t) folded out, which takes H = 1. Its package sees "
             "layers with weights; with products: those of two spike trains, too.",
         ),
-        text_columns=2,
+        text_columns=3,
     )
 
 
