@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from las.reporting.accounted import (
     cheapest_with_a_budget,
     one_per_model,
 )
+from las.reporting.cells import by_layer_and_account, write_cells
 from las.reporting.figures.accounts import accounts_pictures, draw_kinds, draw_layers
 from las.reporting.results import CellResult, Results, load_results
 from las.reporting.summary import summarise
@@ -157,10 +159,13 @@ def test_rows_add_up_to_the_total(new: Accounted, table: object) -> None:
     shown: Table = table(new)  # type: ignore[operator]
     *rows, total = shown.rows
     assert total.cells[0] == "total"
-    for place in range(1, len(shown.columns)):
+    for place, name in enumerate(shown.columns):
+        if not place or "ratio" in name:
+            continue
         numbers = [row.cells[place].value for row in rows if row.cells[place] is not None]  # type: ignore[union-attr]
         assert sum(numbers) == pytest.approx(total.cells[place].value)  # type: ignore[union-attr]
-    assert len(shown.columns) == 1 + 2 * len(HEADLINE)
+    of_each = 2 if table is accounts_by_part else 3
+    assert len(shown.columns) == 1 + of_each * len(HEADLINE)
 
 
 def test_energy_by_layer_and_kind(new: Accounted) -> None:
@@ -183,6 +188,45 @@ def test_energy_by_what_it_is_spent_on(new: Accounted) -> None:
     assert moved["weights"].cells[graded].value == 0.0  # type: ignore[union-attr]
     memory = parts.columns.index("FP32, memory, neuron-major: E_snn")
     assert moved["weights"].cells[memory].value > 0.0  # type: ignore[union-attr]
+
+
+def test_in_every_block_ratios_are_of_both_energies(new: Accounted) -> None:
+    shown = accounts_by_layer(new)
+    for row in shown.rows:
+        by_name = dict(zip(shown.columns, row.cells, strict=True))
+        for account in new.headline:
+            snn, ann, ratio = (
+                by_name[f"{account.title}: {what}"].value  # type: ignore[union-attr]
+                for what in ("E_snn", "E_ann", "ratio")
+            )
+            assert ratio == pytest.approx(snn / ann)
+    assert by_name["Eq. 25: ratio"].value == new.accounts["paper"].ratio  # type: ignore[union-attr]
+
+
+def test_every_spiking_cell_has_a_verdict_and_all_layers(tmp_path: Path) -> None:
+    """On a page of its model, ablations too; the file beside it adds up, account by account."""
+    cells = cell(counted(), 16), cell(counted(), 12, budget=1e-3)
+    taken = replace(cell(counted(), 12), neuron="t12h5-one-band", ablation="one band (no OAT)")
+    shown = accounted(Results(cells, ablations=(taken,)), HOROWITZ)
+    assert write_cells(shown, HOROWITZ, tmp_path) == {"Tiny": "accounts/tiny.html"}
+    page = html.unescape((tmp_path / "accounts" / "tiny.html").read_text())
+    sections = page.split("<details")[1:]
+    assert len(sections) == len(shown) == 3
+    for one, section in zip(shown, sections, strict=True):
+        assert one.cell.setting in section
+        assert verdict(one.accounts) in section
+        assert all(f">{name}</th>" in section for name in ("block 0", "block 1", "linear"))
+    assert "src=" not in page and "http" not in page
+    table = by_layer_and_account(shown)
+    for account in shown[2].accounts.accounts:
+        rows = [dict(zip(table.columns, row.cells, strict=True)) for row in table.rows]
+        of_one = [
+            row
+            for row in rows
+            if row["Cell"] == "t12h5-one-band" and str(row["Account"]).endswith(account.title)
+        ]
+        *blocks, total = [row["E_snn"].value for row in of_one]  # type: ignore[union-attr]
+        assert len(blocks) == 3 and sum(blocks) == pytest.approx(total)
 
 
 def test_all_hardware_side_by_side(new: Accounted) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from las.energy import HARDWARE, Account, Charge, Hardware
 from las.energy.neurobench import NeuroBench
@@ -221,22 +222,27 @@ def _where(one: Accounted, slug: str, what: str, key: Callable[[Charge], str]) -
     tokens = one.accounts.tokens or 1
     columns = [Column[str](what.capitalize(), lambda name: name)]
     for account, group in zip(one.headline, groups, strict=True):
-        for side in ("snn", "ann"):
 
-            def value(
-                name: str,
-                side: str = side,
-                group: dict[str, Charge] = group,
-                account: Account = account,
-            ) -> float | None:
-                if name == "total":
-                    parts = getattr(account, side)
-                    return None if parts is None else float(parts.total) / tokens / 1e6
-                if name not in group or getattr(account, side) is None:
-                    return None
-                return float(getattr(group[name], side).total) / tokens / 1e6
+        def energy(
+            name: str,
+            side: str,
+            group: dict[str, Charge] = group,
+            account: Account = account,
+        ) -> float | None:
+            if getattr(account, side) is None or name not in (*group, "total"):
+                return None
+            parts = getattr(account if name == "total" else group[name], side)
+            return float(parts.total) / tokens / 1e6
 
-            columns.append(Column(f"{account.title}: E_{side}", value, ",.2f"))
+        def ratio(name: str, energy: Callable[[str, str], float | None] = energy) -> float | None:
+            snn, ann = energy(name, "snn"), energy(name, "ann")
+            return snn / ann if snn is not None and ann else None
+
+        columns += [
+            Column(f"{account.title}: E_snn", partial(energy, side="snn"), ",.2f"),
+            Column(f"{account.title}: E_ann", partial(energy, side="ann"), ",.2f"),
+            Column(f"{account.title}: ratio", ratio, ".3f"),
+        ]
     return tabulate(
         slug=_slug(slug, one),
         title=f"Energy by {what} under the main accounts: {one.setting}",
