@@ -185,7 +185,7 @@ def accounts_by_part(one: Accounted) -> Table:
                 tokens = one.accounts.tokens or 1
                 return None if energy is None else float(getattr(energy, part)) / tokens / 1e6
 
-            columns.append(Column(f"{account.title}: E_{side}", value, ",.2f"))
+            columns.append(Column(f"{account.title}: E_{side}", value, ".4g"))
     return tabulate(
         slug=_slug("part", one),
         title=f"What the energy is spent on: {one.setting}",
@@ -239,8 +239,8 @@ def _where(one: Accounted, slug: str, what: str, key: Callable[[Charge], str]) -
             return snn / ann if snn is not None and ann else None
 
         columns += [
-            Column(f"{account.title}: E_snn", partial(energy, side="snn"), ",.2f"),
-            Column(f"{account.title}: E_ann", partial(energy, side="ann"), ",.2f"),
+            Column(f"{account.title}: E_snn", partial(energy, side="snn"), ".4g"),
+            Column(f"{account.title}: E_ann", partial(energy, side="ann"), ".4g"),
             Column(f"{account.title}: ratio", ratio, ".3f"),
         ]
     return tabulate(
