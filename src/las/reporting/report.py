@@ -77,10 +77,14 @@ def write_report(
     results = replace(results, made=Made(stored.weights, revision, date))
     recorded = () if spikes is None else load_recorded(spikes)
     charged = accounted(results, hardware)
-    verdicts = {one.cell.model: verdict(one.accounts) for one in one_per_model(charged, results)}
+    verdicts = {
+        one.cell.model: f"{task_title(one.cell.evaluation)}, {one.cell.setting}, under all "
+        f"accounts: {verdict(one.accounts)}"
+        for one in one_per_model(charged, results)
+    }
     frugal = {
         model: f"{task_title(one.cell.evaluation)}, the cheapest neurons with a budget "
-        f"({one.cell.setting}): {verdict(one.accounts)}"
+        f"({one.cell.setting}), under all accounts: {verdict(one.accounts)}"
         for model, one in cheapest_with_a_budget(charged).items()
     }
     pages = write_cells(charged, hardware, output_dir)

@@ -207,9 +207,18 @@ class Results:
         return list(dict.fromkeys(cell.model for cell in self.cells))
 
     def of(self, model: str) -> list[CellResult]:
-        """The cells of one model, the longest T and then the largest H first."""
+        """The cells of one model: the default neuron, other thresholds, budgets.
+
+        Of each the longest T and then the largest H first.
+        """
         cells = [cell for cell in self.cells if cell.model == model]
-        return sorted(cells, key=lambda cell: (-cell.time_steps, -cell.levels))
+        return sorted(
+            cells,
+            key=lambda cell: (
+                *(cell.budget is not None, bool(cell.thresholds), cell.thresholds),
+                *(-cell.time_steps, -cell.levels, cell.budget or 0),
+            ),
+        )
 
     def headline(self, shown: Callable[[Score], bool]) -> list[CellResult]:
         """Per model and evaluation with such scores, its cell nearest to the paper's T=16 and H=5.

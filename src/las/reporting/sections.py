@@ -127,7 +127,6 @@ def sections(
             "spikes, charged in other ways, on both sides alike.",
             tables=[
                 accounts_of_cells(charged, hardware, last=False),
-                accounts_of_cells(charged, hardware, last=True),
                 latency_of_cells(charged),
                 *map(accounts_by_part, detailed),
                 *map(accounts_by_kind, detailed),
@@ -136,7 +135,11 @@ def sections(
                 *frontier_pictures(charged, results, hardware, directory),
                 *accounts_pictures(detailed, directory),
             ],
-            folded=[accounts_on_hardware(detailed), *map(accounts_by_layer, detailed)],
+            folded=[
+                accounts_of_cells(charged, hardware, last=True),
+                accounts_on_hardware(detailed),
+                *map(accounts_by_layer, detailed),
+            ],
             pages=pages or {},
         ),
         Section(

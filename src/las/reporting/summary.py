@@ -119,8 +119,8 @@ def _frugal(cells: list[CellResult]) -> tuple[str, ...]:
             continue
         ratio = text(None if (r := cell.energy.total.ratio) is None else Number(r, spec=".3f"))
         sentence = (
-            f"{cell.evaluation}, frugal neurons with H = {cell.levels} and a loss of "
-            f"{cell.budget:g} allowed: E_snn/E_ann = {ratio} by Eq. 25"
+            f"{cell.evaluation}, frugal neurons with T {cell.row_steps}, H = {cell.levels} and a "
+            f"loss of {cell.budget:g} allowed: E_snn/E_ann = {ratio} by Eq. 25"
         )
         found = [score.kl for score in cell.with_metric("perplexity") if score.kl is not None]
         if found:

@@ -20,7 +20,7 @@ class Scored(NamedTuple):
 
 
 def scored(results: Results) -> Iterator[Scored]:
-    """All scores, by model; of a model the longest T and then the largest H first."""
+    """All scores, by model; of a model in the order of `Results.of`."""
     for cell in ordered(results):
         for score in cell.scores:
             yield Scored(cell, score)
