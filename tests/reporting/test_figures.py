@@ -24,7 +24,7 @@ from las.reporting.figures import (
     recorded,
     steps,
 )
-from las.reporting.figures.style import figure_of
+from las.reporting.figures.style import drawing, figure_of
 from las.reporting.figures.sweep import Series
 from las.reporting.results import load_results
 from tests.reporting.conftest import (
@@ -192,3 +192,17 @@ def test_on_the_line_over_t_is_the_default_neuron_alone(
     drawn.clear()
     losslessness.losslessness_pictures(load_results(root, cells), tmp_path)
     assert [one.name for one in drawn] == [line.name, f"{line.name}, paper thresholds"]
+
+
+def test_a_long_title_is_broken_into_lines(tmp_path: Path) -> None:
+    title = "A model with a long name, trained on two thirds of a validation split: ablations"
+    with drawing(tmp_path / "long.png", 4.0, 2.0) as figure:
+        axes = figure.subplots()
+        axes.set_yticks([0, 1], ["a label", "another, which takes room"])
+        left, above = axes.set_title(title), figure.suptitle(title)
+        short = axes.set_xlabel("x")
+    for text in (left, above):
+        assert text.get_text().replace("\n", " ") == title
+        box = text.get_window_extent()
+        assert box.x0 >= 0 and box.x1 <= figure.bbox.x1
+    assert short.get_text() == "x"

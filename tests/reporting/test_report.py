@@ -138,7 +138,10 @@ def test_the_page_says_what_the_cheapest_budget_wins(grid: Grid, tmp_path: Path)
         for h in (1, 16)
     ]
     page = write_report(results, [*cells[:2], *frugal], tmp_path / "reports").index.read_text()
-    (told,) = re.findall(r"text, the cheapest neurons with a budget \((.*?)\): (.*?) of the", page)
+    (told,) = re.findall(
+        r"text, the cheapest neurons with a budget \((.*?)\), under all accounts: (.*?) of the",
+        page,
+    )
     assert told[0] == "frugal 0.001, T≤16, H=16"  # whose made-up spikes are fewest
     assert told[1].startswith("By Eq. 25 the spiking model takes 0.")
 
