@@ -290,6 +290,18 @@ def test_losing_to_int8_is_said(tally: SpikeTally) -> None:
     assert "It loses to an ANN in INT8 under every account." in verdict(accounts(tally, cheap))
 
 
+def test_functions_in_fp32_beside_an_ann_in_int8_are_named(tally: SpikeTally) -> None:
+    """What is left of an ANN in INT8 whose functions cost nothing is its products."""
+    found = accounts(tally, ROUND)
+    snn, mac = found["graded_int8"].snn, ROUND.mac(INT8)
+    assert snn is not None and mac is not None
+    products = sum(one.macs for one in tally.operations.values()) * mac
+    assert f"would take {snn.total / products:.2f} of its energy" in verdict(found)
+    for one in tally.operations.values():
+        one.nonlinear = {}
+    assert "functions" not in verdict(accounts(tally, ROUND))
+
+
 class TestHardware:
     def test_every_constant_has_a_source(self) -> None:
         for hardware in HARDWARE.values():

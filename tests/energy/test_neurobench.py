@@ -77,3 +77,30 @@ def test_sizes_of_a_model(tally: SpikeTally) -> None:
     found = neurobench(tally, model=model)
     assert found.footprint == (3 * 8 + 4 * 8 + 4) * 4
     assert found.connection_sparsity == 8 / 32
+
+
+def test_every_layer_counts_with_the_time_steps_of_what_it_reads(tally: SpikeTally) -> None:
+    """T of 4, but 6 for queries and 3 for keys; a second layer shares the first one's neurons."""
+    tally.sites["attn.query"].time_steps, tally.sites["attn.key"].time_steps = 6, 3
+    tally.operations["beside"] = OperationCount(  # 2 outputs where fc has 4
+        "beside", "linear", 40, 32, additions=68, fetches=24, inputs=16
+    )
+    assert neurobench(tally).dense == 4 * (64 + 32) / 2
+    assert neurobench(tally, ["matmul"]).dense == (6 + 3) * 16 / 2
+
+
+def test_a_layer_of_unknown_neurons_counts_with_the_longest_time(tally: SpikeTally) -> None:
+    tally.sites["attn.query"].time_steps = 6
+    tally.operations["strange"] = OperationCount("strange", "linear", 41, 32, inputs=16)
+    assert neurobench(tally).dense == (4 * 64 + 6 * 32) / 2
+
+
+def test_what_multiplies_in_every_time_step_is_counted_so(tally: SpikeTally) -> None:
+    tally.operations["fc"] = OperationCount("fc", "linear", 0, 64, dense_macs=4 * 64)
+    assert neurobench(tally).dense == 4 * 64 / 2
+
+
+def test_two_matrices_of_experts_read_one_population_and_the_third_another() -> None:
+    sites = {"e.input_site": SiteCount("oat", 4, 8), "e.down_site": SiteCount("oat", 7, 8)}
+    tally = SpikeTally(sites, {"e": OperationCount("e", "linear", 10, 96)}, tokens=1)
+    assert neurobench(tally).dense == 4 * 64 + 7 * 32

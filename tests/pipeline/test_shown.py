@@ -112,7 +112,8 @@ def test_every_cell_is_in_the_report_and_the_grid_comes_first(page: Report, root
     lm = "Tiny-LM <b>"
     for row in [
         *((lm, "LAS", t, "5") for t in ("16", "8")),
-        *((lm, "LAS", "≤ 16, frugal", "5"), (lm, "LAS", "16, released", "10")),
+        *((lm, "thresholds by the paper's rule", "16", "5"), (lm, "one band (no OAT)", "16", "5")),
+        *((lm, "frugal 0.001", "≤ 16", "5"), (lm, "the released code's thresholds", "16", "10")),
         *((lm, "qcfs", t, "–") for t in ("4", "64")),
         ("Big-LM", "–", "–", "–"),
         ("BERT, MRPC", "srp", "8", "–"),
@@ -161,7 +162,7 @@ def test_a_cell_without_spikes_and_energy_is_shown_as_far_as_it_is(
         (root / "results" / "tiny-lm" / "frugal-0.001-h5" / "text" / f"{name}.json").unlink()
     (root / "results" / "tiny-lm" / "t8h5" / "text" / "energy.json").unlink()
     page()
-    assert "≤ 24, frugal" in [row[4] for row in rows(root, "scores")]
+    assert ["frugal 0.001", "≤ 24"] in [row[3:5] for row in rows(root, "scores")]
     assert not list((root / "sweeps" / "time_steps").iterdir())  # of two points one is left
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from las.reporting.accounted import (
     cheapest_with_a_budget,
     one_per_model,
 )
+from las.reporting.cells import by_layer_and_account, write_cells
 from las.reporting.figures.accounts import accounts_pictures, draw_kinds, draw_layers
 from las.reporting.results import CellResult, Results, load_results
 from las.reporting.summary import summarise
@@ -83,7 +86,7 @@ def column(table: Table, name: str) -> list[str]:
 
 def test_every_account_of_a_cell_is_shown(new: Accounted) -> None:
     table = accounts_of_cells([new], HOROWITZ, last=False)
-    ratios = [text(one) for one in table.rows[0].cells[4:]]
+    ratios = [text(one) for one in table.rows[0].cells[5:-1]]
     expected = [one.ratio for one in new.accounts.accounts]
     assert ratios == [f"{ratio:.3f}" for ratio in expected]
     assert column(table, "4 T-bit INT, graded spikes") == [
@@ -91,6 +94,20 @@ def test_every_account_of_a_cell_is_shown(new: Accounted) -> None:
     ]
     # No product of two activations: what arrives last is all there is.
     assert accounts_of_cells([new], HOROWITZ, last=True).rows == table.rows
+
+
+def test_the_share_of_functions_that_an_ann_in_int8_computes_in_fp32(new: Accounted) -> None:
+    """Products and sums of 192 numbers at 0.3 pJ, and 10 sigmoids of 22 FLOPs at 4.6 pJ."""
+    table = accounts_of_cells([new], HOROWITZ, last=False)
+    assert column(table, table.columns[-1]) == ["0"]
+    tally = counted()
+    tally.operations["lm_head"].nonlinear = {"sigmoid": 10}
+    (one,) = accounted(Results((cell(tally),)), HOROWITZ)
+    functions = 10 * 22 * 4.6
+    share = functions / (3 * 64 * 0.3 + functions)
+    assert one.accounts.share_of_functions("graded_int8") == pytest.approx(share)
+    table = accounts_of_cells([one], HOROWITZ, last=False)
+    assert column(table, table.columns[-1]) == [f"{100 * share:.0f}"]
 
 
 @pytest.mark.parametrize("time_steps", [12, 8])
@@ -108,7 +125,7 @@ def test_with_a_budget_there_is_no_account_in_integers_of_t_bits(time_steps: int
     assert "INT12" not in accounts_on_hardware([frugal]).to_markdown()
     for last in (False, True):
         table = accounts_of_cells([plain, frugal], HOROWITZ, last=last)
-        for name in table.columns[4:]:
+        for name in table.columns[5:-1]:
             first, second = column(table, name)
             assert first != MISSING
             assert second == (MISSING if "T-bit" in name else first)
@@ -122,7 +139,7 @@ def test_with_a_budget_there_is_no_account_in_integers_of_t_bits(time_steps: int
 def test_what_was_not_counted_is_a_dash(old: list[Accounted]) -> None:
     table = accounts_of_cells(old, HOROWITZ, last=False)
     assert all(ratio != MISSING for ratio in column(table, "1 Eq. 25"))
-    for name in table.columns[5:]:
+    for name in table.columns[6:-1]:
         assert set(column(table, name)) == {MISSING}
     last = accounts_of_cells(old, HOROWITZ, last=True)
     assert set(column(last, "1 Eq. 25")) == {MISSING}
@@ -142,10 +159,13 @@ def test_rows_add_up_to_the_total(new: Accounted, table: object) -> None:
     shown: Table = table(new)  # type: ignore[operator]
     *rows, total = shown.rows
     assert total.cells[0] == "total"
-    for place in range(1, len(shown.columns)):
+    for place, name in enumerate(shown.columns):
+        if not place or "ratio" in name:
+            continue
         numbers = [row.cells[place].value for row in rows if row.cells[place] is not None]  # type: ignore[union-attr]
         assert sum(numbers) == pytest.approx(total.cells[place].value)  # type: ignore[union-attr]
-    assert len(shown.columns) == 1 + 2 * len(HEADLINE)
+    of_each = 2 if table is accounts_by_part else 3
+    assert len(shown.columns) == 1 + of_each * len(HEADLINE)
 
 
 def test_energy_by_layer_and_kind(new: Accounted) -> None:
@@ -170,12 +190,65 @@ def test_energy_by_what_it_is_spent_on(new: Accounted) -> None:
     assert moved["weights"].cells[memory].value > 0.0  # type: ignore[union-attr]
 
 
+def test_in_every_block_ratios_are_of_both_energies(new: Accounted) -> None:
+    shown = accounts_by_layer(new)
+    for row in shown.rows:
+        by_name = dict(zip(shown.columns, row.cells, strict=True))
+        for account in new.headline:
+            snn, ann, ratio = (
+                by_name[f"{account.title}: {what}"].value  # type: ignore[union-attr]
+                for what in ("E_snn", "E_ann", "ratio")
+            )
+            assert ratio == pytest.approx(snn / ann)
+    assert by_name["Eq. 25: ratio"].value == new.accounts["paper"].ratio  # type: ignore[union-attr]
+
+
+def test_every_spiking_cell_has_a_verdict_and_all_layers(tmp_path: Path) -> None:
+    """On a page of its model, ablations too; the file beside it adds up, account by account."""
+    cells = cell(counted(), 16), cell(counted(), 12, budget=1e-3)
+    taken = replace(cell(counted(), 12), neuron="t12h5-one-band", ablation="one band (no OAT)")
+    shown = accounted(Results(cells, ablations=(taken,)), HOROWITZ)
+    assert write_cells(shown, HOROWITZ, tmp_path) == {"Tiny": "accounts/tiny.html"}
+    page = html.unescape((tmp_path / "accounts" / "tiny.html").read_text())
+    sections = page.split("<details")[1:]
+    assert len(sections) == len(shown) == 3
+    for one, section in zip(shown, sections, strict=True):
+        assert one.cell.setting in section
+        assert verdict(one.accounts) in section
+        assert all(f">{name}</th>" in section for name in ("block 0", "block 1", "linear"))
+    assert "src=" not in page and "http" not in page
+    table = by_layer_and_account(shown)
+    for account in shown[2].accounts.accounts:
+        rows = [dict(zip(table.columns, row.cells, strict=True)) for row in table.rows]
+        of_one = [
+            row
+            for row in rows
+            if row["Cell"] == "t12h5-one-band" and str(row["Account"]).endswith(account.title)
+        ]
+        *blocks, total = [row["E_snn"].value for row in of_one]  # type: ignore[union-attr]
+        assert len(blocks) == 3 and sum(blocks) == pytest.approx(total)
+
+
 def test_all_hardware_side_by_side(new: Accounted) -> None:
     table = accounts_on_hardware([new])
     assert set(column(table, "Hardware")) == {one.title for one in HARDWARE.values()}
     chips = [row for row in table.rows if "synaptic" in str(row.cells[2])]
     assert len(chips) == 4
     assert all(row.cells[4] is None and row.cells[5] is None for row in chips)
+
+
+def test_budgets_with_one_h_are_told_apart() -> None:
+    cells = [cell(counted(), budget=budget) for budget in (1e-4, 3e-3)]
+    cells.append(replace(cell(counted()), threshold_rule="paper"))
+    shown = accounted(Results(tuple(cells)), HOROWITZ)
+    told = ["frugal 0.0001", "frugal 0.003", "thresholds by the paper's rule"]
+    for table in (accounts_of_cells(shown, HOROWITZ, last=False), latency_of_cells(shown)):
+        assert column(table, "Neurons") == told
+        assert column(table, "T") == ["≤ 12", "≤ 12", "12"]
+    assert [one.cell.setting for one in shown] == [
+        *("frugal 0.0001, T≤12, H=5", "frugal 0.003, T≤12, H=5"),
+        "thresholds by the paper's rule, T=12, H=5",
+    ]
 
 
 def test_latency_and_neurobench(new: Accounted) -> None:

@@ -97,7 +97,7 @@ def test_every_score_of_a_published_conversion_is_listed(swept: Grid) -> None:
     assert rows == [[metric, name, str(t)] for name, t in expected for metric in metrics]
     listed = [row.cells[3:6] for row in all_scores(results).rows]
     assert [(name, t, levels) for name, t, levels in listed if name != "LAS"] == [
-        (method, steps, None) for method, steps in METHODS for _ in metrics
+        (method, str(steps), None) for method, steps in METHODS for _ in metrics
     ]
 
 

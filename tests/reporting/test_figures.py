@@ -24,7 +24,7 @@ from las.reporting.figures import (
     recorded,
     steps,
 )
-from las.reporting.figures.style import figure_of
+from las.reporting.figures.style import drawing, figure_of
 from las.reporting.figures.sweep import Series
 from las.reporting.results import load_results
 from tests.reporting.conftest import (
@@ -167,3 +167,42 @@ def test_released_thresholds_have_a_figure_and_a_line_of_their_own(
     )
     losslessness.losslessness_pictures(results, tmp_path)
     assert drawn == ["Tiny-LM <b>, H = 5", "Tiny-LM <b>, H = 5, released thresholds"]
+
+
+def test_on_the_line_over_t_is_the_default_neuron_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One cell by the paper's rule is no line, two are one of their own; budgets are in none."""
+    drawn: list[Series] = []
+    monkeypatch.setattr(losslessness, "draw", lambda path, series, title: drawn.extend(series))
+    root = tmp_path / "results"
+    cells = [
+        write_cell(root, "tiny-lm", "text", t, 5, text_scores(t, 5), name=name, **options)
+        for t, name, options in (
+            *((16, "", {}), (10, "", {})),
+            *((16, "-paper", {"threshold_rule": "paper"}), (16, "-frugal", {"budget": 1e-3})),
+        )
+    ]
+    losslessness.losslessness_pictures(load_results(root, cells), tmp_path)
+    (line,) = drawn
+    assert (line.name, line.x) == ("Tiny-LM <b>, H = 5", [10, 16])
+    again = {"threshold_rule": "paper"}
+    scores = text_scores(10, 5)
+    cells.append(write_cell(root, "tiny-lm", "text", 10, 5, scores, name="-paper", **again))
+    drawn.clear()
+    losslessness.losslessness_pictures(load_results(root, cells), tmp_path)
+    assert [one.name for one in drawn] == [line.name, f"{line.name}, paper thresholds"]
+
+
+def test_a_long_title_is_broken_into_lines(tmp_path: Path) -> None:
+    title = "A model with a long name, trained on two thirds of a validation split: ablations"
+    with drawing(tmp_path / "long.png", 4.0, 2.0) as figure:
+        axes = figure.subplots()
+        axes.set_yticks([0, 1], ["a label", "another, which takes room"])
+        left, above = axes.set_title(title), figure.suptitle(title)
+        short = axes.set_xlabel("x")
+    for text in (left, above):
+        assert text.get_text().replace("\n", " ") == title
+        box = text.get_window_extent()
+        assert box.x0 >= 0 and box.x1 <= figure.bbox.x1
+    assert short.get_text() == "x"

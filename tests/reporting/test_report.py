@@ -73,7 +73,9 @@ def test_the_page_fetches_nothing(written: Report) -> None:
     links.feed(page)
     assert not links.open
     assert links.targets
-    assert all(target.startswith(("data:image/png;base64,", "#")) for target in links.targets)
+    elsewhere = [t for t in links.targets if not t.startswith(("data:image/png;base64,", "#"))]
+    assert elsewhere == ["accounts/tiny-lm.html", "accounts/tiny-encoder.html"]  # to go to
+    assert all((written.index.parent / target).is_file() for target in elsewhere)
     assert not re.search(r"url\(|@import|<script|<link", page)
 
 
@@ -136,8 +138,11 @@ def test_the_page_says_what_the_cheapest_budget_wins(grid: Grid, tmp_path: Path)
         for h in (1, 16)
     ]
     page = write_report(results, [*cells[:2], *frugal], tmp_path / "reports").index.read_text()
-    (told,) = re.findall(r"text, the cheapest neurons with a budget \((.*?)\): (.*?) of the", page)
-    assert told[0] == "frugal 0.001, H=16"  # whose made-up spikes are fewest
+    (told,) = re.findall(
+        r"text, the cheapest neurons with a budget \((.*?)\), under all accounts: (.*?) of the",
+        page,
+    )
+    assert told[0] == "frugal 0.001, T≤16, H=16"  # whose made-up spikes are fewest
     assert told[1].startswith("By Eq. 25 the spiking model takes 0.")
 
 

@@ -87,6 +87,8 @@ class Accounts:
         latency: in time steps.
         layers: NeuroBench's metrics of the layers with weights, which its package sees.
         products: the same with products of two activations, which it does not see.
+        functions: energy in pJ of the ANN's non-linear functions, which stay in FP32 whatever the
+            format of its products; None if the hardware does not tell.
     """
 
     hardware: Hardware
@@ -95,12 +97,20 @@ class Accounts:
     latency: Latency
     layers: NeuroBench
     products: NeuroBench
+    functions: float | None = None
 
     def __getitem__(self, slug: str) -> Account:
         for account in self.accounts:
             if account.slug == slug:
                 return account
         raise KeyError(f"no account {slug!r}; there are {[one.slug for one in self.accounts]}")
+
+    def share_of_functions(self, slug: str) -> float | None:
+        """Share of an ANN's arithmetic that its functions take, in [0, 1]; None if not known."""
+        ann = next((one.ann for one in self.accounts if one.slug == slug), None)
+        if ann is None or self.functions is None or not ann.arithmetic:
+            return None
+        return self.functions / ann.arithmetic
 
     def to_markdown(self) -> str:
         """A Markdown table, a row for each account; energies per token in microjoules."""
@@ -152,6 +162,7 @@ def accounts(tally: SpikeTally, hardware: Hardware = HOROWITZ_45NM) -> Accounts:
         latency(tally),
         neurobench(tally),
         neurobench(tally, ("linear", "matmul")),
+        _of_functions(tally, hardware),
     )
 
 
@@ -161,6 +172,13 @@ def complete(tally: SpikeTally) -> bool:
     return all(one.additions and one.fetches for one in operations if one.sops) and all(
         one.inputs for one in operations if one.macs
     )
+
+
+def _of_functions(tally: SpikeTally, hardware: Hardware) -> float | None:
+    flop = hardware.float_mac
+    if flop is None:
+        return None
+    return flop * sum(PAPER.nonlinear_flops(one.nonlinear) for one in tally.operations.values())
 
 
 def _formats(tally: SpikeTally) -> list[NumberFormat]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from las.components.component import SpikingComponent
+from las.energy.dense import dense_operations
 from las.neurons.tally import SpikeTally
 
 
@@ -21,12 +22,13 @@ class NeuroBench:
 
     Attributes:
         activation_sparsity: share of neurons and time steps without a spike.
-        dense: synaptic operations if every input were nonzero in each of T time steps. In a product
-            of two spike trains, both operands count.
+        dense: synaptic operations if every input were nonzero in each of its T time steps
+            (`dense_operations`). In a product of two spike trains, both operands count.
         effective_macs: synaptic operations of spikes that are not all of one size.
         effective_acs: those whose inputs are in {-1, 0, 1} once theta(t) is folded out: all spikes
             of the operation have one level, as with H = 1. Both None if additions were not counted.
-        membrane_updates: potentials that are charged, and resets.
+        membrane_updates: potentials that are charged, and resets. NeuroBench counts the first time
+            step once, whether its neurons fire or not: by so many it has fewer.
         footprint: bytes of parameters and buffers; None without the model.
         connection_sparsity: share of the parameters of layers that are 0; None without the model.
     """
@@ -55,14 +57,13 @@ def neurobench(
     """
     sites = list(tally.sites.values())
     chances = sum(site.activations * site.time_steps for site in sites)
-    steps = max((site.time_steps for site in sites), default=0)
     tokens = tally.tokens or 1
-    dense = acs = macs = 0
+    acs = macs = 0
+    dense = 0.0
     counted = True
-    for operation in tally.operations.values():
+    for name, operation in tally.operations.items():
         if operation.kind in kinds:
-            operands = 2 if operation.kind == "matmul" else 1
-            dense += steps * operands * operation.macs
+            dense += dense_operations(name, operation, tally)
             counted = counted and bool(operation.additions or not operation.sops)
             if operation.additions == operation.sops:
                 acs += operation.sops

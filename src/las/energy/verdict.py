@@ -24,6 +24,7 @@ def verdict(accounts: Accounts) -> str:
     against = [one for one in told if one.slug.endswith("_int8")]
     if against:
         sentences.append(_against_int8(against))
+        sentences += _functions(accounts)
     sentences += _last_operand(told)
     alone = [one for one in accounts.accounts if one.snn is not None and one.ann is None]
     for one in alone:
@@ -56,6 +57,19 @@ def _against_int8(against: Sequence[Account]) -> str:
         return "It loses to an ANN in INT8 under every account."
     names = "; ".join(one.title.removeprefix("INT8, ") for one in lost)
     return f"Against an ANN in INT8 it loses under {len(lost)} of {len(against)} accounts: {names}."
+
+
+def _functions(accounts: Accounts) -> list[str]:
+    """What the functions of an ANN in INT8 come to, and what is left without them."""
+    slug = "graded_int8"
+    share, ratio = accounts.share_of_functions(slug), accounts[slug].ratio
+    if not share or share >= 1 or ratio is None:
+        return []
+    return [
+        "That ANN computes its non-linear functions in FP32, as models in INT8 do, which is "
+        f"{100 * share:.0f} % of its arithmetic; if they cost it nothing, graded spikes would take "
+        f"{ratio / (1 - share):.2f} of its energy."
+    ]
 
 
 def _last_operand(told: Sequence[Account]) -> list[str]:

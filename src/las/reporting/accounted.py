@@ -61,13 +61,16 @@ def accounts_of(cell: CellResult, hardware: Hardware) -> Accounts:
 
 
 def accounted(results: Results, hardware: Hardware) -> list[Accounted]:
-    """All cells with spikes, in the order of the grid.
+    """All cells with spikes, model by model; of a model those without a part of the method last.
 
-    Those of models that were stopped early are left out: they add up what several T cost.
+    Those of models that were stopped early are left out: they add up what several T cost. Of
+    published conversions only what Eq. 25 needs is counted.
     """
+    cells = (*results.cells, *results.ablations)
+    order = list(dict.fromkeys(cell.model for cell in cells))
     return [
         Accounted(cell, accounts_of(cell, hardware))
-        for cell in results.cells
+        for cell in sorted(cells, key=lambda cell: order.index(cell.model))
         if cell.spikes is not None and cell.spikes.operations and not cell.after_steps
     ]
 

@@ -1,9 +1,10 @@
-"""One self-contained page: style and pictures inside it, nothing fetched."""
+"""Self-contained pages: style and pictures inside it, nothing fetched."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -23,6 +24,7 @@ class Section:
         tables: shown first.
         pictures: shown below the tables.
         folded: tables shown closed, to be opened by the reader.
+        pages: further pages, by title: where they are.
     """
 
     anchor: str
@@ -31,6 +33,24 @@ class Section:
     tables: Sequence[Table] = ()
     pictures: Sequence[Picture] = ()
     folded: Sequence[Table] = ()
+    pages: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class CellInDetail:
+    """One cell on the page of its model.
+
+    Attributes:
+        anchor: its id.
+        title: heading.
+        verdict: a paragraph.
+        tables: shown below it.
+    """
+
+    anchor: str
+    title: str
+    verdict: str
+    tables: Sequence[Table]
 
 
 def render_page(
@@ -41,6 +61,32 @@ def render_page(
     provenance: Mapping[str, str],
 ) -> str:
     """The report as HTML; every name and number is escaped."""
+    return _render(
+        "report.html.jinja",
+        summaries=summaries,
+        sections=sections,
+        missing=missing,
+        damaged=damaged,
+        provenance=provenance,
+        dash=MISSING,
+    )
+
+
+def render_cells(
+    title: str, data: str, overview: Sequence[Table], cells: Sequence[CellInDetail]
+) -> str:
+    """The page of a model as HTML: all cells in a few tables, and each one in detail.
+
+    Arguments:
+        title: the model's name.
+        data: a file beside the page with all numbers.
+        overview: tables with a row for each cell.
+        cells: shown closed.
+    """
+    return _render("cells.html.jinja", title=title, data=data, overview=overview, cells=cells)
+
+
+def _render(template: str, **content: Any) -> str:
     environment = Environment(
         loader=PackageLoader("las.reporting", "templates"),
         autoescape=True,
@@ -49,11 +95,4 @@ def render_page(
         lstrip_blocks=True,
     )
     environment.filters["cell"] = text
-    return environment.get_template("report.html.jinja").render(
-        summaries=summaries,
-        sections=sections,
-        missing=missing,
-        damaged=damaged,
-        provenance=provenance,
-        dash=MISSING,
-    )
+    return environment.get_template(template).render(**content)

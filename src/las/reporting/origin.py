@@ -34,7 +34,7 @@ def origin_of(
     weights = (made.weights.get(cell.model) for cell in cells)
     return Origin(
         model=_listed(cell.title for cell in cells),
-        time_steps=_listed(str(cell.steps) for cell in converted) or "N/A",
+        time_steps=_listed(cell.row_steps for cell in converted) or "N/A",
         levels=_listed(str(cell.levels) for cell in converted if isinstance(cell, CellResult)),
         items=_listed(f"{task}: {part}" for task, part in items.items()),
         weights=_listed(found[:_DIGITS] for found in weights if found),

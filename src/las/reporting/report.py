@@ -9,6 +9,7 @@ from pathlib import Path
 from las.energy import Hardware, verdict
 from las.energy.descriptions import HOROWITZ_45NM
 from las.reporting.accounted import accounted, cheapest_with_a_budget, one_per_model
+from las.reporting.cells import write_cells
 from las.reporting.figures.picture import Picture
 from las.reporting.html import render_page
 from las.reporting.latex import to_latex
@@ -51,6 +52,8 @@ def write_report(
 ) -> Report:
     """Write index.html, tables/*.md, *.csv and *.tex, and figures/*.png and *.pdf, in `output_dir`.
 
+    Beside them are accounts/*.html and *.csv: all cells of a model, layer by layer.
+
     What has no results, or damaged ones, is shown as a dash or left out and named; nothing is made
     up. The same results give the same bytes.
 
@@ -74,13 +77,18 @@ def write_report(
     results = replace(results, made=Made(stored.weights, revision, date))
     recorded = () if spikes is None else load_recorded(spikes)
     charged = accounted(results, hardware)
-    verdicts = {one.cell.model: verdict(one.accounts) for one in one_per_model(charged, results)}
+    verdicts = {
+        one.cell.model: f"{task_title(one.cell.evaluation)}, {one.cell.setting}, under all "
+        f"accounts: {verdict(one.accounts)}"
+        for one in one_per_model(charged, results)
+    }
     frugal = {
         model: f"{task_title(one.cell.evaluation)}, the cheapest neurons with a budget "
-        f"({one.cell.setting}): {verdict(one.accounts)}"
+        f"({one.cell.setting}), under all accounts: {verdict(one.accounts)}"
         for model, one in cheapest_with_a_budget(charged).items()
     }
-    parts = sections(results, stored, output_dir / "figures", charged, hardware, recorded)
+    pages = write_cells(charged, hardware, output_dir)
+    parts = sections(results, stored, output_dir / "figures", charged, hardware, recorded, pages)
     tables = tuple(t for section in parts for t in (*section.tables, *section.folded))
     told = {"revision": revision, "date of the revision": date}
     made_with = provenance() | {name: value for name, value in told.items() if value}

@@ -78,22 +78,11 @@ class CellResult(OriginalResult):
     stopped: Mapping[int, SpikeTally] = field(default_factory=dict)
 
     @property
-    def steps(self) -> int | str:
-        """T as it is shown: of frugal neurons, the most that a site has."""
-        if self.budget is None:
-            return (
-                self.time_steps
-                if self.threshold_rule == "error"
-                else f"{self.time_steps}, {self.threshold_rule}"
-            )
-        return f"{self.row_steps}, frugal"
-
-    @property
     def setting(self) -> str:
-        """T and H, or the budget and H, in a few words."""
-        neurons = f"T={self.time_steps}" if self.budget is None else f"frugal {self.budget:g}"
-        rule = "" if self.threshold_rule == "error" else f", thresholds: {self.threshold_rule}"
-        return f"{neurons}, H={self.levels}{rule}"
+        """Its neurons in a few words: T and H, and what tells them from others of these."""
+        steps = f"T={self.time_steps}" if self.budget is None else f"T{self.row_steps}"
+        special = () if label(self) == LAS else (label(self),)
+        return ", ".join((*special, steps.replace(" ", ""), f"H={self.levels}"))
 
     @property
     def thresholds(self) -> str:
@@ -121,7 +110,7 @@ class CellResult(OriginalResult):
 
     @property
     def row_steps(self) -> str:
-        """T in such a row."""
+        """T as it is shown: with a budget, the most that a site has."""
         if self.budget is None:
             return str(self.time_steps)
         sites = [] if self.spikes is None else list(self.spikes.sites.values())
@@ -182,13 +171,8 @@ class BaselineResult(OriginalResult):
 
     @property
     def row_steps(self) -> str:
-        """T in such a row."""
-        return str(self.time_steps)
-
-    @property
-    def steps(self) -> int:
         """T as it is shown."""
-        return self.time_steps
+        return str(self.time_steps)
 
 
 Spiking = CellResult | BaselineResult
@@ -223,9 +207,18 @@ class Results:
         return list(dict.fromkeys(cell.model for cell in self.cells))
 
     def of(self, model: str) -> list[CellResult]:
-        """The cells of one model, the longest T and then the largest H first."""
+        """The cells of one model: the default neuron, other thresholds, budgets.
+
+        Of each the longest T and then the largest H first.
+        """
         cells = [cell for cell in self.cells if cell.model == model]
-        return sorted(cells, key=lambda cell: (-cell.time_steps, -cell.levels))
+        return sorted(
+            cells,
+            key=lambda cell: (
+                *(cell.budget is not None, bool(cell.thresholds), cell.thresholds),
+                *(-cell.time_steps, -cell.levels, cell.budget or 0),
+            ),
+        )
 
     def headline(self, shown: Callable[[Score], bool]) -> list[CellResult]:
         """Per model and evaluation with such scores, its cell nearest to the paper's T=16 and H=5.

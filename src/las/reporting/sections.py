@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from las.energy import Hardware
@@ -63,6 +63,7 @@ def sections(
     charged: Sequence[Accounted],
     hardware: Hardware,
     recorded: Sequence[Recorded] = (),
+    pages: Mapping[str, str] | None = None,
 ) -> list[Section]:
     """Build all tables, and draw the figures that have data.
 
@@ -73,6 +74,7 @@ def sections(
         charged: all cells whose spikes were counted, under all accounts.
         hardware: what they were charged for.
         recorded: spikes of a passage of text.
+        pages: the pages with all accounts of every cell, by the titles of their models.
     """
     detailed = one_per_model(charged, results)
     energy = [(cell, cell.energy) for cell in results.one_per_model() if cell.energy is not None]
@@ -125,7 +127,6 @@ def sections(
             "spikes, charged in other ways, on both sides alike.",
             tables=[
                 accounts_of_cells(charged, hardware, last=False),
-                accounts_of_cells(charged, hardware, last=True),
                 latency_of_cells(charged),
                 *map(accounts_by_part, detailed),
                 *map(accounts_by_kind, detailed),
@@ -134,7 +135,12 @@ def sections(
                 *frontier_pictures(charged, results, hardware, directory),
                 *accounts_pictures(detailed, directory),
             ],
-            folded=[accounts_on_hardware(detailed), *map(accounts_by_layer, detailed)],
+            folded=[
+                accounts_of_cells(charged, hardware, last=True),
+                accounts_on_hardware(detailed),
+                *map(accounts_by_layer, detailed),
+            ],
+            pages=pages or {},
         ),
         Section(
             "neurons",

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from las.evaluation.score import Score
+from las.reporting.ablated import LAS, label
 from las.reporting.column import Column, tabulate
 from las.reporting.names import ann_number, metric_title, snn_number, task_title
 from las.reporting.results import CellResult, Results
@@ -71,7 +72,9 @@ def summarise(
 
 
 def _converted(cell: CellResult) -> str:
-    neurons = f"T = {cell.time_steps} time steps, H = {cell.levels} levels"
+    neurons = f"T = {cell.row_steps} time steps, H = {cell.levels} levels".replace("= ≤", "≤")
+    if label(cell) != LAS:
+        neurons += f", {label(cell)}"
     if cell.spikes is None:
         return f"Spiking neurons with {neurons}."
     kinds = Counter(site.kind for site in cell.spikes.sites.values())
@@ -116,8 +119,8 @@ def _frugal(cells: list[CellResult]) -> tuple[str, ...]:
             continue
         ratio = text(None if (r := cell.energy.total.ratio) is None else Number(r, spec=".3f"))
         sentence = (
-            f"{cell.evaluation}, frugal neurons with H = {cell.levels} and a loss of "
-            f"{cell.budget:g} allowed: E_snn/E_ann = {ratio} by Eq. 25"
+            f"{cell.evaluation}, frugal neurons with T {cell.row_steps}, H = {cell.levels} and a "
+            f"loss of {cell.budget:g} allowed: E_snn/E_ann = {ratio} by Eq. 25"
         )
         found = [score.kl for score in cell.with_metric("perplexity") if score.kl is not None]
         if found:

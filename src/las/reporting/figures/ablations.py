@@ -13,6 +13,9 @@ from las.reporting.results import CellResult, Results
 
 Bar = tuple[str, float]
 
+_WIDE = 0.15
+"""Share of the longest bar from which on a bar has room for its number."""
+
 
 def draw(path: Path, bars: Sequence[Bar], ann: float, axis: str, title: str) -> Path:
     """A bar for every cell, the whole method first; the original's score is dotted."""
@@ -21,7 +24,11 @@ def draw(path: Path, bars: Sequence[Bar], ann: float, axis: str, title: str) -> 
         names, values = zip(*bars, strict=True)
         colours = [BLUE, *[SKY] * (len(bars) - 1)]
         drawn = axes.barh(names, values, color=colours)
-        axes.bar_label(drawn, fmt="%.2f", label_type="center")
+        wide = [value > _WIDE * max(values) for value in values]
+        inside = [f"{v:.2f}" if fits else "" for v, fits in zip(values, wide, strict=True)]
+        beside = ["" if fits else f"{v:.2f}" for v, fits in zip(values, wide, strict=True)]
+        axes.bar_label(drawn, inside, label_type="center")
+        axes.bar_label(drawn, beside, padding=3)
         axes.axvline(ann, color=DARK, linewidth=1, linestyle=":")
         axes.invert_yaxis()
         axes.set_xlabel(axis)

@@ -19,7 +19,7 @@ from las.reporting.figures.style import (
     SKY,
     drawing,
 )
-from las.reporting.names import block_title
+from las.reporting.names import block_title, task_title
 
 _COLOURS = {
     "linear": BLUE,
@@ -100,17 +100,21 @@ def accounts_pictures(cells: Sequence[Accounted], directory: Path) -> list[Pictu
                 draw_kinds(directory / f"accounts_kind_{name}.png", _bars(one), title),
                 f"{title}, by kind",
                 "Left of the dotted line spiking takes less. Both operands of attention's products "
-                f"are charged. T = {one.cell.time_steps}, H = {one.cell.levels}; "
-                f"{one.accounts.hardware.title}.",
+                f"are charged. {_where(one)}",
             ),
             Picture(
                 draw_layers(directory / f"accounts_layer_{name}.png", *_lines(one), title),
                 f"{title}, by layer",
-                "Solid, and full points: the spiking model; dotted, and open points: the ANN. T = "
-                f"{one.cell.time_steps}, H = {one.cell.levels}; {one.accounts.hardware.title}.",
+                "Solid, and full points: the spiking model; dotted, and open points: the ANN. "
+                f"{_where(one)}",
             ),
         ]
     return pictures
+
+
+def _where(one: Accounted) -> str:
+    evaluation = task_title(one.cell.evaluation)
+    return f"{evaluation}, {one.cell.setting}; {one.accounts.hardware.title}."
 
 
 def _bars(one: Accounted) -> Bars:

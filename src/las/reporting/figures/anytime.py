@@ -27,7 +27,7 @@ def anytime_pictures(results: Results, directory: Path) -> list[Picture]:
     for cell in results.cells:
         points = [(t, score.kl) for t, score in cell.after_steps if score.kl]
         if points:
-            name = f"{cell.title}, T = {cell.time_steps}, H = {cell.levels}"
+            name = f"{cell.title}, {cell.setting}"
             series.append(Series(name, [t for t, _ in points], [kl for _, kl in points]))
     if not series:
         return []

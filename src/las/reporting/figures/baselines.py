@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -61,7 +60,7 @@ def draw(
         energy.xaxis.set_minor_locator(NullLocator())
         energy.axvline(1, color=GREY, linewidth=1, linestyle=":")
         energy.set_xlabel("E_snn / E_ann (Eq. 25)")
-        figure.suptitle(textwrap.fill(title, 70))
+        figure.suptitle(title)
         figure.legend(*steps.get_legend_handles_labels(), loc="outside lower center", ncols=4)
     return path
 

@@ -210,8 +210,8 @@ def _caption(points: Sequence[Point]) -> str:
         )
     if any(map(_published, points)):
         told.append(
-            "Crosses: the systems compared with, which have a section of their own; those beyond "
-            "the right edge are left out."
+            "Crosses: the systems compared with and their T, where there is room; they have a "
+            "section of their own. Those beyond the right edge are left out."
         )
     if any(point.series == STOPPED for point in points):
         told.append(
@@ -274,17 +274,20 @@ def stopped_points(results: Results, model: str, hardware: Hardware) -> list[Poi
 def _others(results: Results, model: str, evaluation: str) -> list[Point]:
     """Published conversions of a model, of which Eq. 25 alone is known."""
     known = [
-        (one.time_steps, loss, ratio)
+        (one, loss, ratio)
         for one in results.baselines
         if (one.model, one.evaluation) == (model, evaluation)
         and one.energy is not None
         and (ratio := one.energy.total.ratio) is not None
         and (loss := _divergence(one.scores)) is not None
     ]
-    steps = [f"{t}" for t in sorted({t for t, _, _ in known})]
+    steps = [f"{t}" for t in sorted({one.time_steps for one, _, _ in known})]
     listed = " and ".join(filter(None, (", ".join(steps[:-1]), *steps[-1:])))
     series = replace(OTHERS, title=f"{OTHERS.title}, T = {listed}")
-    return [Point(series, "", loss, {"paper": ratio}, {}) for _, loss, ratio in known]
+    return [
+        Point(series, f"{one.system} {one.time_steps}", loss, {"paper": ratio}, {})
+        for one, loss, ratio in known
+    ]
 
 
 def _published(point: Point) -> bool:

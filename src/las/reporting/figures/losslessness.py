@@ -22,31 +22,35 @@ def draw(path: Path, series: Sequence[Series], title: str) -> Path:
 
 def losslessness_pictures(results: Results, directory: Path) -> list[Picture]:
     """The figure, or none if there are no data."""
-    points: dict[str, list[tuple[int, float]]] = {}
+    lines: dict[str, dict[int, float]] = {}
+    others: set[str] = set()
     for model in results.models:
-        cells = results.of(model)
+        cells = [cell for cell in results.of(model) if cell.budget is None]
+        cells.sort(key=lambda cell: not cell.plain)  # of several with one T and H these count
         tasks = {score.task for cell in cells for score in cell.with_metric("perplexity")}
         for cell in cells:
             for score in cell.with_metric("perplexity"):
-                # A divergence of exactly zero has no place on a logarithmic axis.
-                if cell.budget is None and score.kl is not None and score.kl > 0:
-                    # The paper's rule is close enough to the least error to share its line.
-                    rule = cell.thresholds if cell.threshold_rule == "released" else ""
-                    text = f", {task_title(score.task)}" if len(tasks) > 1 else ""
-                    name = f"{cell.title}, H = {cell.levels}{rule}{text}"
-                    points.setdefault(name, []).append((cell.time_steps, score.kl))
-    if not points:
-        return []
+                text = f", {task_title(score.task)}" if len(tasks) > 1 else ""
+                name = f"{cell.title}, H = {cell.levels}{cell.thresholds}{text}"
+                if cell.thresholds:
+                    others.add(name)
+                if score.kl:  # zero has no place on a logarithmic axis
+                    lines.setdefault(name, {}).setdefault(cell.time_steps, score.kl)
     series = [
-        Series(name, [t for t, _ in sorted(line)], [kl for _, kl in sorted(line)])
-        for name, line in points.items()
+        Series(name, sorted(line), [line[t] for t in sorted(line)])
+        for name, line in lines.items()
+        if len(line) > 1 or name not in others
     ]
+    if not series:
+        return []
     path = draw(directory / "losslessness.png", series, "KL against T")
     return [
         Picture(
             path,
             "KL divergence against T",
             "Mean KL divergence of the SNN's next-token distribution from the ANN's, on text held "
-            "out from calibration. Logarithmic axis: each step down is a factor of ten.",
+            "out from calibration. Logarithmic axis: each step down is a factor of ten. Neurons "
+            "with a budget, whose T differs from site to site, are in the figures of loss against "
+            "energy.",
         )
     ]

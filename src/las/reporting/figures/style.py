@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,10 @@ import matplotlib
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+_LONG = 40
+"""Letters of a text that may not fit into the width of a figure."""
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -60,8 +65,27 @@ def drawing(path: Path, width: float, height: float) -> Iterator[Figure]:
     """A figure of `width` by `height` inches, written to `path` on leaving, a PNG, and as a PDF."""
     with figure_of(width, height) as figure:
         yield figure
+        _wrap(figure)
         path.parent.mkdir(parents=True, exist_ok=True)
         # Without entries that name the version or the time, bytes do not change.
         figure.savefig(path, format="png", metadata={"Software": None})
         unnamed: Any = dict.fromkeys(("Creator", "Producer", "CreationDate"))
         figure.savefig(path.with_suffix(".pdf"), format="pdf", metadata=unnamed)
+
+
+def _wrap(figure: Figure) -> None:
+    """Break long texts that go over an edge of the figure into lines."""
+    texts = [text for text in figure.findobj(Text) if len(text.get_text()) > _LONG]
+    if not texts:
+        return
+    figure.draw_without_rendering()  # lays out
+    whole = figure.bbox
+    for text in texts:
+        box = text.get_window_extent()
+        centred = text.get_horizontalalignment() == "center"
+        room = whole.width if centred else whole.x1 - max(box.x0, whole.x0)
+        if box.width > room:
+            lines = text.get_text().splitlines()
+            letters = int(max(map(len, lines)) * room / box.width)
+            broken = [textwrap.fill(line, letters) for line in lines]
+            text.set_text("\n".join(broken))

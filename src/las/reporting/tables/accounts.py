@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from las.energy import HARDWARE, Account, Charge, Hardware
 from las.energy.neurobench import NeuroBench
 from las.neurons.tally import SiteCount
+from las.reporting.ablated import label
 from las.reporting.accounted import Accounted, accounts_of
 from las.reporting.column import Column, tabulate
 from las.reporting.names import block_title, task_title
@@ -16,7 +18,8 @@ from las.reporting.table import Table
 _CELL = (
     Column[Accounted]("Model", lambda one: one.cell.title),
     Column[Accounted]("Evaluation", lambda one: task_title(one.cell.evaluation)),
-    Column[Accounted]("T", lambda one: one.cell.steps),
+    Column[Accounted]("Neurons", lambda one: label(one.cell)),
+    Column[Accounted]("T", lambda one: one.cell.row_steps),
     Column[Accounted]("H", lambda one: one.cell.levels),
 )
 _SCHEDULES = (
@@ -32,6 +35,12 @@ _RULES = (
     "comparisons and resets. Account 3 adds memory, of both sides, under two schedules. Account 4 "
     "holds weights and activations of both sides in another format. A dash: what it needs was not "
     "counted, or is not described."
+)
+
+_FUNCTIONS = (
+    "Whatever its format, the ANN computes softmax, norms and activations in FP32, as models in "
+    "BF16 and INT8 do; the last column has their share of the arithmetic of the ANN in INT8. If "
+    "they cost it nothing, the ratio by graded spikes in INT8 would be divided by what is left."
 )
 
 
@@ -58,13 +67,14 @@ def accounts_of_cells(cells: Sequence[Accounted], hardware: Hardware, last: bool
             number = 4 if name != "fp32" else 2 if schedule == "graded" else 3
             title = "T-bit INT" if name == "t_bit" else name.upper()
             columns.append(Column(f"{number} {title}, {what}", ratio(f"{schedule}_{name}"), ".3f"))
+    columns.append(Column("Functions of the ANN in INT8, %", _functions, ".0f"))
     return tabulate(
         slug=f"accounts{'_last' if last else ''}",
         title=f"Energy under all accounts, {which} of attention's products charged",
         columns=columns,
         subjects=cells,
-        notes=(_RULES, *_without_bits(cells), _described(hardware)),
-        text_columns=2,
+        notes=(_RULES, _FUNCTIONS, *_without_bits(cells), _described(hardware)),
+        text_columns=3,
     )
 
 
@@ -107,7 +117,7 @@ def latency_of_cells(cells: Sequence[Accounted]) -> Table:
             "inputs are in {-1, 0, 1}, theta(t) folded out, which takes H = 1. Its package sees "
             "layers with weights; with products: those of two spike trains, too.",
         ),
-        text_columns=2,
+        text_columns=3,
     )
 
 
@@ -175,7 +185,7 @@ def accounts_by_part(one: Accounted) -> Table:
                 tokens = one.accounts.tokens or 1
                 return None if energy is None else float(getattr(energy, part)) / tokens / 1e6
 
-            columns.append(Column(f"{account.title}: E_{side}", value, ",.2f"))
+            columns.append(Column(f"{account.title}: E_{side}", value, ".4g"))
     return tabulate(
         slug=_slug("part", one),
         title=f"What the energy is spent on: {one.setting}",
@@ -183,6 +193,11 @@ def accounts_by_part(one: Accounted) -> Table:
         subjects=[*parts, "total"],
         notes=(_unit(one),),
     )
+
+
+def _functions(one: Accounted) -> float | None:
+    share = one.accounts.share_of_functions("graded_int8")
+    return None if share is None else 100 * share
 
 
 def _without_bits(cells: Sequence[Accounted]) -> tuple[str, ...]:
@@ -207,22 +222,27 @@ def _where(one: Accounted, slug: str, what: str, key: Callable[[Charge], str]) -
     tokens = one.accounts.tokens or 1
     columns = [Column[str](what.capitalize(), lambda name: name)]
     for account, group in zip(one.headline, groups, strict=True):
-        for side in ("snn", "ann"):
 
-            def value(
-                name: str,
-                side: str = side,
-                group: dict[str, Charge] = group,
-                account: Account = account,
-            ) -> float | None:
-                if name == "total":
-                    parts = getattr(account, side)
-                    return None if parts is None else float(parts.total) / tokens / 1e6
-                if name not in group or getattr(account, side) is None:
-                    return None
-                return float(getattr(group[name], side).total) / tokens / 1e6
+        def energy(
+            name: str,
+            side: str,
+            group: dict[str, Charge] = group,
+            account: Account = account,
+        ) -> float | None:
+            if getattr(account, side) is None or name not in (*group, "total"):
+                return None
+            parts = getattr(account if name == "total" else group[name], side)
+            return float(parts.total) / tokens / 1e6
 
-            columns.append(Column(f"{account.title}: E_{side}", value, ",.2f"))
+        def ratio(name: str, energy: Callable[[str, str], float | None] = energy) -> float | None:
+            snn, ann = energy(name, "snn"), energy(name, "ann")
+            return snn / ann if snn is not None and ann else None
+
+        columns += [
+            Column(f"{account.title}: E_snn", partial(energy, side="snn"), ".4g"),
+            Column(f"{account.title}: E_ann", partial(energy, side="ann"), ".4g"),
+            Column(f"{account.title}: ratio", ratio, ".3f"),
+        ]
     return tabulate(
         slug=_slug(slug, one),
         title=f"Energy by {what} under the main accounts: {one.setting}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from las.evaluation.score import Score
+from las.reporting.ablated import label
 from las.reporting.column import Column, tabulate
 from las.reporting.names import ann_number, metric_title, snn_number, task_title
 from las.reporting.results import CellResult, OriginalResult, Results, Spiking
@@ -27,17 +28,19 @@ class _Row(NamedTuple):
         return self.result if isinstance(self.result, Spiking) else None
 
     @property
-    def steps(self) -> int | str | None:
-        """T, if the model was converted."""
-        return self.converted.steps if self.converted else None
+    def neurons(self) -> str | None:
+        """What made it spike, if it was converted."""
+        if self.cell is not None:
+            return label(self.cell)
+        return self.converted.system if self.converted else None
 
 
 _COLUMNS = (
     Column[_Row]("Model", lambda row: row.result.title),
     Column[_Row]("Task", lambda row: task_title(row.score.task)),
     Column[_Row]("Metric", lambda row: metric_title(row.score.metric)),
-    Column[_Row]("Neurons", lambda row: row.converted.system if row.converted else None),
-    Column[_Row]("T", lambda row: row.steps),
+    Column[_Row]("Neurons", lambda row: row.neurons),
+    Column[_Row]("T", lambda row: row.converted.row_steps if row.converted else None),
     Column[_Row]("H", lambda row: row.cell.levels if row.cell else None),
     Column[_Row]("ANN", lambda row: ann_number(row.score)),
     Column[_Row]("SNN", lambda row: snn_number(row.score) if row.converted else None),
@@ -54,7 +57,7 @@ _COLUMNS = (
 
 def all_scores(results: Results) -> Table:
     """A row for every score."""
-    others = (*results.baselines, *results.originals)
+    others = (*results.ablations, *results.baselines, *results.originals)
     return tabulate(
         slug="scores",
         title="All scores",

@@ -8,6 +8,7 @@ from las.reporting.table import Table
 from las.reporting.tables.scored import (
     LEVELS,
     MODEL,
+    NEURONS,
     PERPLEXITIES,
     TEXT,
     TIME_STEPS,
@@ -25,6 +26,7 @@ def anytime(results: Results) -> Table:
         columns=(
             MODEL,
             TEXT,
+            NEURONS,
             TIME_STEPS,
             LEVELS,
             Column[Scored]("t", lambda row: int(row.score.extra["after_steps"])),
@@ -43,7 +45,7 @@ def anytime(results: Results) -> Table:
             "chooses its thresholds for them and loses less. Energy: Eq. 25 with the synaptic "
             "operations up to step t.",
         ),
-        text_columns=2,
+        text_columns=3,
     )
 
 

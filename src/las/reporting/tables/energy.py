@@ -44,8 +44,7 @@ def _energy_table(
     unit = f"per token, over {energy.tokens:,} tokens" if energy.tokens else "in all"
     return tabulate(
         slug=f"energy_{slug}_{cell.model}_{cell.neuron}_{cell.evaluation}",
-        title=f"Energy by {what}: {cell.title}, {task_title(cell.evaluation)}, "
-        f"T={cell.time_steps}, H={cell.levels}",
+        title=f"Energy by {what}: {cell.title}, {task_title(cell.evaluation)}, {cell.setting}",
         columns=columns,
         subjects=[*energy.grouped(key), total],
         notes=(f'All {unit}. Cost model "{energy.cost_model.name}": {energy.cost_model.note}',),

@@ -11,6 +11,7 @@ from las.reporting.tables.scored import (
     LEVELS,
     METRIC,
     MODEL,
+    NEURONS,
     SPIKING_NOTE,
     SPIKING_OF_ITS_CELL,
     TASK,
@@ -32,6 +33,7 @@ def losslessness_of_answers(results: Results) -> Table:
             MODEL,
             TASK,
             METRIC,
+            NEURONS,
             TIME_STEPS,
             LEVELS,
             Column[Scored]("ANN", lambda row: ann_number(row.score)),
@@ -61,7 +63,7 @@ def losslessness_of_answers(results: Results) -> Table:
             "what always giving it would score. Without looking: what the most frequent answer to "
             "the same question would. " + SPIKING_NOTE,
         ),
-        text_columns=3,
+        text_columns=4,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from las.evaluation.score import Score
+from las.reporting.ablated import label
 from las.reporting.column import Column, tabulate
 from las.reporting.names import task_title
 from las.reporting.results import CellResult, Results
@@ -20,7 +21,8 @@ def losslessness_of_similarity(results: Results) -> Table:
     tasks = dict.fromkeys(s.task for cell in cells for s in cell.with_metric(_METRIC))
     columns = (
         Column[CellResult]("Model", lambda cell: cell.title),
-        Column[CellResult]("T", lambda cell: cell.steps),
+        Column[CellResult]("Neurons", label),
+        Column[CellResult]("T", lambda cell: cell.row_steps),
         Column[CellResult]("H", lambda cell: cell.levels),
         *[Column(f"{task_title(task)}, change", _change(task), "+.3f") for task in tasks],
         Column[CellResult]("Same order, %", lambda cell: percent(_worst_agreement(cell)), ".2f"),
@@ -38,6 +40,7 @@ def losslessness_of_similarity(results: Results) -> Table:
             "that both models rank alike. Error of hidden state: relative, last layer, mean over "
             "tokens. Of several data sets the worst is shown. " + SPIKING_NOTE,
         ),
+        text_columns=2,
     )
 
 

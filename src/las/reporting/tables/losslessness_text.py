@@ -8,6 +8,7 @@ from las.reporting.table import Table
 from las.reporting.tables.scored import (
     LEVELS,
     MODEL,
+    NEURONS,
     PERPLEXITIES,
     SPIKING_NOTE,
     SPIKING_OF_ITS_CELL,
@@ -22,11 +23,11 @@ def losslessness_of_text(results: Results) -> Table:
     return tabulate(
         slug="losslessness_text",
         title="Losslessness: language models",
-        columns=(MODEL, TEXT, TIME_STEPS, LEVELS, *PERPLEXITIES, *SPIKING_OF_ITS_CELL),
+        columns=(MODEL, TEXT, NEURONS, TIME_STEPS, LEVELS, *PERPLEXITIES, *SPIKING_OF_ITS_CELL),
         subjects=[row for row in scored(results) if row.score.metric == "perplexity"],
         notes=(
             "Change: paired over windows, ± standard error. KL: mean per token, both models on the "
             "same tokens. " + SPIKING_NOTE,
         ),
-        text_columns=2,
+        text_columns=3,
     )

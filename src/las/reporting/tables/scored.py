@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from las.evaluation.score import Score
+from las.reporting.ablated import label
 from las.reporting.column import Column
 from las.reporting.names import metric_title, task_title
 from las.reporting.results import CellResult, Results, Spiking
@@ -19,7 +20,7 @@ class Scored(NamedTuple):
 
 
 def scored(results: Results) -> Iterator[Scored]:
-    """All scores, by model; of a model the longest T and then the largest H first."""
+    """All scores, by model; of a model in the order of `Results.of`."""
     for cell in ordered(results):
         for score in cell.scores:
             yield Scored(cell, score)
@@ -62,7 +63,8 @@ MODEL = Column[Scored]("Model", lambda row: row.cell.title)
 TEXT = Column[Scored]("Text", lambda row: task_title(row.score.task))
 TASK = Column[Scored]("Task", lambda row: task_title(row.score.task))
 METRIC = Column[Scored]("Metric", lambda row: metric_title(row.score.metric))
-TIME_STEPS = Column[Scored]("T", lambda row: row.cell.steps)
+NEURONS = Column[Scored]("Neurons", lambda row: label(row.cell))
+TIME_STEPS = Column[Scored]("T", lambda row: row.cell.row_steps)
 LEVELS = Column[Scored]("H", lambda row: row.cell.levels)
 KL = Column[Scored]("KL(ANN || SNN), nats", lambda row: row.score.kl, ".2e")
 

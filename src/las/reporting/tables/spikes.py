@@ -64,8 +64,7 @@ def spikes_by_kind(cell: CellResult, spikes: SpikeTally) -> Table:
         kinds.setdefault(site.kind, []).append(site)
     return tabulate(
         slug=f"spikes_{cell.model}_{cell.neuron}_{cell.evaluation}",
-        title=f"Spikes: {cell.title}, {task_title(cell.evaluation)}, "
-        f"T={cell.time_steps}, H={cell.levels}",
+        title=f"Spikes: {cell.title}, {task_title(cell.evaluation)}, {cell.setting}",
         columns=_COLUMNS,
         subjects=[_Kind(name, sites) for name, sites in sorted(kinds.items())],
         notes=(
