@@ -107,7 +107,7 @@ def test_an_original_in_int8(run: Callable[..., str], tiny_model: Path) -> None:
 
 
 def test_untuned_baselines_of_a_language_model(run: Callable[..., str], tiny_model: Path) -> None:
-    """Neurons that take spikes back come close; those that wait for nothing do not come closer."""
+    """Of a model that knows little all come close; the original is the same beside each."""
     write_dump(pages=120)
     printed = run("untuned_baselines", str(tiny_model))
     found = re.findall(r"^\| (.+), T = \d+ \| (\S+) \| (\S+) \| (\S+) \|$", printed, re.MULTILINE)
