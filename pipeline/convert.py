@@ -18,7 +18,7 @@ from pipeline.calibration import batches, described, described_in_full
 from pipeline.loading import model_and_reader
 from pipeline.neuron import is_baseline, is_tuned, spike_config
 from pipeline.paths import Cell
-from pipeline.records import Record, code_of
+from pipeline.records import Record, code_of, content_digest
 
 
 def run(cfg: DictConfig) -> None:
@@ -96,7 +96,9 @@ def _observed(model: Any, reader: Any, per: Any, calibration: str) -> Any:
 
 
 @lru_cache(maxsize=1)
-def _weighed(model: Any, reader: Any, statistics: Any, calibration: str, vision: Any) -> Any:
+def _weighed(
+    model: Any, reader: Any, statistics: Any, content: str, calibration: str, vision: Any
+) -> Any:
     """What errors cost a model; all budgets in a row share it."""
     from las.calibration.statistics import Statistics
     from las.conversion.frugal import weigh
@@ -109,7 +111,7 @@ def _weighed(model: Any, reader: Any, statistics: Any, calibration: str, vision:
 
 
 @lru_cache(maxsize=1)
-def _prepared(model: Any, sample: Any, vision: Any) -> Any:
+def _prepared(model: Any, sample: Any, content: str, vision: Any) -> Any:
     """A prepared model and the proof of it; all neurons in a row are applied to the same one."""
     from las.calibration.sample import load_sample
     from las.conversion.convert import prepare_proved
@@ -136,8 +138,10 @@ def _convert(cfg: DictConfig, cell: Cell) -> None:
     weighed = None
     if config.budget is not None:
         calibration = described_in_full(cfg)
-        weighed = _weighed(model, reader, cell.statistics, calibration, config.vision)
-    spiking, proof = _prepared(model, cell.sample, config.vision)
+        content = content_digest(cell.statistics)
+        weighed = _weighed(model, reader, cell.statistics, content, calibration, config.vision)
+    content = content_digest(cell.sample)
+    spiking, proof = _prepared(model, cell.sample, content, config.vision)
     adapter = choose_neurons(spiking, statistics, functions, weighed, config)
     adapter = replace(adapter, report=proof.report(spiking))
     with atomic_file(cell.thresholds) as file:

@@ -77,14 +77,14 @@ def rows(root: Path) -> Iterator[dict[str, Any]]:
             continue
         result = json.loads(cell.scores.read_text(encoding="utf-8"))
         fields = result["neuron"] or {}
-        if fields.get("budget") is None or not cell.spikes.exists():
+        metric = METRICS[cell.evaluation]
+        scores = [score for score in result["scores"] if score["metric"] == metric]
+        if fields.get("budget") is None or not cell.spikes.exists() or not scores:
             continue
         spent = read_adapter(cell.adapter).spent
         assert spent is not None
         tally = SpikeTally.from_dict(json.loads(cell.spikes.read_text(encoding="utf-8")))
         charged = accounts(tally)
-        metric = METRICS[cell.evaluation]
-        scores = [score for score in result["scores"] if score["metric"] == metric]
         yield {
             "title": result["model"]["title"],
             "metric": metric,
@@ -163,13 +163,11 @@ def _percent(row: Mapping[str, Any]) -> float:
 
 def _change(row: Mapping[str, Any]) -> str:
     """By how much the scores change."""
-    pairs = row["scores"].values()
     if row["metric"] == "perplexity":
         return f"{_percent(row):+.3f} %"
-    if row["metric"] == "acc":
-        ((ann, snn),) = pairs
-        return f"{100 * (snn - ann):+.2f} points"
-    return f"≤ {max(abs(snn - ann) for ann, snn in pairs):.2f} points"
+    points = 100 if row["metric"] == "acc" else 1
+    moved = [points * (snn - ann) for ann, snn in row["scores"].values()]
+    return f"≤ {max(map(abs, moved)):.2f} points" if moved[1:] else f"{moved[0]:+.2f} points"
 
 
 def _row(row: Mapping[str, Any]) -> list[str]:

@@ -79,7 +79,7 @@ def table(root: Path) -> Table:
 
 def _rows(root: Path, cell: Spiking) -> Iterator[_Row]:
     path = Cell(root, cell.model, cell.neuron, cell.evaluation).timings
-    timings = json.loads(path.read_text()) if path.exists() else []
+    timings = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
     for timing in timings:
         if timing.get("seconds_ann") and "seconds_snn" in timing:
             yield _Row(cell, timing["task"], timing["seconds_ann"], timing["seconds_snn"])

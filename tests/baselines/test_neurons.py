@@ -154,8 +154,22 @@ def test_a_constant_current_becomes_its_clipped_quantised_value(value):
 )
 def test_phase_responds_at_once_as_it_does_step_by_step(values, base, steps):
     neuron, current = Phase(base), torch.tensor(values)
-    stepped = Neuron.respond(neuron, current, steps)
-    assert torch.equal(neuron.respond(current, steps), stepped)
+    for stepped, at_once in zip(
+        Neuron.respond(neuron, current, steps), neuron.respond(current, steps), strict=True
+    ):
+        assert torch.equal(at_once, stepped)
+
+
+@given(
+    values=st.lists(st.floats(-3, 3, width=32), min_size=1, max_size=30), steps=st.integers(1, 12)
+)
+def test_each_spike_of_a_response_counts(values, steps):
+    """Two that cancel count, too."""
+    current, neuron = torch.tensor(values, dtype=torch.float64), STBIF()
+    emitted, spikes = neuron.respond(current, steps)
+    for value, of_one, number in zip(values, emitted.tolist(), spikes.tolist(), strict=True):
+        fired, _ = train(neuron, [value] + [0.0] * (steps - 1))
+        assert (of_one, number) == (sum(fired), sum(spike != 0 for spike in fired))
 
 
 @given(st.lists(st.floats(-1.5, 1.5, width=32), min_size=1, max_size=30))

@@ -41,6 +41,20 @@ def test_of_predictions_it_is_the_divergence_for_each_token() -> None:
     assert abs(other_way - loss.total) > 0.01  # which one is the original matters
 
 
+def test_labels_that_cannot_be_cost_nothing() -> None:
+    """0 log 0 is 0: of a vocabulary that was cut, the others are as before."""
+    cut, other = (
+        SimpleNamespace(
+            logits=torch.cat([one.logits, one.logits.new_full((1, 2, 1), -torch.inf)], -1)
+        )
+        for one in (ORIGINAL, OTHER)
+    )
+    whole = loss_of(OTHER, ORIGINAL, Tokens(2)).mean
+    assert loss_of(other, cut, Tokens(2)).mean == pytest.approx(whole, rel=1e-6)
+    number, _ = surprise(cut, Tokens(2), torch.Generator().manual_seed(0))
+    assert number.isfinite()
+
+
 def test_padding_does_not_count() -> None:
     """Of the decoder, where there is one: its tokens are those that are predicted."""
     keep = torch.tensor([[True, False]])

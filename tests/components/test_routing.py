@@ -109,3 +109,9 @@ def test_askers_of_experts_come_in_the_order_of_a_search_for_each_of_them() -> N
         tokens, places = torch.where(experts == expert)
         assert torch.equal(token, tokens) and torch.equal(place, places)
     assert askers(experts[:0], 6) == []
+
+
+@pytest.mark.parametrize("wrong", [-1, 6])
+def test_an_expert_that_is_not_there_is_an_error(wrong: int) -> None:
+    with pytest.raises(IndexError, match="none of the 6"):
+        askers(torch.tensor([[0, 2], [wrong, 4]]), 6)

@@ -136,14 +136,15 @@ class Site(Part):
             torch.neg(current, out=population[1])
         group.driven += current
         if time == "layerwise":
-            fired = neuron.respond(population, self.method.time_steps)
+            fired, spikes = neuron.respond(population, self.method.time_steps)
         else:
             fired, group.state = neuron.step(population, group.state, t)
-        for of_sign in neuron.spikes(fired):
+            spikes = neuron.spikes(fired)
+        for of_sign in spikes:
             group.spikes += of_sign
-        spikes = fired[0] if neuron.signed else fired[0] - fired[1]
-        group.emitted += spikes
-        emitted = spikes if time == "instantaneous" else group.emitted
+        now = fired[0] if neuron.signed else fired[0] - fired[1]
+        group.emitted += now
+        emitted = now if time == "instantaneous" else group.emitted
         if time == "expectation":
             emitted = torch.div(emitted, t, out=read)
         torch.mul(emitted, threshold, out=read)

@@ -121,7 +121,7 @@ def allot(
     """
 
     def lost(price: float) -> float:
-        return sum(float(one.loss[one.cheapest(price)]) for one in options.values())
+        return sum((float(one.loss[one.cheapest(price)]) for one in options.values()), 0.0)
 
     low, high = 1e-30, 1e30
     for _ in range(_PRICES):

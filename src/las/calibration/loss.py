@@ -47,7 +47,8 @@ class Loss:
         x, y = scored(given, tokens), scored(expected, tokens)
         if predicts(expected):
             p, q = y.double().log_softmax(-1), x.double().log_softmax(-1)
-            self.total += max(float((p.exp() * (p - q)).sum()), 0.0)  # but for rounding it is
+            apart = torch.where(p > -torch.inf, p.exp() * (p - q), 0.0)  # 0 log 0 is 0
+            self.total += max(float(apart.sum()), 0.0)  # but for rounding it is
             self.of += len(y)
         else:
             self.total += float((x.double() - y.double()).square().sum())
@@ -109,5 +110,8 @@ def surprise(output: Any, tokens: Tokens, generator: torch.Generator) -> tuple[T
         draws = torch.randn(values.shape, generator=generator, device="cpu").to(values)
         return (values * draws).sum(), float(values.detach().double().square().sum()) / 2
     log = values.float().log_softmax(-1)
-    signs = torch.randint(0, 2, log.shape, generator=generator, device="cpu").to(log) * 2 - 1
-    return (signs * (log.detach() / 2).exp() * log).sum(), float(len(values))
+    drawn = torch.randint(0, 2, log.shape, generator=generator, device="cpu", dtype=torch.int8)
+    signs = drawn.to(log) * 2 - 1
+    possible = log > -torch.inf
+    surprises = signs * (log.detach() / 2).exp() * log.where(possible, 0.0)
+    return surprises.sum(), float(len(values))

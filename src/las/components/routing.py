@@ -172,12 +172,17 @@ def askers(experts: Tensor, number: int) -> Askers:
     Returns:
         For each expert its number, the tokens that ask it, and among which of their k experts it
         is, (n,) each, in the order of the tokens.
+
+    Raises:
+        IndexError: a token asks an expert that is not there.
     """
     asked, order = experts.flatten().sort(stable=True)
-    numbers = torch.arange(number, dtype=asked.dtype, device=asked.device)
-    ends = torch.searchsorted(asked, numbers, right=True).tolist()
+    numbers = torch.arange(number + 1, dtype=asked.dtype, device=asked.device)
+    bounds = torch.searchsorted(asked, numbers).tolist()
+    if bounds[0] > 0 or bounds[-1] < len(asked):
+        raise IndexError(f"a router chose an expert that is none of the {number} there are")
     token, place = order // experts.shape[-1], order % experts.shape[-1]
-    parts = enumerate(pairwise([0, *ends]))
+    parts = enumerate(pairwise(bounds))
     return [(expert, token[a:b], place[a:b]) for expert, (a, b) in parts if a < b]
 
 

@@ -134,16 +134,13 @@ class Weighed:
     sensed: Expected
     expected: Expected
 
-    def loss(self, model: nn.Module, budget: float) -> float:
+    def loss(self, model: nn.Module) -> float:
         """The loss of spikes on other rows than told what errors cost.
 
-        Where it is within the budget, but what those rows themselves lose is far beyond it, as it
-        may be where single tokens magnify errors, it is the latter.
+        Where it is more, it is half of what those rows themselves lose: single tokens may magnify
+        errors so much that others do not tell.
         """
-        loss = self.expected.loss(model)
-        if loss <= budget and (other := self.sensed.loss(model)) > _APART * budget:
-            return other
-        return loss
+        return max(self.expected.loss(model), self.sensed.loss(model) / _APART)
 
 
 def weigh(model: nn.Module, statistics: Statistics, batches: Iterable[Batch]) -> Weighed:
@@ -196,23 +193,23 @@ def spike_within_budget(
         thresholds, predicted = allot(statistics, options, config, allowed)
         state = assemble(statistics, thresholds, functions, config)
         apply(model, state)
-        loss = weighed.loss(model, config.budget)
+        loss = weighed.loss(model)
         found.append(replace(state, spent=Spent(config.budget, predicted, loss)))
         within = within or loss <= config.budget
         close = _CLOSE * config.budget <= loss <= config.budget
         lowest = loss > config.budget and allowed <= least  # no thresholds lose less
         highest = loss < config.budget and allowed == _MOST * config.budget
-        if close or lowest or highest:
+        if close or lowest or highest or not math.isfinite(loss):
             break
         wanted = _AIM * config.budget / loss if loss > 0 else math.inf
         allowed = min(wanted * allowed, _MOST * config.budget)
-    best = min(found, key=_distance)
+    best = min(reversed(found), key=_distance)  # of two that are as near, the more frugal one
     apply(model, best)
     assert best.spent is not None
-    if best.spent.measured > config.budget:
+    if not best.spent.measured <= config.budget:
         warnings.warn(
-            f"the spiking model loses {best.spent.measured:.2g}, where the budget is "
-            f"{config.budget:.2g}: allow more time_steps than {config.time_steps}, more bands than "
+            f"the spiking model loses {best.spent.measured:.3g}, where the budget is "
+            f"{config.budget:.3g}: allow more time_steps than {config.time_steps}, more bands than "
             f"{config.bands}, or a larger budget",
             stacklevel=3,
         )

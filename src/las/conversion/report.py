@@ -14,8 +14,9 @@ class Spent:
     Attributes:
         budget: the loss that is allowed.
         predicted: what the errors of all sites add up to.
-        measured: on calibration data other than told what errors cost. The choice with the loss
-            nearest to the budget was taken; nothing else of it was chosen by these data.
+        measured: on calibration data other than told what errors cost, or half of what those lose,
+            where that is more. The choice with the loss nearest to the budget was taken; nothing
+            else of it was chosen by these data.
     """
 
     budget: float

@@ -102,10 +102,12 @@ def _narrowed(coded: SpikeEncoding, dtype: torch.dtype) -> SpikeEncoding:
 def _say_why(x: Tensor) -> None:
     """Warn that no kernel works on a tensor; where Triton is missing, `tensors` says it."""
     kind, dtype = x.device.type, str(x.dtype).removeprefix("torch.")
+    what = "attention and gated products run"
     if kind == "cpu":
         why = f"las has kernels for float32 and float64 on the CPU, not for {dtype}"
         do = "load the model in float32, or run it on a GPU"
     elif kind != "cuda":
+        what = "neurons, attention and gated products run"
         why = f"las has no kernels for the device {kind!r}"
         do = "run the model on the CPU, or on a GPU that PyTorch calls 'cuda'"
     elif tensors.triton_is_there():
@@ -116,8 +118,8 @@ def _say_why(x: Tensor) -> None:
     if kind != "meta":  # where a model is planned, nothing runs
         say_slower(
             f"{kind} {dtype}",
-            "attention and gated products run operation by operation, slower than in one kernel "
-            f"and with all scores in memory: {why}; {do}",
+            f"{what} operation by operation, slower than in one kernel and with all scores in "
+            f"memory: {why}; {do}",
         )
 
 

@@ -93,7 +93,8 @@ def largest_in(dtype: torch.dtype, neuron: OAT) -> float:
     """The largest number of float32 or float64 that is not beyond the representable ones."""
     if dtype == torch.float64:
         return neuron.largest
-    rounded = np.float32(neuron.largest)
+    with np.errstate(over="ignore"):
+        rounded = np.float32(neuron.largest)
     beyond = float(rounded) > neuron.largest
     return float(np.nextafter(rounded, np.float32(0)) if beyond else rounded)
 

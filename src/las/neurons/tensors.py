@@ -82,7 +82,8 @@ def _run(function: Function, device: torch.device, *tensors: Tensor) -> Any:
         return _compiled(function)(*tensors)
     except torch._dynamo.exc.TorchDynamoException as error:
         _not_compiled.add(function)
-        return _eagerly(function, tensors, f"torch.compile has failed: {error}")
+        said = str(error).strip().partition("\n")[0]
+        return _eagerly(function, tensors, f"torch.compile has failed: {said}")
 
 
 def _eagerly(function: Function, tensors: Sequence[Tensor], why: str) -> Any:
@@ -90,7 +91,7 @@ def _eagerly(function: Function, tensors: Sequence[Tensor], why: str) -> Any:
     say_slower(
         "not compiled",
         "spiking neurons run one operation after the other, tens of times slower than compiled, "
-        f"because {why}",
+        f"and attention with all scores in memory, because {why}",
     )
     return function(*tensors)
 

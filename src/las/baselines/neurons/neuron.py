@@ -49,19 +49,22 @@ class Neuron(ABC, Generic[State]):
             S(t), the shape of the current, and the state after it.
         """
 
-    def respond(self, current: Tensor, time_steps: int) -> Tensor:
-        """The sum of S(t) over T time steps if all of the current comes at the first one.
+    def respond(self, current: Tensor, time_steps: int) -> tuple[Tensor, Tensor]:
+        """What T time steps come to if all of the current comes at the first one.
 
         Arguments:
             current: I(1), any shape.
             time_steps: T.
+
+        Returns:
+            The sum of S(t), and how many spikes there are in all of them, the shape of the current.
         """
         emitted, state = self.step(current, self.begin(current), 1)
-        silence = torch.zeros_like(current)
+        spikes, silence = self.spikes(emitted), torch.zeros_like(current)
         for t in range(2, time_steps + 1):
-            spikes, state = self.step(silence, state, t)
-            emitted = emitted + spikes
-        return emitted
+            further, state = self.step(silence, state, t)
+            emitted, spikes = emitted + further, spikes + self.spikes(further)
+        return emitted, spikes
 
     def restart(self, state: State) -> State:
         """The state before the T time steps, from what the warm-up has led to."""

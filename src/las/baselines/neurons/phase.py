@@ -43,13 +43,14 @@ class Phase(Neuron[Waiting]):
         spikes = fires * torch.sign(v) * weight
         return spikes, Waiting(v - spikes, state.waiting - fires)
 
-    def respond(self, current: Tensor, time_steps: int) -> Tensor:
-        """The worth of the first of the T time steps whose border is reached."""
+    def respond(self, current: Tensor, time_steps: int) -> tuple[Tensor, Tensor]:
+        """The worth of the first of the T time steps whose border is reached; one spike."""
         magnitude, emitted = current.abs(), torch.zeros_like(current)
         for t in range(1, time_steps + 1):
             weight, border = self._worth(t)
             torch.maximum(emitted, at_least(magnitude, border).mul_(weight), out=emitted)
-        return emitted.mul_(torch.sign(current))
+        emitted.mul_(torch.sign(current))
+        return emitted, self.spikes(emitted)
 
     def largest(self, time_steps: int) -> float:
         """The one spike at t = 1."""

@@ -86,6 +86,6 @@ def _wrap(figure: Figure) -> None:
         room = whole.width if centred else whole.x1 - max(box.x0, whole.x0)
         if box.width > room:
             lines = text.get_text().splitlines()
-            letters = int(max(map(len, lines)) * room / box.width)
+            letters = max(int(max(map(len, lines)) * room / box.width), 1)
             broken = [textwrap.fill(line, letters) for line in lines]
             text.set_text("\n".join(broken))
