@@ -185,13 +185,13 @@ def draw(data: Mapping[str, Any]) -> None:
     from las.reporting.figures import predicted
 
     points: dict[str, list[tuple[float, float]]] = {}
+    elsewhere: dict[str, list[tuple[float, float]]] = {}
     for row in data["rows"]:
         title = row["title"]
         points.setdefault(title, []).append((row["predicted"], row["measured"]))
         if row["kl"] is not None:
-            elsewhere = points.setdefault(f"{title}, other text", [])
-            elsewhere.append((row["predicted"], row["kl"]))
-    predicted.draw(FIGURE, points, "Predicted and measured loss of budgets")
+            elsewhere.setdefault(title, []).append((row["predicted"], row["kl"]))
+    predicted.draw(FIGURE, points, elsewhere, "Predicted and measured loss of budgets")
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from las.reporting.figures import (
     recorded,
     steps,
 )
-from las.reporting.figures.style import drawing, figure_of
+from las.reporting.figures.style import CYCLE, drawing, figure_of, marks
 from las.reporting.figures.sweep import Series
 from las.reporting.results import load_results
 from tests.reporting.conftest import (
@@ -206,3 +206,10 @@ def test_a_long_title_is_broken_into_lines(tmp_path: Path) -> None:
         box = text.get_window_extent()
         assert box.x0 >= 0 and box.x1 <= figure.bbox.x1
     assert short.get_text() == "x"
+
+
+def test_series_are_told_apart_by_colour_and_marker() -> None:
+    """Six colours and six markers: of 36 series no two look alike."""
+    first = list(itertools.islice(marks(), 36))
+    assert len(set(first)) == 36
+    assert first[:6] == list(CYCLE)

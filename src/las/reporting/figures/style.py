@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -49,6 +50,13 @@ _STYLE: Any = {
     "lines.markersize": 5.5,
     "pdf.fonttype": 42,  # letters that can be searched and copied
 }
+
+
+def marks() -> Iterator[tuple[str, str]]:
+    """A colour and a marker for one series after the other: `CYCLE`, then its other pairs."""
+    colours, markers = zip(*CYCLE, strict=True)
+    for round_ in itertools.count():
+        yield from zip(colours, markers[round_ % len(markers) :] + markers, strict=False)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from las.reporting.figures.picture import Picture
-from las.reporting.figures.style import CYCLE, drawing
+from las.reporting.figures.style import drawing, marks
 from las.reporting.sub_neurons import TIME_STEPS, SubNeurons
 
 TITLE = f"Error against the number of FS sub-neurons (T = {TIME_STEPS})"
@@ -16,7 +16,7 @@ def draw(path: Path, fits: Sequence[SubNeurons]) -> Path:
     """A line for each function, both axes logarithmic."""
     with drawing(path, 6.4, 4.4) as figure:
         axes = figure.subplots()
-        for (colour, marker), one in zip(CYCLE, fits, strict=False):
+        for (colour, marker), one in zip(marks(), fits, strict=False):
             name = one.function.replace("_", " ") + (" (relative)" if one.relative else "")
             axes.plot(one.sizes, one.errors, color=colour, marker=marker, label=name)
         axes.set_xscale("log")
