@@ -82,7 +82,7 @@ def _run(function: Function, device: torch.device, *tensors: Tensor) -> Any:
         return _compiled(function)(*tensors)
     except torch._dynamo.exc.TorchDynamoException as error:
         _not_compiled.add(function)
-        said = str(error).strip().partition("\n")[0]
+        said = " ".join(str(error).strip().partition("\n\n")[0].split())
         return _eagerly(function, tensors, f"torch.compile has failed: {said}")
 
 
