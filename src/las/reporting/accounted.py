@@ -36,6 +36,10 @@ class Accounted:
         cell = self.cell
         return f"{cell.title}, {task_title(cell.evaluation)}, {cell.setting}"
 
+    def microjoules(self, picojoules: float) -> float:
+        """Energy of all that was counted, for each token."""
+        return picojoules / (self.accounts.tokens or 1) / 1e6
+
     @property
     def headline(self) -> list[Account]:
         """The accounts that are shown in detail, as far as the hardware has them."""

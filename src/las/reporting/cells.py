@@ -71,7 +71,7 @@ def by_layer_and_account(cells: Sequence[Accounted]) -> Table:
         def microjoules(self, side: str) -> float | None:
             parts = getattr(self.charge, side)
             runs = side != "ann" or self.account.ann is not None
-            return parts.total / 1e6 / (self.one.accounts.tokens or 1) if parts and runs else None
+            return self.one.microjoules(parts.total) if parts and runs else None
 
     lines = [
         Line(one, account, block, charge)

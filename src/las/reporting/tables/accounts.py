@@ -132,8 +132,7 @@ def accounts_on_hardware(cells: Sequence[Accounted]) -> Table:
 
         def microjoules(self, ann: bool) -> float | None:
             energy = self.account.ann if ann else self.account.snn
-            tokens = self.one.accounts.tokens or 1
-            return None if energy is None else energy.total / tokens / 1e6
+            return None if energy is None else self.one.microjoules(energy.total)
 
     def lines(one: Accounted) -> Iterable[Line]:
         for hardware in HARDWARE.values():
@@ -182,8 +181,7 @@ def accounts_by_part(one: Accounted) -> Table:
         for side, energy in (("snn", account.snn), ("ann", account.ann)):
 
             def value(part: str, energy: object = energy) -> float | None:
-                tokens = one.accounts.tokens or 1
-                return None if energy is None else float(getattr(energy, part)) / tokens / 1e6
+                return None if energy is None else one.microjoules(getattr(energy, part))
 
             columns.append(Column(f"{account.title}: E_{side}", value, ".4g"))
     return tabulate(
@@ -219,7 +217,6 @@ def _described(hardware: Hardware) -> str:
 def _where(one: Accounted, slug: str, what: str, key: Callable[[Charge], str]) -> Table:
     groups = [account.grouped(key) for account in one.headline]
     names = [*dict.fromkeys(name for group in groups for name in group)]
-    tokens = one.accounts.tokens or 1
     columns = [Column[str](what.capitalize(), lambda name: name)]
     for account, group in zip(one.headline, groups, strict=True):
 
@@ -232,7 +229,7 @@ def _where(one: Accounted, slug: str, what: str, key: Callable[[Charge], str]) -
             if getattr(account, side) is None or name not in (*group, "total"):
                 return None
             parts = getattr(account if name == "total" else group[name], side)
-            return float(parts.total) / tokens / 1e6
+            return one.microjoules(parts.total)
 
         def ratio(name: str, energy: Callable[[str, str], float | None] = energy) -> float | None:
             snn, ann = energy(name, "snn"), energy(name, "ann")
