@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from las.calibration import SiteStatistics, Statistics, bins
+from las.calibration.bins import octaves_of
 from las.calibration.budget import Allotted, Choices, allot, choices
 from las.calibration.sensitivity import Sensitivity, by_octaves
 from las.config import SpikeConfig
@@ -59,6 +60,13 @@ def costs(statistics: Statistics) -> Sensitivity:
 
 def config(levels: int, margin: float = 2.0, time_steps: int = 24, bands: int = 3) -> SpikeConfig:
     return SpikeConfig(time_steps, levels, bands, margin=margin, budget=1.0)
+
+
+def some_choices(
+    last: Array, operations: Array, loss: Array, further: tuple[tuple[float, ...], ...]
+) -> Choices:
+    """Choices whose errors have nothing in common."""
+    return Choices(last, operations, loss, further, loss, np.zeros((len(last), bins.OCTAVES)))
 
 
 def fires(x: Array, neuron: OAT) -> tuple[int, float, int]:
@@ -116,11 +124,54 @@ def test_silent_values_of_a_token_are_lost_together(levels: int, steps: int) -> 
     assert seen > 3
 
 
+@pytest.mark.parametrize(("levels", "steps"), [(1, 24), (5, 24), (16, 24), (5, 4), (16, 3)])
+@pytest.mark.parametrize("budget", [0.1, 10.0])
+@pytest.mark.parametrize("name", ["normal", "heavy"])
+def test_an_allotment_says_what_values_lose_in_the_mean_and_how_far_they_scatter(
+    statistics: Statistics, costs: Sensitivity, values, name: str, levels: int, steps: int,
+    budget: float,
+) -> None:  # fmt: skip
+    """Octave by octave, against neurons that really fire."""
+    given = config(levels, time_steps=steps)
+    found = allot(statistics, choices(statistics, costs, given), given, budget)
+    x = np.abs(values[name][values[name] != 0])
+    taus, gates, t = found.thresholds.sites[name]
+    assert t is not None
+    inputs = torch.from_numpy(x)
+    error = code_oat(inputs, OAT(taus, gates, t, levels, "signed"), count=False).value - inputs
+    seen = octaves_of(inputs)
+    many = [octave for octave in seen.unique().tolist() if (seen == octave).sum() > 500]
+    assert len(many) > 3
+    for octave in many:
+        of_octave, values_there = error[seen == octave], inputs[seen == octave]
+        mean = float(of_octave.sum() / values_there.sum())
+        deviation = 4 * float(of_octave.std() / values_there.mean() / len(of_octave) ** 0.5)
+        assert found.relative[name][octave] == pytest.approx(mean, abs=deviation + 0.01)
+
+
+def test_scattered_errors_are_what_is_left_of_the_squares(statistics, costs, values) -> None:
+    """All squared errors, less the squares of the mean ones; many values are silent."""
+    given = config(5)
+    found = allot(statistics, choices(statistics, costs, given), given, 1.0)
+    squares = of_mean = 0.0
+    for name, x in values.items():
+        taus, gates, t = found.thresholds.sites[name]
+        assert t is not None
+        inputs = torch.from_numpy(x)
+        coded = code_oat(inputs, OAT(taus, gates, t, 5, "signed"), count=False).value
+        mean = inputs * torch.from_numpy(found.relative[name])[octaves_of(inputs)]
+        squares += float((coded - inputs).square().sum()) / TOKENS
+        of_mean += float(mean.square().sum()) / TOKENS
+    assert found.scattered == pytest.approx(squares - of_mean, rel=0.05)
+    assert of_mean > 0.1 * squares
+
+
 def neurons_of(option: Choices, site: SiteStatistics, given: SpikeConfig) -> list[OAT]:
     """What would be fired with each choice of a site, one by one."""
     found = []
     for choice in range(len(option.last)):
-        only = Choices(option.last[[choice]], np.zeros(1), np.zeros(1), (option.further[choice],))
+        last, further = option.last[[choice]], (option.further[choice],)
+        only = some_choices(last, np.zeros(1), np.zeros(1), further)
         one = Statistics("base", "llama", {"s": site}, tokens=TOKENS)
         taus, gates, steps = allot(one, {"s": only}, given, 1.0).thresholds.sites["s"]
         assert steps is not None
@@ -217,8 +268,8 @@ def test_thresholds_reach_the_margin_in_as_many_steps_as_are_allowed(
 
 
 def spent(options: dict[str, Choices], found: Allotted) -> tuple[float, float]:
-    """Operations and loss of what was allotted, site by site; the latter is what it says."""
-    operations = loss = 0.0
+    """Operations and loss of what was allotted, site by site."""
+    operations = loss = scattered = 0.0
     for name, one in options.items():
         taus, _, steps = found.thresholds.sites[name]
         assert steps is not None
@@ -231,7 +282,9 @@ def spent(options: dict[str, Choices], found: Allotted) -> tuple[float, float]:
         )
         operations += one.operations[choice]
         loss += one.loss[choice]
-    assert found.loss == pytest.approx(loss)
+        scattered += one.scattered[choice]
+        assert np.array_equal(found.relative[name], one.relative[choice])
+    assert found.scattered == pytest.approx(scattered)
     return operations, loss
 
 
@@ -323,7 +376,7 @@ def test_nothing_else_within_the_loss_of_an_allotment_costs_fewer_operations(
     for i, site in enumerate(sites):
         operations, loss = map(np.array, zip(*site, strict=True))
         last = 2.0 ** -np.arange(len(site))
-        options[f"s{i}"] = Choices(last, operations, loss, ((),) * len(site))
+        options[f"s{i}"] = some_choices(last, operations, loss, ((),) * len(site))
         known[f"s{i}"] = SiteStatistics("oat", count=1, low=-1.0, high=1.0)
     statistics = Statistics("base", "llama", known, tokens=1)
     operations, loss = spent(options, allot(statistics, options, config(1), budget))

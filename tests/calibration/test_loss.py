@@ -12,7 +12,7 @@ from torch import Tensor
 from transformers.modeling_outputs import BaseModelOutput
 
 from las.calibration.batches import Tokens
-from las.calibration.loss import Loss, predicts, scored, surprise
+from las.calibration.loss import Loss, only_scored, predicts, scored, surprise
 from las.errors import CalibrationError
 
 
@@ -39,6 +39,19 @@ def test_of_predictions_it_is_the_divergence_for_each_token() -> None:
     assert loss.mean == pytest.approx((FIRST + SECOND) / 2, rel=1e-6)
     other_way = loss_of(ORIGINAL, OTHER, Tokens(2)).total
     assert abs(other_way - loss.total) > 0.01  # which one is the original matters
+
+
+@pytest.mark.parametrize("keep", [None, torch.tensor([[True, False]])])
+def test_what_is_kept_of_an_original_tells_the_same_loss(keep: Tensor | None) -> None:
+    tokens = Tokens(2 if keep is None else 1, keep)
+    caching = SimpleNamespace(logits=ORIGINAL.logits, past_key_values=[torch.zeros(9)])
+    kept = only_scored(caching, tokens)
+    assert vars(kept).keys() == {"logits"}
+    assert loss_of(OTHER, kept, tokens).mean == loss_of(OTHER, ORIGINAL, tokens).mean
+    embedded = BaseModelOutput(last_hidden_state=ORIGINAL.logits)
+    other = BaseModelOutput(last_hidden_state=OTHER.logits)
+    whole = loss_of(other, embedded, tokens).mean
+    assert loss_of(other, only_scored(embedded, tokens), tokens).mean == whole
 
 
 def test_labels_that_cannot_be_cost_nothing() -> None:

@@ -12,11 +12,12 @@ import pytest
 from torch import nn
 
 import las
-from las.calibration import Thresholds
+from las.calibration import Statistics, Thresholds
 from las.calibration.budget import Allotted
 from las.conversion import frugal
 from las.conversion.report import Spent
 from las.conversion.state import SpikingState
+from las.fitting.model_functions import FittedFunctions
 
 BUDGET = 1e-3
 Spend = Callable[[Callable[[float], float]], tuple[Spent, list[float]]]
@@ -31,7 +32,7 @@ def spend(monkeypatch: pytest.MonkeyPatch) -> Spend:
 
     def allot(*given: Any) -> Allotted:
         tried.append(given[-1])
-        return Allotted(Thresholds({}), given[-1])
+        return Allotted(Thresholds({}), given[-1], {})
 
     monkeypatch.setattr(frugal, "choices", lambda *given: {})
     monkeypatch.setattr(frugal, "allot", allot)
@@ -39,9 +40,13 @@ def spend(monkeypatch: pytest.MonkeyPatch) -> Spend:
     monkeypatch.setattr(frugal, "apply", lambda *given: None)
 
     def spent(loss: Callable[[float], float]) -> tuple[Spent, list[float]]:
-        weighed: Any = SimpleNamespace(sensitivity=None, loss=lambda model: loss(tried[-1]))
-        nothing: Any = None
-        found = frugal.spike_within_budget(nn.Module(), nothing, nothing, weighed, config)
+        weighed: Any = SimpleNamespace(
+            sensitivity=None,
+            loss=lambda model: loss(tried[-1]),
+            predicted=lambda model, allotted, shared: allotted.scattered,
+        )
+        statistics, functions = Statistics("base", "llama"), FittedFunctions({})
+        found = frugal.spike_within_budget(nn.Module(), statistics, functions, weighed, config)
         assert found.spent is not None
         return found.spent, tried
 

@@ -28,9 +28,6 @@ from las.neurons.oat import OAT
 
 Array = NDArray[np.float64]
 
-_Found = tuple[float, float, float, tuple[float, ...]]
-"""One of a site's `Choices`: last, operations, loss, further."""
-
 PHASES = 8
 """Sizes of the last threshold that are tried in each octave."""
 
@@ -54,14 +51,18 @@ class Choices:
         last: theta(T) of the band of the smallest magnitudes, (n,); descending where it is the
             only one.
         operations: synaptic operations for each token, (n,).
-        loss: what the errors add to the loss, (n,).
+        loss: what the errors add to the loss, (n,), if no other site has any.
         further: theta(T) of its further bands, ascending, n times.
+        scattered: what independent errors add to the loss beyond the mean ones, (n,).
+        relative: the mean errors of the values in each octave, relative to them, (n, OCTAVES).
     """
 
     last: Array
     operations: Array
     loss: Array
     further: tuple[tuple[float, ...], ...]
+    scattered: Array
+    relative: Array
 
     def cheapest(self, price: float) -> int:
         """The choice that costs least, where a unit of loss costs so many operations."""
@@ -73,11 +74,14 @@ class Allotted(NamedTuple):
 
     Attributes:
         thresholds: of all sites.
-        loss: what the errors of all sites add to the loss with them, as far as it is known.
+        scattered: what errors at all sites add to the loss beyond the mean ones.
+        relative: by site, the mean errors (see `Choices`), (OCTAVES,). What they add to the loss
+            they add together (see `MeanErrors`).
     """
 
     thresholds: Thresholds
-    loss: float
+    scattered: float
+    relative: dict[str, Array]
 
 
 def choices(statistics: Statistics, costs: Sensitivity, config: SpikeConfig) -> dict[str, Choices]:
@@ -127,16 +131,20 @@ def allot(
     for _ in range(_PRICES):
         price = math.sqrt(low * high)
         low, high = (price, high) if lost(price) > budget else (low, price)
+    chosen = {name: one.cheapest(high) for name, one in options.items()}
     sites = {}
     for name, site in statistics.sites.items():
         if name in options:
-            one = options[name]
-            choice = one.cheapest(high)
+            one, choice = options[name], chosen[name]
             sites[name] = _site(site, float(one.last[choice]), one.further[choice], config)
         elif site.kind == "oat":
             last = config.margin * (_peak(site) or 1.0) * 2.0**-config.function_steps
             sites[name] = _site(site, last, (), config)
-    return Allotted(Thresholds(sites), lost(high))
+    return Allotted(
+        Thresholds(sites),
+        sum((float(one.scattered[chosen[name]]) for name, one in options.items()), 0.0),
+        {name: one.relative[chosen[name]] for name, one in options.items()},
+    )
 
 
 def _peak(site: SiteStatistics) -> float:
@@ -195,19 +203,38 @@ def _choices(
         config: see `choices`.
     """
     sizes = np.maximum(reads * np.sqrt(_squares()), np.finfo(float).tiny)
-    work = _Work(reads, sizes, costs, together, config.levels)
+    silent = bins.by_octave(costs * _squares())
+    work = _Work(reads, sizes, costs, silent, together, config.levels)
     highest = config.margin * max(site.peak, 2.0**bins.LOW_EXPONENT)
     top = int(np.searchsorted(bins.edges(), highest))
     octaves = range(top // bins.PER_OCTAVE, max(top // bins.PER_OCTAVE - _REACH, 0), -1)
     ladder = [(octave, phase) for octave in octaves for phase in reversed(range(PHASES))]
     reaching = [one for one in ladder if _largest(_last(*one), config) >= highest] or ladder[:1]
     whole = [_Band(*one, _REACH + 1, work) for one in reaching]
-    found: list[_Found] = [(one.last, one.operations, one.loss, ()) for one in whole]
+    found = [one.of_all() for one in whole]
     if config.bands > 1 and len(whole) < len(ladder):
         parts = [_Band(*one, config.time_steps, work) for one in ladder[len(whole) - 1 :]]
         found += _of_several(parts, top, config)
-    last, operations, loss, further = zip(*found, strict=True)
-    return Choices(np.array(last), np.array(operations), np.array(loss), further)
+    last, operations, loss, further, scattered, relative = zip(*found, strict=True)
+    return Choices(
+        np.array(last),
+        np.array(operations),
+        np.array(loss),
+        further,
+        np.array(scattered),
+        np.array(relative),
+    )
+
+
+class _Found(NamedTuple):
+    """One of a site's `Choices`."""
+
+    last: float
+    operations: float
+    loss: float
+    further: tuple[float, ...]
+    scattered: float
+    relative: Array
 
 
 class _Work(NamedTuple):
@@ -216,12 +243,14 @@ class _Work(NamedTuple):
     Attributes:
         reads, costs, together: see `_choices`.
         sizes: sums of the magnitudes in each bin, (BINS,), but for a factor; never 0.
+        silent: what it adds to the loss where all values of an octave are silent, (OCTAVES,).
         levels: H.
     """
 
     reads: Array
     sizes: Array
     costs: Array
+    silent: Array
     together: Array | None
     levels: int
 
@@ -231,8 +260,6 @@ class _Band:
 
     Attributes:
         last: theta(T).
-        operations: synaptic operations for each token.
-        loss: what the errors add to the loss.
     """
 
     def __init__(self, octave: int, phase: int, steps: int, work: _Work) -> None:
@@ -247,14 +274,16 @@ class _Band:
         self._below = work.costs[: shift.start] * _squares()[: shift.start]
         self._bias = np.zeros(bins.BINS)
         self._bias[: shift.start], self._bias[shift] = -1.0, coded.bias[table]
-        self.operations = float(self._fired.sum())
-        alone = float(self._lost.sum()) * self._scale**2 + float(self._below.sum())
-        self.loss = alone + self.together(bins.BINS)
+
+    def of_all(self) -> _Found:
+        """The choice of this band alone."""
+        lost = float(self._lost.sum()) * self._scale**2 + float(self._below.sum())
+        return self.up_to(bins.BINS, float(self._fired.sum()), lost, ())
 
     def up_to_edges(self) -> tuple[Array, Array]:
         """Operations and loss of the values below each edge of bins, both (BINS + 1,).
 
-        The loss is that of independent errors; see `together`.
+        The loss is that of independent errors.
         """
         operations, loss = np.zeros(bins.BINS + 1), np.zeros(bins.BINS + 1)
         operations[1:][self._shift] = self._fired
@@ -262,26 +291,32 @@ class _Band:
         loss[1 : self._shift.start + 1] = self._below
         return operations.cumsum(), loss.cumsum()
 
-    def together(self, end: int) -> float:
-        """What is added by that which the errors of the values below an edge have in common.
+    def up_to(self, end: int, operations: float, lost: float, further: tuple[float, ...]) -> _Found:
+        """The choice of this band for the smallest values, and of further ones.
 
-        Never less than 0: errors that seem to cancel may do so in the data that were seen alone.
+        What errors have in common is that of this band, where values are silent. It is never less
+        than 0: errors that seem to cancel may do so in the data that were seen alone.
+
+        Arguments:
+            end: the edge of bins where this band ends.
+            operations: of all bands.
+            lost: what independent errors of all bands add to the loss.
+            further: theta(T) of further bands.
         """
-        if self._work.together is None:
-            return 0.0
-        biased = self._work.sizes * self._bias
+        work, biased = self._work, self._work.sizes * self._bias
         biased[end:] = 0.0
-        octaves = self._work.sizes.reshape(bins.OCTAVES, -1).sum(1)
-        relative = biased.reshape(bins.OCTAVES, -1).sum(1) / octaves
-        return max(float(relative @ self._work.together @ relative), 0.0)
+        relative = bins.by_octave(biased) / bins.by_octave(work.sizes)
+        scattered = max(lost - float(work.silent @ relative**2), 0.0)
+        if work.together is not None:
+            lost += max(float(relative @ work.together @ relative), 0.0)
+        return _Found(self.last, operations, lost, further, scattered, relative)
 
 
 def _of_several(bands: list[_Band], top: int, config: SpikeConfig) -> list[_Found]:
     """What a site could do with two bands and more.
 
     A band begins where the one before it ends. The last one is the finest that reaches the largest
-    value; those between it and the first are the ones that lose least. What errors have in common
-    is that of the first one, where values are silent.
+    value; those between it and the first are the ones that lose least.
 
     Arguments:
         bands: from that one down to finer ones.
@@ -302,8 +337,8 @@ def _of_several(bands: list[_Band], top: int, config: SpikeConfig) -> list[_Foun
     for _ in range(1, config.bands):
         for i in np.flatnonzero(inner & np.isfinite(rest_loss)):
             spent = operations[i, ends[i]] + rest_operations[i]
-            lost = loss[i, ends[i]] + bands[i].together(ends[i]) + rest_loss[i]
-            found.append((lasts[i], float(spent), float(lost), rest[i]))
+            lost = loss[i, ends[i]] + rest_loss[i]
+            found.append(bands[i].up_to(ends[i], float(spent), float(lost), rest[i]))
         costs = loss[n, ends] - loss[:, ends].T + rest_loss
         after = np.where(follows, costs, np.inf).argmin(1)
         rest_loss = np.where(follows[n, after], costs[n, after], np.inf)

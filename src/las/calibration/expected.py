@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from las.calibration.batches import Batch, numbered, running_on
-from las.calibration.loss import Loss
+from las.calibration.loss import Loss, only_scored
 from las.components.exact import Exact
 from las.components.running import observing
 
@@ -26,7 +26,8 @@ class Expected:
         with observing(model, Exact()), torch.no_grad():
             for name, batch, tokens in numbered(model, batches):
                 with running_on(model, name):
-                    self._outputs.append((name, batch, tokens, model(**batch)))
+                    output = only_scored(model(**batch), tokens)
+                self._outputs.append((name, batch, tokens, output))
 
     def loss(self, model: nn.Module) -> float:
         """The loss of the same model with spikes (see `Loss`)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -86,6 +87,16 @@ def scored(output: Any, tokens: Tokens) -> Tensor:
         if keep is not None and values.dim() > 2 and keep.shape == values.shape[:2]:
             return values[keep.to(values.device)]
     return values.reshape(-1, values.shape[-1])
+
+
+def only_scored(output: Any, tokens: Tokens) -> Any:
+    """An output to keep: no more of it than a loss looks at, so neither caches nor padding.
+
+    Raises as `scored` does.
+    """
+    vectors = scored(output, tokens)
+    has_logits = isinstance(getattr(output, "logits", None), Tensor)
+    return SimpleNamespace(logits=vectors) if has_logits else vectors
 
 
 def surprise(output: Any, tokens: Tokens, generator: torch.Generator) -> tuple[Tensor, float]:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from las.calibration.batches import Batch, numbered, running_on
-from las.calibration.bins import BINS, LOW_EXPONENT, OCTAVES, SUB_BITS
+from las.calibration.bins import BINS, OCTAVES, bins_of, octaves_of
 from las.calibration.loss import surprise
 from las.components.component import SpikingComponent
 from las.components.readers import FirstReaders
@@ -26,8 +26,6 @@ from las.neurons.tally import SpikeTally
 Array = NDArray[np.float64]
 
 _SEED = 20260101
-_MANTISSA = 23
-_BASE = (127 + LOW_EXPONENT) << SUB_BITS
 
 
 @dataclass(frozen=True)
@@ -155,13 +153,7 @@ def _frozen(model: nn.Module) -> Iterator[None]:
 
 def by_magnitude(x: Tensor, weights: Tensor) -> Array:
     """The sums of the weights of values, by the bins of their magnitudes, (BINS,)."""
-    return torch.bincount(_bin_of(x).flatten(), weights.flatten(), BINS).cpu().numpy()
-
-
-def _bin_of(x: Tensor) -> Tensor:
-    """Which bin each magnitude lies in, int32."""
-    bits = x.float().contiguous().view(torch.int32) & 0x7FFFFFFF
-    return ((bits >> (_MANTISSA - SUB_BITS)) - _BASE).clamp(0, BINS - 1)
+    return torch.bincount(bins_of(x).flatten(), weights.flatten(), BINS).cpu().numpy()
 
 
 def by_octaves(x: Tensor, weights: Tensor, token_dim: int) -> Array:
@@ -175,7 +167,7 @@ def by_octaves(x: Tensor, weights: Tensor, token_dim: int) -> Array:
     Returns:
         (OCTAVES, OCTAVES), without the squares of single weights.
     """
-    octave, weights = (_of_tokens(one, token_dim) for one in (_bin_of(x) >> SUB_BITS, weights))
+    octave, weights = (_of_tokens(one, token_dim) for one in (octaves_of(x), weights))
     index = octave + OCTAVES * torch.arange(len(octave), device=x.device)[:, None]
     sums = torch.bincount(index.flatten(), weights.flatten(), OCTAVES * len(octave))
     sums = sums.view(-1, OCTAVES)

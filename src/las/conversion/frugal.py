@@ -7,16 +7,18 @@ import math
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
 from las.calibration.batches import Batch
-from las.calibration.budget import allot, choices
+from las.calibration.budget import Allotted, allot, choices
 from las.calibration.expected import Expected
 from las.calibration.importance import collect_sensitivity
+from las.calibration.mean_errors import MeanErrors
 from las.calibration.sensitivity import Sensitivity
 from las.calibration.statistics import Statistics
+from las.components.running import observing
 from las.config import SpikeConfig
 from las.conversion.report import Spent
 from las.conversion.state import SpikingState, apply, assemble
@@ -142,6 +144,17 @@ class Weighed:
         """
         return max(self.expected.loss(model), self.sensed.loss(model) / _APART)
 
+    def predicted(self, model: nn.Module, allotted: Allotted, shared: Mapping[str, str]) -> float:
+        """The loss of thresholds, before any neuron has fired.
+
+        Arguments:
+            model: a prepared model.
+            allotted: what was chosen for it.
+            shared: sites that are served by another one.
+        """
+        with observing(model, MeanErrors(allotted.relative, shared)):
+            return allotted.scattered + self.sensed.loss(model)
+
 
 def weigh(model: nn.Module, statistics: Statistics, batches: Iterable[Batch]) -> Weighed:
     """Tell what errors cost a prepared model, from gradients where there are any.
@@ -157,6 +170,18 @@ def weigh(model: nn.Module, statistics: Statistics, batches: Iterable[Batch]) ->
     sensed, rest = halves(batches)
     sensitivity = collect_sensitivity(model, sensed, statistics.shared)
     return Weighed(sensitivity, Expected(model, sensed), Expected(model, rest))
+
+
+class _Attempt(NamedTuple):
+    """Thresholds, and what they were measured to lose."""
+
+    allotted: Allotted
+    loss: float
+
+    def distance(self, budget: float) -> float:
+        """How far the loss is from a budget; above it counts for more than any loss within it."""
+        share = self.loss / budget
+        return 1 - share if share <= 1 else share
 
 
 def spike_within_budget(
@@ -184,41 +209,35 @@ def spike_within_budget(
     Raises:
         CalibrationError: an output that no loss is known of.
     """
-    assert config.budget is not None
+    budget = config.budget
+    assert budget is not None
     options = choices(statistics, weighed.sensitivity, config)
     least = sum(float(one.loss.min()) for one in options.values())
-    found: list[SpikingState] = []
-    within, allowed = False, config.budget
+    found: list[_Attempt] = []
+    within, allowed = False, budget
     while len(found) < (_ATTEMPTS if within else _MOST_ATTEMPTS):
-        thresholds, predicted = allot(statistics, options, config, allowed)
-        state = assemble(statistics, thresholds, functions, config)
-        apply(model, state)
+        allotted = allot(statistics, options, config, allowed)
+        apply(model, assemble(statistics, allotted.thresholds, functions, config))
         loss = weighed.loss(model)
-        found.append(replace(state, spent=Spent(config.budget, predicted, loss)))
-        within = within or loss <= config.budget
-        close = _CLOSE * config.budget <= loss <= config.budget
-        lowest = loss > config.budget and allowed <= least  # no thresholds lose less
-        highest = loss < config.budget and allowed == _MOST * config.budget
+        found.append(_Attempt(allotted, loss))
+        within = within or loss <= budget
+        close = _CLOSE * budget <= loss <= budget
+        lowest = loss > budget and allowed <= least  # no thresholds lose less
+        highest = loss < budget and allowed == _MOST * budget
         if close or lowest or highest or not math.isfinite(loss):
             break
-        wanted = _AIM * config.budget / loss if loss > 0 else math.inf
-        allowed = min(wanted * allowed, _MOST * config.budget)
-    best = min(reversed(found), key=_distance)  # of two that are as near, the more frugal one
-    apply(model, best)
-    assert best.spent is not None
-    if not best.spent.measured <= config.budget:
+        wanted = _AIM * budget / loss if loss > 0 else math.inf
+        allowed = min(wanted * allowed, _MOST * budget)
+    # Of two that are as near, the more frugal one.
+    best = min(reversed(found), key=lambda one: one.distance(budget))
+    predicted = weighed.predicted(model, best.allotted, statistics.shared)
+    state = assemble(statistics, best.allotted.thresholds, functions, config)
+    apply(model, state)
+    if not best.loss <= budget:
         warnings.warn(
-            f"the spiking model loses {best.spent.measured:.3g}, where the budget is "
-            f"{config.budget:.3g}: allow more time_steps than {config.time_steps}, more bands than "
+            f"the spiking model loses {best.loss:.3g}, where the budget is "
+            f"{budget:.3g}: allow more time_steps than {config.time_steps}, more bands than "
             f"{config.bands}, or a larger budget",
             stacklevel=3,
         )
-    return best
-
-
-def _distance(state: SpikingState) -> float:
-    """How far the loss is from the budget; above it counts for more than any loss within it."""
-    spent = state.spent
-    assert spent is not None
-    share = spent.measured / spent.budget
-    return 1 - share if share <= 1 else share
+    return replace(state, spent=Spent(budget, predicted, best.loss))

@@ -13,7 +13,7 @@ class Spent:
 
     Attributes:
         budget: the loss that is allowed.
-        predicted: what the errors of all sites add up to.
+        predicted: what the errors of all sites add to the loss, as gradients tell it.
         measured: on calibration data other than told what errors cost, or half of what those lose,
             where that is more. The choice with the loss nearest to the budget was taken; nothing
             else of it was chosen by these data.
