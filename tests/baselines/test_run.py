@@ -209,7 +209,7 @@ def test_how_many_inputs_go_at_once_changes_nothing(name, bert, batches, monkeyp
     snn = convert(bert, batches, name, time_steps=3)
     found = []
     for at_once in (1, 100, 2**15):
-        monkeypatch.setattr("las.baselines.site._AT_ONCE", at_once)
+        monkeypatch.setattr("las.baselines.population._AT_ONCE", at_once)
         with las.count_spikes(snn) as spikes:
             found.append((snn(**batches[0])[0], spikes))
     for output, spikes in found[1:]:

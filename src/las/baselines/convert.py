@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from las.baselines import calibrate
 from las.baselines.calibrate import Observed, thresholds_of
+from las.baselines.fired import FiredInPass
 from las.baselines.left_float import ATTENTION, PRODUCTS, FloatLayer, FloatProducts
 from las.baselines.methods import Granularity, Method, method_of
 from las.baselines.part import Part
@@ -119,9 +120,10 @@ def place(
         thresholds: of the layers that spike, by path.
         attending: paths of attention modules; those that have attended before are known.
     """
+    fired = FiredInPass()
     for path, layer in [*model.named_modules()]:
         if path in thresholds:
-            site = Site(method, _outputs(layer), thresholds[path])
+            site = Site(method, _outputs(layer), thresholds[path], fired)
             layer.add_module(NEURONS, site)
             layer.register_forward_pre_hook(site.hook)
         elif is_linear(layer):

@@ -57,11 +57,12 @@ class FloatProducts(Part):
         batch, heads, queries, width = query.shape
         seen = torch.ones(1, 1, 1, 1, dtype=torch.bool, device=query.device)
         if allowed is not None:
-            seen = allowed[..., : key.shape[2]]
+            seen = seen & allowed[..., : key.shape[2]]
         padding = None if self.run.masks is None else self.run.masks.padding_of(self, query)
         if padding is not None:
-            seen = seen & ~padding[..., None]
-        pairs = int(seen.expand(batch, heads, queries, key.shape[2]).sum())
+            seen = seen & ~padding[:, :1, :, None]  # which is that of all heads
+        alike = heads // seen.shape[1]
+        pairs = int(seen.expand(batch, -1, queries, key.shape[2]).sum()) * alike
         count_dense(self, f"{self.serves}.scores", "matmul", pairs * width)
         count_dense(self, f"{self.serves}.context", "matmul", pairs * value.shape[-1])
 

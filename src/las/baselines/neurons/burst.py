@@ -31,13 +31,9 @@ class Burst(Neuron[Tensor]):
     def step(self, current: Tensor, state: Tensor, t: int) -> tuple[Tensor, Tensor]:
         """Integrate, fire a burst, reset by subtraction."""
         v = state + current
-        spikes = v.floor().clamp(0, self.length)
-        return spikes, v - spikes
+        spikes = v.floor().clamp_(0, self.length)
+        return spikes, v.sub_(spikes)
 
     def largest(self, time_steps: int) -> float:
         """A burst at every time step."""
         return time_steps * self.length
-
-    def spikes(self, emitted: Tensor) -> Tensor:
-        """A burst is as many spikes as it says."""
-        return emitted.abs()

@@ -30,4 +30,4 @@ class IntegrateAndFire(Neuron[Tensor]):
         """Integrate, fire, reset by subtraction."""
         v = state + current
         spikes = at_least(v, 1)
-        return spikes, v - spikes
+        return spikes, v.sub_(spikes)

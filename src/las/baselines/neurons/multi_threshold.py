@@ -36,4 +36,4 @@ class MultiThreshold(Neuron[Tensor]):
             theta = self.finest * 2**k
             reached.add_(at_least(magnitude, theta - self.finest / 2), alpha=theta / 2)
         spikes = torch.sign(v).mul_(reached)
-        return spikes, v - spikes
+        return spikes, v.sub_(spikes)

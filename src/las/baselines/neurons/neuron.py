@@ -19,7 +19,8 @@ class Neuron(ABC, Generic[State]):
 
     Attributes:
         signed: whether it emits both signs. Neurons that do not come in pairs, one of which reads
-            the currents with the opposite sign; what the pair emits is the difference.
+            the currents with the opposite sign; what the pair emits is the difference. Their S(t)
+            is a number of spikes.
         warm_up: time steps that run before the T ones; `restart` follows them.
         finest: what it emits at least, if anything; all that it emits is a multiple of it.
     """
@@ -75,8 +76,8 @@ class Neuron(ABC, Generic[State]):
         return time_steps
 
     def spikes(self, emitted: Tensor) -> Tensor:
-        """How many spikes are in S(t): one where it is not zero."""
-        return emitted.sign().abs_()
+        """How many spikes are in S(t): of both signs, one where it is not zero; else S(t)."""
+        return emitted.sign().abs_() if self.signed else emitted
 
 
 def at_least(v: Tensor, threshold: float) -> Tensor:

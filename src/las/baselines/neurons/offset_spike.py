@@ -56,12 +56,12 @@ class OffsetSpike(Neuron[Offset]):
         v = state.v + current
         spikes = at_least(v, 1)
         if state.noted is None:
-            return spikes, Offset(v - spikes, None)
+            return spikes, Offset(v.sub_(spikes), None)
         fired = v.clamp(min=1).div_(spikes)  # v or inf
         silent = v.clamp(max=1).div_(spikes - 1).neg_()  # v or -inf
-        fired_at = torch.minimum(state.noted.fired_at, fired)
-        silent_at = torch.maximum(state.noted.silent_at, silent)
-        return spikes, Offset(v - spikes, Noted(fired_at, silent_at))
+        fired_at = torch.minimum(state.noted.fired_at, fired, out=fired)
+        silent_at = torch.maximum(state.noted.silent_at, silent, out=silent)
+        return spikes, Offset(v.sub_(spikes), Noted(fired_at, silent_at))
 
     def restart(self, state: Offset) -> Offset:
         """v(0) = 1/2 and the shift; who fired at every time step and ends at v >= 1 rises by 1."""

@@ -43,7 +43,7 @@ class ResidualPotential(Neuron[Residual]):
         """Integrate, fire unless silenced, reset by subtraction."""
         v = state.v + current
         spikes = at_least(v, 1).mul_(state.awake)
-        return spikes, Residual(v - spikes, state.awake)
+        return spikes, Residual(v.sub_(spikes), state.awake)
 
     def restart(self, state: Residual) -> Residual:
         """v(0) = 1/2 again; silence where v(tau) <= 1e-3."""

@@ -42,7 +42,7 @@ class STBIF(Neuron[Traced]):
         spikes = up.add_(not_down).sub_(1)
         if self.maximum is not None:
             spikes = (total + spikes).clamp_(-self.maximum, self.maximum).sub_(total)
-        return spikes, Traced(v - spikes, total + spikes)
+        return spikes, Traced(v.sub_(spikes), total + spikes)
 
     def largest(self, time_steps: int) -> float:
         """T, or the maximum if that is smaller."""
