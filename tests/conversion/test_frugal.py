@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -19,11 +20,16 @@ from transformers import (
 )
 
 import las
+from las.calibration import bins
 from las.calibration.batches import numbered
+from las.calibration.expected import Expected
 from las.calibration.loss import Loss
+from las.calibration.mean_errors import MeanErrors
+from las.components.running import observing
 from las.components.site import HGSite, OATSite, Site
 from las.conversion.checkpoint import converted_in
-from las.conversion.frugal import Kept, halves, rows_of
+from las.conversion.frugal import Kept, halves, rows_of, says_one_thing
+from las.conversion.prepare import prepare
 from las.errors import CalibrationError
 from las.neurons.tally import SpikeTally
 from tests.conversion.snapshot import assert_as_before, snapshot
@@ -150,11 +156,27 @@ def test_a_budget_holds_in_models_with_massive_activations(name: str) -> None:
     assert loss_of(model, tiny.build(), tiny.batches()) < 2 * BUDGET
 
 
+@pytest.mark.parametrize("name", ["deberta-v2-mlm", "falcon-alibi", "gptj"])
+def test_attention_that_answers_for_itself_leaves_calibration_alone(name: str) -> None:
+    """In float64, too, where it keeps a model from becoming narrower, but nobody who looks on."""
+    tiny, losses = TINY_MODELS[name], []
+    for model in (tiny.build(), tiny.build().double()):
+        prepare(model)
+        expected = Expected(model, tiny.batches())
+        sites = [part.name for part in model.modules() if isinstance(part, OATSite)]
+        relative = dict.fromkeys(sites, np.linspace(-1, 0, bins.OCTAVES))
+        with observing(model, MeanErrors(relative, {})):
+            losses.append(expected.loss(model))
+    narrow, wide = losses
+    assert wide == pytest.approx(narrow, rel=1e-3)
+    assert wide > 0
+
+
 def test_what_was_measured_is_measured_on_rows_that_the_choice_did_not_see(
     frugal: Any, family: str
 ) -> None:
     make, batches = FAMILIES[family]
-    sensed, rest = halves(batches())
+    sensed, rest = halves(batches(), says_one_thing(prepare(make()), rows_of(batches()[0])[0]))
     assert sensed and rest
     spent = converted_in(frugal)[1].spent
     assert spent is not None
@@ -373,14 +395,50 @@ class TestRows:
         assert rows_of(batch) == [batch]
 
     def test_only_as_many_rows_are_kept_as_are_needed(self) -> None:
-        ids = torch.arange(40 * 128).view(40, 128)
+        """By then nobody knows whether the model gives labels, which need more of them."""
+        ids = torch.arange(400 * 128).view(400, 128)
         kept = Kept([{"input_ids": part} for part in ids.split(4)])
         assert torch.equal(torch.cat([batch["input_ids"] for batch in kept]), ids)
-        assert torch.equal(torch.cat([batch["input_ids"] for batch in kept.batches]), ids[:16])
+        assert torch.equal(torch.cat([batch["input_ids"] for batch in kept.batches]), ids[:128])
         sensed, rest = halves(kept.batches)
         rows = torch.cat([row["input_ids"] for row in (*sensed, *rest)])
         assert torch.equal(rows, ids[:16])
         assert len(sensed) == len(rest) == 8
+
+    def test_of_a_classifier_labels_are_counted(self) -> None:
+        """Sixteen tokens tell as much about the loss as one does: a label."""
+        ids = torch.zeros(400, 16, dtype=torch.int64)
+        assert [len(half) for half in halves([{"input_ids": ids}])] == [64, 64]
+        assert [len(half) for half in halves([{"input_ids": ids}], labels=True)] == [128, 128]
+        long = torch.zeros(60, 512, dtype=torch.int64)
+        assert [len(half) for half in halves([{"input_ids": long}], labels=True)] == [16, 16]
+        kept = Kept([{"input_ids": part} for part in ids.split(4)])
+        assert sum(len(batch["input_ids"]) for batch in kept) == 400
+        assert sum(len(batch["input_ids"]) for batch in kept.batches) == 256
+
+    def test_lengths_that_differ_leave_as_many_labels_in_both_halves(self) -> None:
+        mask = torch.arange(32)[None] < torch.tensor([[2]] * 30 + [[32]] * 10)
+        batch = {"input_ids": torch.zeros(40, 32, dtype=torch.int64), "attention_mask": mask}
+        assert [len(half) for half in halves([batch], labels=True)] == [20, 20]
+        assert [len(half) for half in halves([batch])] == [35, 5]
+
+    @pytest.mark.parametrize(
+        ("name", "labels"),
+        [
+            ("bert-classification", True),
+            ("vit-classification", True),
+            ("bert-mlm", False),
+            ("llama", False),
+            ("t5", False),
+            ("vit", False),
+        ],
+    )
+    def test_a_model_with_one_output_for_a_row_says_one_thing_of_it(
+        self, name: str, labels: bool
+    ) -> None:
+        tiny = TINY_MODELS[name]
+        (row, *_) = rows_of(tiny.batches()[0])
+        assert says_one_thing(prepare(tiny.build()), row) is labels
 
     def test_padding_is_not_counted_as_tokens(self) -> None:
         ids = torch.zeros(40, 128, dtype=torch.int64)

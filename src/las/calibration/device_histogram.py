@@ -11,13 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from las.calibration.bins import BINS, LOW_EXPONENT, SUB_BITS
+from las.calibration.bins import BINS, bins_of
 from las.calibration.statistics import SiteStatistics
 
 _PART = 2**22
 """Values that are worked on at a time: their places in the bins take some 100 MB."""
 
-_BASE = (127 + LOW_EXPONENT) << SUB_BITS
 _INFINITE = 0x7F800000
 
 
@@ -96,7 +95,7 @@ class DeviceFigures:
             self.peaks = peaks if self.peaks is None else torch.maximum(self.peaks, peaks)
         wide = values.double()
         self.moments += torch.stack([wide.sum(), wide.square().sum()])
-        bins = ((magnitudes >> (23 - SUB_BITS)) - _BASE).clamp(0, BINS - 1).to(torch.int64)
+        bins = bins_of(x).to(torch.int64)
         bins = torch.where(finite & (magnitudes != 0), bins, BINS)  # a bin more, which nobody reads
         one = torch.ones((), dtype=torch.int32, device=x.device)
         if of_columns is not None:

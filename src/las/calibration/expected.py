@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from las.calibration.batches import Batch, numbered, running_on
-from las.calibration.loss import Loss, only_scored
+from las.calibration.loss import Loss, only_scored, scored
 from las.components.exact import Exact
 from las.components.running import observing
 
@@ -19,14 +19,19 @@ class Expected:
     Arguments:
         model: a prepared model.
         batches: forward keyword arguments.
+
+    Attributes:
+        vectors: how many vectors of its output a loss looks at: tokens, or labels.
     """
 
     def __init__(self, model: nn.Module, batches: Iterable[Batch]) -> None:
+        self.vectors = 0
         self._outputs = []
         with observing(model, Exact()), torch.no_grad():
             for name, batch, tokens in numbered(model, batches):
                 with running_on(model, name):
                     output = only_scored(model(**batch), tokens)
+                self.vectors += len(scored(output, tokens))
                 self._outputs.append((name, batch, tokens, output))
 
     def loss(self, model: nn.Module) -> float:

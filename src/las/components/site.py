@@ -14,6 +14,7 @@ from torch import Tensor
 from las.components.component import SpikingModule
 from las.components.one_operation import in_one, without_gradient
 from las.components.padding import TokenMasks
+from las.components.run_state import Observer
 from las.errors import CalibrationError
 from las.fitting.functions import FUNCTIONS
 from las.neurons import hg, oat
@@ -172,6 +173,13 @@ class Site(SpikingModule):
             train = recorder.told(self, x, train, silent)
         return train
 
+    def _observed(
+        self, observer: Observer, x: Tensor, importance: Callable[[], Tensor] | None = None
+    ) -> Tensor:
+        """What an observer passes on; no attention module around it answers for what it does."""
+        with torch._C.DisableTorchFunction():
+            return observer.observe(self, x, importance)
+
     def _code(self, x: Tensor) -> SpikeEncoding:
         """The fused path, with a gradient where one is wanted."""
         value, coded = in_one(self, x)
@@ -263,7 +271,7 @@ class OATSite(Site):
             count: whether these spikes count now; else they are `told` later.
         """
         if (observer := self.run.observer) is not None:
-            return SpikeEncoding(observer.observe(self, x, importance))
+            return SpikeEncoding(self._observed(observer, x, importance))
         counts, stop = self.run.counting, self.run.stop
         shares = self.fan_out > 1 and not torch.compiler.is_compiling()
         if shares and (known := self._recall(x, counts, stop)) is not None:
@@ -358,7 +366,7 @@ class HGSite(Site):
     def forward(self, x: Tensor, silent: Tensor | None = None) -> SpikeEncoding:
         """The fused path, f_hat(x); arguments as for `OATSite`."""
         if (observer := self.run.observer) is not None:
-            return SpikeEncoding(FUNCTIONS[self.function].evaluate(observer.observe(self, x, None)))
+            return SpikeEncoding(self.exact(self._observed(observer, x)))
         coded = self._code(x)
         if self.run.counting:
             coded = self.told(x, coded, self.no_activations(x, silent))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -25,11 +25,14 @@ from las.conversion.state import SpikingState, apply, assemble
 from las.errors import CalibrationError
 from las.fitting.model_functions import FittedFunctions
 
-SENSED = 1024
-"""Tokens of which the gradients are taken."""
+TOKENS = 1024
+"""Tokens of which the gradients are taken, and other tokens, on which the loss is measured."""
 
-MEASURED = 1024
-"""Other tokens, on which the loss is measured."""
+LABELS = 128
+"""The same of sequences of which a model says one thing each, such as a label ..."""
+
+MOST_TOKENS = 8 * TOKENS
+"""... but no more of them than hold as many tokens."""
 
 _ATTEMPTS = 4
 """Choices that are measured, if one of them is within the budget."""
@@ -60,42 +63,62 @@ class Kept(Iterator[Batch]):
     def __init__(self, batches: Iterable[Batch]) -> None:
         self._passing = iter(batches)
         self.batches: list[Batch] = []
-        self._tokens = 0
+        self._lengths: list[int] = []
 
     def __iter__(self) -> Iterator[Batch]:
         return self
 
     def __next__(self) -> Batch:
         batch = next(self._passing)
-        if isinstance(batch, Mapping) and self._tokens < SENSED + MEASURED:
+        if isinstance(batch, Mapping) and not _suffice(self._lengths, labels=True):
             self.batches.append(batch)
-            self._tokens += sum(map(_length, rows_of(batch)))
+            self._lengths += map(_length, rows_of(batch))
         return batch
 
 
-def halves(batches: Iterable[Batch]) -> tuple[list[Batch], list[Batch]]:
-    """Rows to take gradients of, and other ones to measure on.
+def halves(batches: Iterable[Batch], labels: bool = False) -> tuple[list[Batch], list[Batch]]:
+    """Rows to take gradients of, and other ones to measure on: as many tokens, or labels.
+
+    Arguments:
+        batches: calibration data.
+        labels: whether a model says one thing of each row (see `says_one_thing`).
 
     Raises:
         CalibrationError: there is only one row.
     """
     rows: list[Batch] = []
-    tokens = 0
+    lengths: list[int] = []
     for row in itertools.chain.from_iterable(map(rows_of, batches)):
-        if tokens < SENSED + MEASURED:
-            rows.append(row)
-            tokens += _length(row)
-    sensed: list[Batch] = []
-    share, seen = SENSED / (SENSED + MEASURED), 0
-    while len(rows) > 1 and seen < max(1, share * tokens):
-        sensed.append(rows.pop(0))
-        seen += _length(sensed[-1])
-    if not sensed:
+        if _suffice(lengths, labels):
+            break
+        rows.append(row)
+        lengths.append(_length(row))
+    sizes = [1] * len(rows) if labels else lengths
+    of_half = itertools.accumulate(sizes, initial=0)
+    sensed = sum(before < max(1, sum(sizes) / 2) for before in itertools.islice(of_half, len(rows)))
+    sensed = min(sensed, len(rows) - 1)
+    if sensed < 1:
         raise CalibrationError(
             "a budget needs two sequences of calibration data at least: one tells what errors "
             "cost, the other what the thresholds that were chosen do"
         )
-    return sensed, rows
+    return rows[:sensed], rows[sensed:]
+
+
+def _suffice(lengths: Sequence[int], labels: bool) -> bool:
+    """Whether rows of as many tokens are enough for both halves."""
+    tokens = sum(lengths)
+    enough = not labels or len(lengths) >= 2 * LABELS or tokens >= 2 * MOST_TOKENS
+    return enough and tokens >= 2 * TOKENS
+
+
+def says_one_thing(model: nn.Module, row: Batch) -> bool:
+    """Whether a prepared model says one thing of a row, such as a label, and not one of each token.
+
+    Raises:
+        CalibrationError: an output that no loss is known of.
+    """
+    return Expected(model, [row]).vectors == 1
 
 
 def rows_of(batch: Batch) -> list[Batch]:
@@ -167,7 +190,8 @@ def weigh(model: nn.Module, statistics: Statistics, batches: Iterable[Batch]) ->
     Raises:
         CalibrationError: too little data, or an output that no loss is known of.
     """
-    sensed, rest = halves(batches)
+    rows = list(itertools.chain.from_iterable(map(rows_of, batches)))
+    sensed, rest = halves(rows, bool(rows) and says_one_thing(model, rows[0]))
     sensitivity = collect_sensitivity(model, sensed, statistics.shared)
     return Weighed(sensitivity, Expected(model, sensed), Expected(model, rest))
 

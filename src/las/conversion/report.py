@@ -13,7 +13,8 @@ class Spent:
 
     Attributes:
         budget: the loss that is allowed.
-        predicted: what the errors of all sites add to the loss, as gradients tell it.
+        predicted: what the errors of all sites add to the loss: their scatter as gradients tell
+            it, their means as they do together (see `Weighed.predicted`).
         measured: on calibration data other than told what errors cost, or half of what those lose,
             where that is more. The choice with the loss nearest to the budget was taken; nothing
             else of it was chosen by these data.
