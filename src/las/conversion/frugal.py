@@ -168,7 +168,7 @@ class Weighed:
         return max(self.expected.loss(model), self.sensed.loss(model) / _APART)
 
     def predicted(self, model: nn.Module, allotted: Allotted, shared: Mapping[str, str]) -> float:
-        """The loss of thresholds, before any neuron has fired.
+        """What `loss` will be with some thresholds, before any neuron has fired.
 
         Arguments:
             model: a prepared model.
@@ -176,7 +176,7 @@ class Weighed:
             shared: sites that are served by another one.
         """
         with observing(model, MeanErrors(allotted.relative, shared)):
-            return allotted.scattered + self.sensed.loss(model)
+            return allotted.scattered + self.loss(model)
 
 
 def weigh(model: nn.Module, statistics: Statistics, batches: Iterable[Batch]) -> Weighed:
