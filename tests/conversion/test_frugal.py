@@ -190,6 +190,18 @@ def test_it_fires_fewer_spikes_than_the_default(frugal: Any, family: str) -> Non
     assert fired(frugal, batches()[0]) < 0.75 * fired(usual, batches()[0])
 
 
+def test_what_was_predicted_is_about_what_was_measured(frugal: Any, family: str) -> None:
+    """Within a factor of two, before any neuron has fired.
+
+    Of one number for an image it is within four: errors at the class token, which is the same in
+    all images, do not average out.
+    """
+    spent = converted_in(frugal)[1].spent
+    factor = 4 if family == "regression" else 2
+    assert spent is not None
+    assert spent.measured / factor < spent.predicted < factor * spent.measured
+
+
 def test_t_differs_from_site_to_site_and_is_within_the_most_that_is_allowed(frugal: Any) -> None:
     oats = [part.neuron for part in frugal.modules() if isinstance(part, OATSite)]
     assert all(neuron is not None for neuron in oats)
