@@ -28,7 +28,8 @@ export MALLOC_TRIM_THRESHOLD_ := -1
 
 ARCHITECTURES := tests/conversion/test_any_architecture.py
 # Folders whose tests make their own small models, and the files in them that ask for fetched ones.
-SMALL := tests/calibration tests/components tests/conversion tests/fitting tests/neurons tests/reporting
+SMALL := tests/calibration tests/components tests/conversion tests/energy tests/files tests/fitting tests/foreign \
+	tests/heads tests/hosts tests/hub tests/neurons tests/reporting tests/spikes tests/splits
 FETCHED := tests/conversion/test_real_encoder.py tests/conversion/test_real_language_model.py
 
 # Tests count its networks. It asks for torchvision, which must not be beside a CPU build of torch (see
