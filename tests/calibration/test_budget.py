@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from las.calibration import SiteStatistics, Statistics, bins
 from las.calibration.bins import octaves_of
-from las.calibration.budget import Allotted, Choices, allot, choices
-from las.calibration.sensitivity import Sensitivity, by_octaves
+from las.calibration.budget import Allotted, Choices, SiteChoices, allot, choices
+from las.calibration.gradients import products_of_octaves
+from las.calibration.sensitivity import Sensitivity
 from las.config import SpikeConfig
 from las.neurons import OAT, code_oat
 
@@ -82,7 +83,7 @@ def test_a_choice_costs_what_its_neurons_really_cost(
     statistics: Statistics, costs: Sensitivity, values, name: str, levels: int
 ) -> None:
     """From a last threshold at the peak down to one of 12 octaves below."""
-    option = choices(statistics, costs, config(levels))[name]
+    option = choices(statistics, costs, config(levels))[name].alike
     assert (np.diff(option.last) < 0).all()
     x = values[name]
     peak = np.abs(x).max()
@@ -107,11 +108,11 @@ def test_silent_values_of_a_token_are_lost_together(levels: int, steps: int) -> 
     )
     one = Statistics("base", "llama", {"s": site}, tokens=TOKENS)
     inputs = torch.from_numpy(x)
-    together = by_octaves(inputs, inputs, 1) / (2 * TOKENS)
+    together = products_of_octaves(inputs, inputs, 1) / (2 * TOKENS)
     costs = Sensitivity({"s": site.histogram / (2 * TOKENS)}, {"s": 1.0}, {"s": together})
     given = config(levels, time_steps=steps)
-    option = choices(one, costs, given)["s"]
-    alone = choices(one, replace(costs, together={}), given)["s"]
+    option = choices(one, costs, given)["s"].alike
+    alone = choices(one, replace(costs, together={}), given)["s"].alike
     seen = 0
     for choice, neuron in enumerate(neurons_of(option, site, given)):
         if choice % 5 or not 2**-8 < option.last[choice] / site.peak < 2**-2:
@@ -135,7 +136,7 @@ def test_an_allotment_says_what_values_lose_in_the_mean_and_how_far_they_scatter
     given = config(levels, time_steps=steps)
     found = allot(statistics, choices(statistics, costs, given), given, budget)
     x = np.abs(values[name][values[name] != 0])
-    taus, gates, t = found.thresholds.sites[name]
+    taus, gates, t, _ = found.thresholds.sites[name]
     assert t is not None
     inputs = torch.from_numpy(x)
     error = code_oat(inputs, OAT(taus, gates, t, levels, "signed"), count=False).value - inputs
@@ -155,7 +156,7 @@ def test_scattered_errors_are_what_is_left_of_the_squares(statistics, costs, val
     found = allot(statistics, choices(statistics, costs, given), given, 1.0)
     squares = of_mean = 0.0
     for name, x in values.items():
-        taus, gates, t = found.thresholds.sites[name]
+        taus, gates, t, _ = found.thresholds.sites[name]
         assert t is not None
         inputs = torch.from_numpy(x)
         coded = code_oat(inputs, OAT(taus, gates, t, 5, "signed"), count=False).value
@@ -173,7 +174,8 @@ def neurons_of(option: Choices, site: SiteStatistics, given: SpikeConfig) -> lis
         last, further = option.last[[choice]], (option.further[choice],)
         only = some_choices(last, np.zeros(1), np.zeros(1), further)
         one = Statistics("base", "llama", {"s": site}, tokens=TOKENS)
-        taus, gates, steps = allot(one, {"s": only}, given, 1.0).thresholds.sites["s"]
+        bought = allot(one, {"s": SiteChoices(only)}, given, 1.0)
+        taus, gates, steps, _ = bought.thresholds.sites["s"]
         assert steps is not None
         found.append(OAT(taus, gates, steps, given.levels, "signed"))
     return found
@@ -186,7 +188,7 @@ def test_so_does_a_choice_of_several_bands(
 ) -> None:
     """Down to a last threshold of 14 octaves below the peak."""
     given = config(levels, time_steps=steps)
-    option = choices(statistics, costs, given)[name]
+    option = choices(statistics, costs, given)[name].alike
     x, site = values[name], statistics.sites[name]
     seen = set()
     for choice, neuron in enumerate(neurons_of(option, site, given)):
@@ -206,7 +208,7 @@ def test_so_does_a_choice_of_several_bands(
 def test_no_other_band_between_loses_less(statistics: Statistics, costs, values) -> None:
     """All sizes of its last threshold, one by one, by coding the values."""
     given = config(5, time_steps=4)
-    option = choices(statistics, costs, given)["heavy"]
+    option = choices(statistics, costs, given)["heavy"].alike
     x, site = values["heavy"], statistics.sites["heavy"]
     neurons = neurons_of(option, site, given)
     ladder = sorted({neuron.taus[0] for neuron in neurons})
@@ -227,14 +229,14 @@ def test_no_other_band_between_loses_less(statistics: Statistics, costs, values)
 def test_where_t_is_large_enough_further_bands_are_no_choice(statistics, costs) -> None:
     one, three = (choices(statistics, costs, config(5, bands=bands)) for bands in (1, 3))
     for name, option in one.items():
-        assert set(three[name].further) == {()}
+        assert set(three[name].alike.further) == {()}
         for part in ("last", "operations", "loss"):
-            assert np.array_equal(getattr(option, part), getattr(three[name], part))
+            assert np.array_equal(getattr(option.alike, part), getattr(three[name].alike, part))
 
 
 def test_each_choice_lets_more_spikes_and_less_loss(statistics, costs) -> None:
     """But for the phases within an octave, where levels fit in one way or another."""
-    for option in choices(statistics, costs, config(5)).values():
+    for option, _ in choices(statistics, costs, config(5)).values():
         eighth = slice(None, None, 8)
         assert (np.diff(option.operations[eighth]) >= 0).all()
         assert (np.diff(option.loss[eighth]) <= 0).all()
@@ -258,7 +260,7 @@ def test_thresholds_reach_the_margin_in_as_many_steps_as_are_allowed(
         options = config(levels, margin, most)
         found = allot(statistics, choices(statistics, costs, options), options, budget).thresholds
         assert list(found.sites) == list(costs.costs)
-        for name, (taus, gates, steps) in found.sites.items():
+        for name, (taus, gates, steps, _) in found.sites.items():
             assert steps is not None and 1 <= steps <= most
             neuron = OAT(taus, gates, steps, levels, "signed")
             reached = neuron.largest / (margin * statistics.sites[name].peak)
@@ -267,11 +269,11 @@ def test_thresholds_reach_the_margin_in_as_many_steps_as_are_allowed(
             assert max(site.time_steps or 0 for site in found.sites.values()) >= most - 1
 
 
-def spent(options: dict[str, Choices], found: Allotted) -> tuple[float, float]:
+def spent(options: dict[str, SiteChoices], found: Allotted) -> tuple[float, float]:
     """Operations and loss of what was allotted, site by site."""
     operations = loss = scattered = 0.0
-    for name, one in options.items():
-        taus, _, steps = found.thresholds.sites[name]
+    for name, (one, _) in options.items():
+        taus, _, steps, _ = found.thresholds.sites[name]
         assert steps is not None
         lasts = [tau * 2.0**-steps for tau in taus]
         (choice,) = (
@@ -295,7 +297,7 @@ def test_more_bands_reach_a_smaller_loss_in_as_many_steps(
     """And what fewer reach, they reach for as many operations."""
     given = {bands: config(5, time_steps=steps, bands=bands) for bands in (1, 2, 3)}
     options = {bands: choices(statistics, costs, one) for bands, one in given.items()}
-    least = {n: sum(one.loss.min() for one in found.values()) for n, found in options.items()}
+    least = {n: sum(one.least_loss for one in found.values()) for n, found in options.items()}
     assert least[3] < 0.6 * least[2] < 0.36 * least[1]
     operations = []
     for bands, found in options.items():
@@ -333,7 +335,7 @@ def test_it_is_never_worse_than_one_relative_step_everywhere(
     gains = []
     for step in np.arange(-1, 8, 0.25):
         operations = loss = 0.0
-        for name, one in options.items():
+        for name, (one, _) in options.items():
             choice = int(np.argmin(np.abs(np.log2(size[name] / one.last) - step)))
             operations, loss = operations + one.operations[choice], loss + one.loss[choice]
         found = spent(options, allot(statistics, options, config(levels), loss))
@@ -350,7 +352,7 @@ def test_no_smaller_h_is_cheaper_for_the_same_loss(
     statistics: Statistics, costs: Sensitivity, name: str, levels: int
 ) -> None:
     """So that there is nothing to be gained by an H for each site (Eq. 25 charges a spike)."""
-    most, fewer = (choices(statistics, costs, config(h))[name] for h in (16, levels))
+    most, fewer = (choices(statistics, costs, config(h))[name].alike for h in (16, levels))
     for exponent in range(-12, 12):
         price = 10.0**exponent
         both = [
@@ -376,7 +378,7 @@ def test_nothing_else_within_the_loss_of_an_allotment_costs_fewer_operations(
     for i, site in enumerate(sites):
         operations, loss = map(np.array, zip(*site, strict=True))
         last = 2.0 ** -np.arange(len(site))
-        options[f"s{i}"] = some_choices(last, operations, loss, ((),) * len(site))
+        options[f"s{i}"] = SiteChoices(some_choices(last, operations, loss, ((),) * len(site)))
         known[f"s{i}"] = SiteStatistics("oat", count=1, low=-1.0, high=1.0)
     statistics = Statistics("base", "llama", known, tokens=1)
     operations, loss = spent(options, allot(statistics, options, config(1), budget))
@@ -403,9 +405,8 @@ def test_the_scale_of_a_site_does_not_matter(levels: int, size: float, budget: f
         one = Statistics("base", "llama", {"s": site}, tokens=TOKENS)
         costs = Sensitivity({"s": site.histogram / factor**2}, {"s": 4.0})
         options = choices(one, costs, config(levels))
-        (tau,), _, steps = allot(one, options, config(levels), budget * size**2).thresholds.sites[
-            "s"
-        ]
+        found = allot(one, options, config(levels), budget * size**2)
+        (tau,), _, steps, _ = found.thresholds.sites["s"]
         assert steps is not None
         return tau, steps
 

@@ -70,7 +70,7 @@ def test_each_value_errs_as_its_octave_does(
     tokens: int,
 ) -> None:  # fmt: skip
     model, ids = Summed(), torch.zeros(2, tokens, dtype=torch.int64)
-    with torch.no_grad(), observing(model, MeanErrors(errors, shared)):
+    with torch.no_grad(), observing(model, MeanErrors(errors, shared, {})):
         assert torch.equal(model(ids), (tokens * (W @ first + V @ second)).expand(2, 2))
 
 
@@ -80,7 +80,7 @@ def test_they_add_up_over_sites_and_tokens_before_they_are_squared() -> None:
     expected = Expected(
         model, [{"input_ids": torch.zeros(1, n, dtype=torch.int64)} for n in (2, 5)]
     )
-    with observing(model, MeanErrors({"first.site": A, "second.site": B}, {})):
+    with observing(model, MeanErrors({"first.site": A, "second.site": B}, {}, {})):
         loss = expected.loss(model)
     moved = W @ (BY_A - X) + V @ (BY_B - X)
     assert loss == pytest.approx(float(moved.square().sum() / ((W + V) @ X).square().sum()))

@@ -14,13 +14,9 @@ from transformers import MixtralForCausalLM
 
 from las.calibration import bins
 from las.calibration.batches import Tokens
+from las.calibration.gradients import products_of_octaves
 from las.calibration.loss import Loss
-from las.calibration.sensitivity import (
-    NoGradientError,
-    Sensitivity,
-    by_gradients,
-    by_octaves,
-)
+from las.calibration.sensitivity import NoGradientError, Sensitivity, by_gradients
 from las.components.component import SpikingModule, share_run
 from las.components.exact import Exact
 from las.components.linear import SpikingLinear
@@ -120,7 +116,7 @@ def test_heads_belong_to_the_same_token(shape: tuple[int, ...], token_dim: int) 
     def as_shaped(one: Tensor) -> Tensor:
         return one.view(2, 3, 4, 5).transpose(1, 2) if len(shape) == 4 else one.view(shape)
 
-    found = by_octaves(as_shaped(tokens), as_shaped(weights), token_dim)
+    found = products_of_octaves(as_shaped(tokens), as_shaped(weights), token_dim)
     expected = np.zeros((bins.OCTAVES, bins.OCTAVES))
     for x, w in zip(tokens.tolist(), weights.tolist(), strict=True):
         for i, j in permutations(range(20), 2):

@@ -174,6 +174,25 @@ def test_experts_hear_no_padding(converted) -> None:
     assert simulated.sites == counts[0].sites
 
 
+def test_an_expert_that_nobody_chose_takes_no_thresholds_of_channels_it_does_not_have() -> None:
+    """Channels inside of other experts are others: the largest of their thresholds serve all."""
+    original = model()
+    original.model.layers[1].mlp.gate = against_the_last()
+    with torch.no_grad():
+        for expert in original.model.layers[1].mlp.experts:
+            expert.w3.weight[::4] /= 8
+            expert.w2.weight[:, ::4] *= 8
+    with pytest.warns(UserWarning, match="never visited 1 of 4 experts"):
+        spiking = las.convert(original, batches(), las.SpikeConfig(budget=1e-3))
+    experts = spiking.model.layers[1].mlp.experts
+    inner = [experts.get_submodule(f"{number}.w2").site.neuron for number in range(EXPERTS)]
+    *visited, unvisited = inner
+    assert any(neuron.shifts for neuron in visited)
+    assert unvisited.shifts == ()
+    largest = max(neuron.taus[-1] * 2.0 ** max(neuron.shifts, default=0) for neuron in visited)
+    assert unvisited.taus[-1] == largest
+
+
 def test_an_expert_that_nobody_chose_gets_the_largest_thresholds(tmp_path) -> None:
     original = model()
     original.model.layers[1].mlp.gate = against_the_last()

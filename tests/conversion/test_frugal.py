@@ -32,6 +32,7 @@ from las.conversion.frugal import Kept, halves, rows_of, says_one_thing
 from las.conversion.prepare import prepare
 from las.errors import CalibrationError
 from las.neurons.tally import SpikeTally
+from las.spikes import SpikeEvents
 from tests.conversion.snapshot import assert_as_before, snapshot
 from tests.conversion.test_any_architecture import QUICK as ONE_OF_EACH_KIND
 from tests.tiny_models import TINY_MODELS, plain
@@ -65,8 +66,20 @@ def t5() -> nn.Module:
     return plain.make(T5ForConditionalGeneration, initializer_factor=1.0, **ids)
 
 
+def uneven() -> Any:
+    """Channels before the second linear layers that are eight times as small as others, and weigh
+    eight times as much."""
+    model = plain.llama()
+    for layer in model.model.layers:
+        with torch.no_grad():
+            layer.mlp.up_proj.weight[::4] /= 8
+            layer.mlp.down_proj.weight[:, ::4] *= 8
+    return model
+
+
 FAMILIES: dict[str, tuple[Callable[[], nn.Module], Callable[[], Batches]]] = {
     "llama": (plain.llama, texts),
+    "uneven": (uneven, texts),
     "bert": (plain.bert, texts),
     "classifier": (lambda: plain.make(BertForSequenceClassification, num_labels=3), texts),
     "regression": (lambda: vit(labels=1), images),
@@ -80,7 +93,7 @@ def converted(family: str, **options: Any) -> Any:
     return las.convert(make(), batches(), las.SpikeConfig(**{"budget": BUDGET} | options))
 
 
-QUICK = ("llama", "bert", "vit")
+QUICK = ("llama", "uneven", "bert", "vit")
 
 
 @pytest.fixture(
@@ -165,7 +178,7 @@ def test_attention_that_answers_for_itself_leaves_calibration_alone(name: str) -
         expected = Expected(model, tiny.batches())
         sites = [part.name for part in model.modules() if isinstance(part, OATSite)]
         relative = dict.fromkeys(sites, np.linspace(-1, 0, bins.OCTAVES))
-        with observing(model, MeanErrors(relative, {})):
+        with observing(model, MeanErrors(relative, {}, {})):
             losses.append(expected.loss(model))
     narrow, wide = losses
     assert wide == pytest.approx(narrow, rel=1e-3)
@@ -193,11 +206,11 @@ def test_it_fires_fewer_spikes_than_the_default(frugal: Any, family: str) -> Non
 def test_what_was_predicted_is_about_what_was_measured(frugal: Any, family: str) -> None:
     """Within a factor of two, before any neuron has fired.
 
-    Of one number for an image it is within four: errors at the class token, which is the same in
-    all images, do not average out.
+    Of images it is within four: errors at the class token, which is the same in all of them, do
+    not average out.
     """
     spent = converted_in(frugal)[1].spent
-    factor = 4 if family == "regression" else 2
+    factor = 4 if family in ("regression", "vit") else 2
     assert spent is not None
     assert spent.measured / factor < spent.predicted < factor * spent.measured
 
@@ -273,6 +286,81 @@ def test_what_is_saved_comes_back_with_every_t(frugal: Any, family: str, tmp_pat
         assert torch.equal(run(model, batches()[0]), expected)
         assert converted_in(model)[1].config.budget == BUDGET
     assert converted_in(loaded)[1].spent == converted_in(frugal)[1].spent
+
+
+@pytest.fixture(scope="module")
+def apart() -> Any:
+    return converted("uneven")
+
+
+def test_channels_that_matter_more_have_smaller_thresholds(apart: Any) -> None:
+    """About three octaves smaller, so that all of them take as many spikes as in the even model."""
+    even = converted("llama")
+    for layer, other in zip(apart.model.layers, even.model.layers, strict=True):
+        shifts = np.array(layer.mlp.down_proj.site.neuron.shifts)
+        assert len(shifts) == 32
+        rest = np.delete(shifts, np.s_[::4])
+        assert rest.mean() - shifts[::4].mean() == pytest.approx(3, abs=1)
+        assert layer.mlp.up_site.neuron.shifts == ()  # no weight reads it
+        assert other.mlp.down_proj.site.neuron is not None
+    spikes = [fired(model, texts()[0]) for model in (apart, even)]
+    assert spikes[0] == pytest.approx(spikes[1], rel=0.05)
+
+
+def test_recorded_spikes_are_worth_what_their_channel_makes_of_them(apart: Any) -> None:
+    batch, name = texts()[0], "model.layers.0.mlp.down_proj.site"
+    model = copy.deepcopy(apart).double()
+    site = model.get_submodule(name)
+    coded: list[Tensor] = []
+    hook = site.register_forward_hook(lambda _, __, spikes: coded.append(spikes.value))
+    run(model, batch)
+    hook.remove()
+    events = las.spike_events(model, batch, name)
+    (value,) = coded
+    kept = batch["attention_mask"].flatten().bool().numpy()  # the others are padding
+    flat = value.flatten(0, -2).numpy()[kept]
+    assert events[name].shifts == site.neuron.shifts
+    assert events[name].coded()[kept] == pytest.approx(flat, rel=1e-9, abs=1e-9)
+    assert np.abs(events[name].levels).max() <= 31  # 2 H - 1
+
+
+def test_such_events_come_back_from_a_file(apart: Any, tmp_path: Path) -> None:
+    name = "model.layers.0.mlp.down_proj.site"
+    events = las.spike_events(apart, texts()[0], name)
+    read = SpikeEvents.load(events.save(tmp_path / "events.npz"))
+    assert read[name].shifts == events[name].shifts
+    assert np.array_equal(read[name].values, events[name].values)
+
+
+def test_weights_that_were_trained_get_new_thresholds_of_channels(apart: Any) -> None:
+    """The other channels matter now."""
+    model = copy.deepcopy(apart)
+    with torch.no_grad():
+        for layer in model.model.layers:
+            for channels, factor in ((slice(0, None, 4), 8), (slice(1, None, 4), 1 / 8)):
+                layer.mlp.up_proj.weight[channels] *= factor
+                layer.mlp.down_proj.weight[:, channels] /= factor
+    las.recalibrate(model, texts())
+    shifts = np.array(model.model.layers[0].mlp.down_proj.site.neuron.shifts)
+    assert shifts[1::4].mean() < shifts[::4].mean() - 2
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
+def test_thresholds_of_channels_work_in_other_dtypes(apart: Any, dtype: torch.dtype) -> None:
+    batch, wide = texts()[0], run(apart, texts()[0])
+    narrow = run(copy.deepcopy(apart).to(dtype), batch).float()
+    assert (narrow - wide).norm() < (0.1 if dtype == torch.bfloat16 else 0.02) * wide.norm()
+
+
+def test_gradients_pass_through_thresholds_of_channels(apart: Any) -> None:
+    model = copy.deepcopy(apart)
+    layer = model.model.layers[0].mlp
+    model(**texts()[0]).logits.square().mean().backward()
+    spiking = layer.up_proj.weight.grad
+    original = uneven()
+    original(**texts()[0]).logits.square().mean().backward()
+    wanted = original.model.layers[0].mlp.up_proj.weight.grad
+    assert torch.nn.functional.cosine_similarity(spiking.flatten(), wanted.flatten(), 0) > 0.98
 
 
 @pytest.mark.parametrize("levels", [1, 5])

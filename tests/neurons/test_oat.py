@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from las.neurons import MT, OAT, code_oat, oat
+from las.neurons.tables import oat_table
 
 EXAMPLES = settings(max_examples=25, deadline=None)
 
@@ -98,6 +99,74 @@ def test_the_first_spike_of_a_signed_neuron_has_the_sign_of_its_input() -> None:
     train = torch.stack(list(oat.spike_train(x, neuron)), dim=1)
     assert train.tolist() == [[8, 0, -2, 0], [-8, 0, 2, 0], [1, 0, -0.25, 0], [-1, 0, 0.25, 0]]
     assert code_oat(x, neuron).value.tolist() == [6, -6, 0.75, -0.75]
+
+
+def test_a_channel_with_thresholds_four_times_as_large_worked_by_hand() -> None:
+    """6.3 = 8 - 2 + 0.3 with tau = 16; a quarter of it with a quarter of the thresholds."""
+    neuron = OAT((16.0,), (), 4, 1, "signed", shifts=(0, 2, -1))
+    x = torch.tensor([[6.3, 25.2, 3.15], [0.4, 6.3, 6.3]], dtype=torch.float64)
+    train = torch.stack(list(oat.spike_train(x, neuron)))
+    assert train[:, 0].T.tolist() == [[8, 0, -2, 0], [32, 0, -8, 0], [4, 0, -1, 0]]
+    # With thresholds of 32, 16, 8, 4 it is 8; with 4, 2, 1, 0.5 it is 4 + 2, and 0.3 < 3/4 of 0.5.
+    assert train[:, 1].T.tolist() == [[0, 0, 0, 0], [0, 0, 8, 0], [4, 2, 0, 0]]
+    coded = code_oat(x, neuron, count=True)
+    assert torch.equal(coded.value, train.sum(0))
+    assert coded.counts is not None
+    assert torch.equal(coded.counts, (train != 0).sum(0, dtype=torch.int8))
+    for t, weighted in enumerate(train, 1):
+        assert torch.equal(oat.levels_of(weighted, t, x, neuron), (weighted != 0).double())
+    assert oat.out_of_range(x * 5, neuron).tolist() == [[True, True, True], [False, False, True]]
+
+
+@EXAMPLES
+@given(
+    st.lists(st.integers(-8, 8), min_size=1, max_size=6).map(tuple),
+    st.sampled_from(["nearest", "half_step", "floor", "signed"]),
+    st.sampled_from([None, 1, 5]),
+    st.integers(0, 2**32 - 1),
+)
+def test_each_channel_fires_as_if_its_thresholds_were_those_of_all(
+    shifts: tuple[int, ...], rounding: str, stop: int | None, seed: int
+) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randn(40, len(shifts), generator=generator) * 3
+    neuron = OAT((1.0, 10.0), (1.3,), 9, 5, rounding, shifts)
+    coded = code_oat(x, neuron, True, stop)
+    trains = torch.stack(list(oat.spike_train(x, neuron)))[:stop]
+    assert torch.equal(coded.counts, (trains != 0).sum(0, dtype=torch.int8))
+    outside = 0
+    for channel, shift in enumerate(shifts):
+        scale = 2.0**shift
+        alone = OAT((scale, 10 * scale), (1.3 * scale,), 9, 5, rounding)
+        there = code_oat(x[:, channel].contiguous(), alone, True, stop)
+        assert torch.equal(coded.value[:, channel], there.value)
+        assert torch.equal(coded.packed[:, channel], there.packed)
+        train = torch.stack(list(oat.spike_train(x[:, channel], alone)))[:stop]
+        assert torch.equal(trains[:, :, channel], train)
+        assert torch.equal(oat.band_of(x, neuron)[:, channel], oat.band_of(x[:, channel], alone))
+        outside += there.out_of_range
+    assert coded.out_of_range == outside == int(oat.out_of_range(x, neuron).sum())
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_thresholds_of_channels_are_no_matter_of_the_dtype(dtype: torch.dtype) -> None:
+    neuron = OAT((1.0,), (), 12, 5, "signed", (-8, 0, 8))
+    x = (torch.randn(50, 3, generator=torch.Generator().manual_seed(0)) * 60).to(dtype)
+    coded, wide = code_oat(x, neuron, True), code_oat(x.float(), neuron, True)
+    assert coded.value.dtype == dtype
+    assert torch.equal(coded.value, wide.value.to(dtype))
+    assert torch.equal(coded.packed, wide.packed)
+
+
+def test_thresholds_of_other_channels_are_refused() -> None:
+    neuron = OAT((1.0,), (), shifts=(0, 1))
+    for x in (torch.ones(4, 3), torch.tensor(1.0)):
+        with pytest.raises(ValueError, match=r"of 2 channels are for inputs \(..., 2\)"):
+            code_oat(x, neuron)
+    with pytest.raises(ValueError, match="shifts must be from -8 to 8"):
+        OAT((1.0,), (), shifts=(0, 9))
+    with pytest.raises(ValueError, match="in units of their channel"):
+        oat_table(neuron)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -39,6 +39,9 @@ _GOLDEN = (math.sqrt(5) - 1) / 2
 _REACH = 24
 """Octaves above its last threshold up to which the error of a neuron is looked up."""
 
+_WORTH = 0.01
+"""The least share of what a site costs that thresholds of each channel must save."""
+
 _PRICES = 60
 """Halvings in the search for the price of a spike."""
 
@@ -55,6 +58,8 @@ class Choices:
         further: theta(T) of its further bands, ascending, n times.
         scattered: what independent errors add to the loss beyond the mean ones, (n,).
         relative: the mean errors of the values in each octave, relative to them, (n, OCTAVES).
+        shifts: where channels have thresholds of their own, how far they are apart (see `OAT`).
+            All of the above is in units of the channels then.
     """
 
     last: Array
@@ -63,10 +68,18 @@ class Choices:
     further: tuple[tuple[float, ...], ...]
     scattered: Array
     relative: Array
+    shifts: tuple[int, ...] = ()
 
     def cheapest(self, price: float) -> int:
         """The choice that costs least, where a unit of loss costs so many operations."""
-        return int(np.argmin(self.operations + price * self.loss))
+        return int(np.argmin(self._costs(price)))
+
+    def cost(self, price: float) -> float:
+        """What that choice costs, its loss included."""
+        return float(self._costs(price).min())
+
+    def _costs(self, price: float) -> Array:
+        return self.operations + price * self.loss
 
 
 class Allotted(NamedTuple):
@@ -83,8 +96,38 @@ class Allotted(NamedTuple):
     scattered: float
     relative: dict[str, Array]
 
+    @property
+    def shifts(self) -> dict[str, tuple[int, ...]]:
+        """By site, how far thresholds of channels are apart; only of sites where they are."""
+        return {name: one.shifts for name, one in self.thresholds.sites.items() if one.shifts}
 
-def choices(statistics: Statistics, costs: Sensitivity, config: SpikeConfig) -> dict[str, Choices]:
+
+class SiteChoices(NamedTuple):
+    """What a site could do with thresholds that are alike in all channels, or not.
+
+    Attributes:
+        alike: with thresholds for all channels.
+        apart: with those of each channel; None where channels are not known to differ.
+    """
+
+    alike: Choices
+    apart: Choices | None = None
+
+    def at(self, price: float) -> Choices:
+        """Those of the two to choose from, where a unit of loss costs so many operations."""
+        if self.apart is None or self.apart.cost(price) > (1 - _WORTH) * self.alike.cost(price):
+            return self.alike
+        return self.apart
+
+    @property
+    def least_loss(self) -> float:
+        """The least that its errors add to the loss."""
+        return min(float(one.loss.min()) for one in self if one is not None)
+
+
+def choices(
+    statistics: Statistics, costs: Sensitivity, config: SpikeConfig
+) -> dict[str, SiteChoices]:
     """What every OAT site could do, but for those where errors are not known to cost anything.
 
     Arguments:
@@ -92,21 +135,43 @@ def choices(statistics: Statistics, costs: Sensitivity, config: SpikeConfig) -> 
         costs: what their errors and their spikes cost.
         config: H, the margin, and the most time steps and bands.
     """
-    return {
-        name: _choices(
+    found = {}
+    for name, site in statistics.sites.items():
+        if site.kind != "oat" or name not in costs.costs or not costs.costs[name].any():
+            continue
+        reads = site.histogram / statistics.tokens * costs.synapses[name]
+        alike = _choices(
             at_any_length(site, statistics.farthest),
-            site.histogram / statistics.tokens * costs.synapses[name],
+            reads,
             costs.costs[name],
             costs.together.get(name),
             config,
         )
-        for name, site in statistics.sites.items()
-        if site.kind == "oat" and name in costs.costs and costs.costs[name].any()
-    }
+        apart = None
+        if (one := costs.shifted.get(name)) is not None:
+            reads = one.histogram * float(reads.sum())
+            in_units = in_units_of(site, one.shifts)
+            apart = _choices(in_units, reads, one.costs, one.together, config)
+            apart = replace(apart, shifts=one.shifts)
+        found[name] = SiteChoices(alike, apart)
+    return found
+
+
+def in_units_of(site: SiteStatistics, shifts: tuple[int, ...]) -> SiteStatistics:
+    """What calibration saw of a site, as far as its largest magnitude is concerned.
+
+    Arguments:
+        site: what it saw.
+        shifts: octaves by which the unit of each channel is above 1; empty where all are alike.
+    """
+    if not shifts:
+        return site
+    peak = float((site.channel_peak / 2.0 ** np.array(shifts)).max())
+    return replace(site, low=-peak, high=peak)
 
 
 def allot(
-    statistics: Statistics, options: Mapping[str, Choices], config: SpikeConfig, budget: float
+    statistics: Statistics, options: Mapping[str, SiteChoices], config: SpikeConfig, budget: float
 ) -> Allotted:
     """The thresholds that cost the fewest synaptic operations within a budget.
 
@@ -125,26 +190,28 @@ def allot(
     """
 
     def lost(price: float) -> float:
-        return sum((float(one.loss[one.cheapest(price)]) for one in options.values()), 0.0)
+        chosen = (one.at(price) for one in options.values())
+        return sum((float(one.loss[one.cheapest(price)]) for one in chosen), 0.0)
 
     low, high = 1e-30, 1e30
     for _ in range(_PRICES):
         price = math.sqrt(low * high)
         low, high = (price, high) if lost(price) > budget else (low, price)
-    chosen = {name: one.cheapest(high) for name, one in options.items()}
-    sites = {}
+    sites: dict[str, SiteThresholds] = {}
+    scattered, relative = 0.0, {}
     for name, site in statistics.sites.items():
         if name in options:
-            one, choice = options[name], chosen[name]
-            sites[name] = _site(site, float(one.last[choice]), one.further[choice], config)
+            one = options[name].at(high)
+            choice = one.cheapest(high)
+            last, further = float(one.last[choice]), one.further[choice]
+            found = _site(in_units_of(site, one.shifts), last, further, config)
+            sites[name] = found._replace(shifts=one.shifts)
+            scattered += float(one.scattered[choice])
+            relative[name] = one.relative[choice]
         elif site.kind == "oat":
             last = config.margin * (_peak(site) or 1.0) * 2.0**-config.function_steps
             sites[name] = _site(site, last, (), config)
-    return Allotted(
-        Thresholds(sites),
-        sum((float(one.scattered[chosen[name]]) for name, one in options.items()), 0.0),
-        {name: one.relative[chosen[name]] for name, one in options.items()},
-    )
+    return Allotted(Thresholds(sites), scattered, relative)
 
 
 def _peak(site: SiteStatistics) -> float:

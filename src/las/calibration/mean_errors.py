@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from las.calibration.bins import octaves_of
+from las.calibration.shifts import units_of
 from las.components.readers import FirstReaders
 from las.components.site import OATSite, Site
 
@@ -24,12 +25,17 @@ class MeanErrors:
         relative: by site, the mean errors of the values in each octave, relative to them,
             (OCTAVES,).
         shared: sites that are served by another one.
+        shifts: by site, in what units of its channels the octaves are; where they are not 1.
     """
 
     def __init__(
-        self, relative: Mapping[str, NDArray[np.float64]], shared: Mapping[str, str]
+        self,
+        relative: Mapping[str, NDArray[np.float64]],
+        shared: Mapping[str, str],
+        shifts: Mapping[str, tuple[int, ...]],
     ) -> None:
         self._relative = {site: torch.from_numpy(one) for site, one in relative.items()}
+        self._shifts = shifts
         self._shared = shared
         self._serving = set(shared.values())
         self._readers = FirstReaders()
@@ -42,8 +48,14 @@ class MeanErrors:
         first = self._readers.serving(site, x, self._shared)
         if first is not None:
             return self._passed_on[first.name]
-        shares = self._relative.get(self._shared.get(site.name, site.name))
-        moved = x if shares is None else x + x * shares.to(x)[octaves_of(x)]
+        name = self._shared.get(site.name, site.name)
+        moved = self._moved(x, name) if name in self._relative else x
         if site.name in self._serving:
             self._passed_on[site.name] = moved
         return moved
+
+    def _moved(self, x: Tensor, name: str) -> Tensor:
+        """x with the mean errors of its octaves, in units of its channels."""
+        shifts = self._shifts.get(name)
+        octaves = octaves_of(x / units_of(shifts, x) if shifts else x)
+        return x + x * self._relative[name].to(x)[octaves]

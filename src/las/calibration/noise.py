@@ -14,7 +14,8 @@ from tqdm.auto import tqdm
 from las.calibration.batches import Batch, numbered, running_on
 from las.calibration.bins import BINS, edges
 from las.calibration.expected import Expected
-from las.calibration.sensitivity import Array, Sensitivity, by_magnitude, synapses
+from las.calibration.gradients import Array, by_magnitude
+from las.calibration.sensitivity import Sensitivity, synapses
 from las.components.readers import FirstReaders
 from las.components.running import observing, running
 from las.components.site import OATSite, Site

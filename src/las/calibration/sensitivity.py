@@ -2,30 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass, field, replace
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 from tqdm.auto import tqdm
 
 from las.calibration.batches import Batch, numbered, running_on
-from las.calibration.bins import BINS, OCTAVES, bins_of, octaves_of
+from las.calibration.gradients import Array, ChannelGradients, Gradients
 from las.calibration.loss import surprise
+from las.calibration.shifts import shifts_for
 from las.components.component import SpikingComponent
-from las.components.readers import FirstReaders
+from las.components.padding import token_masks
 from las.components.running import observing, running
-from las.components.site import OATSite, Site
+from las.components.site import OATSite
 from las.errors import CalibrationError
 from las.neurons.tally import SpikeTally
 
-Array = NDArray[np.float64]
-
 _SEED = 20260101
+
+_PART = 2
+"""One of so many batches tells how far the thresholds of channels are to be apart."""
+
+
+@dataclass(frozen=True)
+class Shifted:
+    """A site whose channels have thresholds of their own.
+
+    Attributes:
+        shifts: octaves by which those of each channel are above the others, (channels,).
+        histogram: share of the values in each magnitude bin, in units of their channel, (BINS,);
+            zeros are in none.
+        costs, together: see `Sensitivity`; of errors and values in these units.
+    """
+
+    shifts: tuple[int, ...]
+    histogram: Array
+    costs: Array
+    together: Array
 
 
 @dataclass(frozen=True)
@@ -40,11 +56,14 @@ class Sensitivity:
             alike, (OCTAVES, OCTAVES): half of the mean products of gradients times values, summed
             over all pairs of values from the two octaves. A relative error r_o of the values of
             each octave o adds r^T `together` r. Only of sites of which it is known.
+        shifted: by site, the same where each channel has the thresholds that suit it. Only of
+            sites that weights read, which take in the units of their channels.
     """
 
     costs: dict[str, Array] = field(default_factory=dict)
     synapses: dict[str, float] = field(default_factory=dict)
     together: dict[str, Array] = field(default_factory=dict)
+    shifted: dict[str, Shifted] = field(default_factory=dict)
 
 
 class NoGradientError(Exception):
@@ -57,7 +76,8 @@ def by_gradients(
     """Run batches forward and backward through a model with exact neurons.
 
     Errors are taken as small, and as independent, but for what those of one token have in common:
-    where small values are silent, all of them become smaller.
+    where small values are silent, all of them become smaller. Half of the batches run before, and
+    tell which thresholds suit each channel.
 
     Arguments:
         model: a prepared model, in evaluation mode.
@@ -68,14 +88,53 @@ def by_gradients(
         CalibrationError: no batches.
         NoGradientError: the model has no gradient.
     """
-    observer = _Gradients(shared)
-    generator = torch.Generator(device="cpu").manual_seed(_SEED)
-    tally, of = SpikeTally(), 0.0
+    batches = list(batches)
+    some = batches[: max(1, len(batches) // _PART)]
+    of_channels = ChannelGradients(shared)
+    _backward(model, some, of_channels, SpikeTally(), "weighing channels")
+    shifts = shifts_for(of_channels.squares)
+    observer, tally = Gradients(shared, shifts), SpikeTally()
+    of = _backward(model, batches, observer, tally, "weighing errors")
+    if not of:
+        raise CalibrationError("a budget needs calibration batches: there is none")
+    return Sensitivity(
+        {site: sums.squares / (2 * of) for site, sums in observer.alike.items()},
+        synapses(model, tally, observer.activations, shared),
+        {site: sums.products / (2 * of) for site, sums in observer.alike.items()},
+        {
+            site: Shifted(
+                shifts[site],
+                sums.values / max(float(sums.values.sum()), 1.0),
+                sums.squares / (2 * of),
+                sums.products / (2 * of),
+            )
+            for site, sums in observer.apart.items()
+        },
+    )
+
+
+def _backward(
+    model: nn.Module,
+    batches: Iterable[Batch],
+    observer: Gradients | ChannelGradients,
+    tally: SpikeTally,
+    what: str,
+) -> float:
+    """Show all gradients to an observer, and count operations.
+
+    Arguments:
+        what: the progress bar's name.
+
+    Returns:
+        What half of a sum of squared gradients is to be divided by (see `surprise`).
+    """
+    generator, of = torch.Generator(device="cpu").manual_seed(_SEED), 0.0
+    parts = token_masks(model)
     with _frozen(model), torch.enable_grad(), observing(model, observer):
-        progress = tqdm(batches, desc="weighing errors", unit="batch")
+        progress = tqdm(batches, desc=what, unit="batch")
         for name, batch, tokens in numbered(model, progress):
             with running_on(model, name):
-                observer.begin()
+                observer.begin(replace(parts, keep=tokens.keep, decoded=tokens.decoded))
                 with ExitStack() as counted:
                     for one in running(model):
                         counted.enter_context(one.run.counted(tally))
@@ -85,57 +144,7 @@ def by_gradients(
                 raise NoGradientError("the outputs have no gradient")
             number.backward()
             of += share
-    if not of:
-        raise CalibrationError("a budget needs calibration batches: there is none")
-    costs, together = (
-        {site: sums / (2 * of) for site, sums in added.items()}
-        for added in (observer.squares, observer.products)
-    )
-    return Sensitivity(costs, synapses(model, tally, observer.activations, shared), together)
-
-
-class _Gradients:
-    """Observes OAT sites and adds up squared gradients by the magnitude of their inputs.
-
-    Attributes:
-        squares: by site, (BINS,).
-        products: by site, those of the gradients times values of every two values of a token, by
-            the octaves of the two, (OCTAVES, OCTAVES).
-        activations: by site, how many inputs were seen.
-    """
-
-    def __init__(self, shared: Mapping[str, str]) -> None:
-        self.squares: dict[str, Array] = {}
-        self.products: dict[str, Array] = {}
-        self.activations: dict[str, int] = {}
-        self._shared = shared
-        self._readers = FirstReaders()
-        self._passed_on: dict[str, Tensor] = {}
-
-    def begin(self) -> None:
-        """Begin another forward pass."""
-        self._readers.forget()
-        self._passed_on.clear()
-
-    def observe(self, site: Site, x: Tensor, importance: Callable[[], Tensor] | None) -> Tensor:
-        """Pass on what has a gradient of its own, the same to all that read the same neurons."""
-        if not isinstance(site, OATSite):
-            return x
-        owner = self._readers.serving(site, x, self._shared)
-        if owner is not None:
-            return self._passed_on[owner.name]
-        passed_on = x.view_as(x) if x.requires_grad else x.detach().requires_grad_()
-        passed_on.register_hook(partial(self._add, site, x.detach()))
-        self._passed_on[site.name] = passed_on
-        self.activations[site.name] = self.activations.get(site.name, 0) + x.numel()
-        return passed_on
-
-    def _add(self, site: OATSite, x: Tensor, gradient: Tensor) -> None:
-        name, gradient = site.name, gradient.double().nan_to_num(0.0, 0.0, 0.0)
-        squares = by_magnitude(x, gradient.square())
-        products = by_octaves(x, gradient * x.double(), site.token_dim)
-        self.squares[name] = self.squares.get(name, 0.0) + squares
-        self.products[name] = self.products.get(name, 0.0) + products
+    return of
 
 
 @contextmanager
@@ -149,37 +158,6 @@ def _frozen(model: nn.Module) -> Iterator[None]:
     finally:
         for weight in wanted:
             weight.requires_grad_(True)
-
-
-def by_magnitude(x: Tensor, weights: Tensor) -> Array:
-    """The sums of the weights of values, by the bins of their magnitudes, (BINS,)."""
-    return torch.bincount(bins_of(x).flatten(), weights.flatten(), BINS).cpu().numpy()
-
-
-def by_octaves(x: Tensor, weights: Tensor, token_dim: int) -> Array:
-    """The products of the weights of every two values of a token, summed by their octaves.
-
-    Arguments:
-        x: values.
-        weights: of the values, the shape of x.
-        token_dim: which dimension counts tokens, beside the first one.
-
-    Returns:
-        (OCTAVES, OCTAVES), without the squares of single weights.
-    """
-    octave, weights = (_of_tokens(one, token_dim) for one in (octaves_of(x), weights))
-    index = octave + OCTAVES * torch.arange(len(octave), device=x.device)[:, None]
-    sums = torch.bincount(index.flatten(), weights.flatten(), OCTAVES * len(octave))
-    sums = sums.view(-1, OCTAVES)
-    alone = torch.bincount(octave.flatten(), weights.flatten().square(), OCTAVES)
-    return (sums.mT @ sums - alone.diag()).cpu().numpy()
-
-
-def _of_tokens(x: Tensor, token_dim: int) -> Tensor:
-    """What belongs to each token, (tokens, values)."""
-    if x.dim() < 3:
-        return x.reshape(-1, x.shape[-1])
-    return x.movedim(token_dim, 1).flatten(2).flatten(0, 1)
 
 
 def synapses(

@@ -37,11 +37,26 @@ class SiteThresholds(NamedTuple):
         taus: base thresholds.
         gates: what divides the bands.
         time_steps: T of this site; None for that of the options.
+        shifts: see `OAT`.
     """
 
     taus: tuple[float, ...]
     gates: tuple[float, ...]
     time_steps: int | None = None
+    shifts: tuple[int, ...] = ()
+
+    def neuron(self, config: SpikeConfig) -> OAT:
+        """The neuron, by the options of a conversion."""
+        steps = self.time_steps or config.time_steps
+        return OAT(self.taus, self.gates, steps, config.levels, config.rounding, self.shifts)
+
+    def of_any_channel(self) -> SiteThresholds:
+        """Those of the channel with the largest ones, for all channels alike."""
+        if not self.shifts:
+            return self
+        top = 2.0 ** max(self.shifts)
+        taus, gates = (tuple(top * one for one in part) for part in (self.taus, self.gates))
+        return SiteThresholds(taus, gates, self.time_steps)
 
 
 @dataclass(frozen=True)
@@ -52,7 +67,7 @@ class Thresholds:
 
     def save(self, path: Path) -> None:
         """Write as JSON."""
-        data = {name: site._asdict() for name, site in self.sites.items()}
+        data = {name: _plain(site) for name, site in self.sites.items()}
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(data, indent=1))
 
@@ -66,7 +81,12 @@ class Thresholds:
         try:
             data: dict[str, Any] = json.loads(path.read_text())
             sites = {
-                n: SiteThresholds(tuple(s["taus"]), tuple(s["gates"]), s.get("time_steps"))
+                n: SiteThresholds(
+                    tuple(s["taus"]),
+                    tuple(s["gates"]),
+                    s.get("time_steps"),
+                    tuple(s.get("shifts", ())),
+                )
                 for n, s in data.items()
             }
         except (OSError, ValueError, AttributeError, TypeError, KeyError) as error:
@@ -74,6 +94,11 @@ class Thresholds:
                 f"cannot read thresholds from {path} ({error}): calibrate again"
             ) from error
         return cls(sites)
+
+
+def _plain(site: SiteThresholds) -> dict[str, Any]:
+    """For JSON; without shifts where there are none."""
+    return {part: value for part, value in site._asdict().items() if part != "shifts" or value}
 
 
 def choose_thresholds(statistics: Statistics, config: SpikeConfig) -> Thresholds:

@@ -175,7 +175,7 @@ class Weighed:
             allotted: what was chosen for it.
             shared: sites that are served by another one.
         """
-        with observing(model, MeanErrors(allotted.relative, shared)):
+        with observing(model, MeanErrors(allotted.relative, shared, allotted.shifts)):
             return allotted.scattered + self.loss(model)
 
 
@@ -236,7 +236,7 @@ def spike_within_budget(
     budget = config.budget
     assert budget is not None
     options = choices(statistics, weighed.sensitivity, config)
-    least = sum(float(one.loss.min()) for one in options.values())
+    least = sum(one.least_loss for one in options.values())
     found: list[_Attempt] = []
     within, allowed = False, budget
     while len(found) < (_ATTEMPTS if within else _MOST_ATTEMPTS):

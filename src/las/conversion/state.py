@@ -23,7 +23,6 @@ from las.conversion.report import ConversionReport, Spent
 from las.errors import AdapterError
 from las.fitting.model_functions import FittedFunctions
 from las.neurons.hg import HG, Array
-from las.neurons.oat import OAT
 from las.neurons.store import pack, unpack
 
 
@@ -77,6 +76,8 @@ class SpikingState:
             "report": None if self.report is None else self.report.to_dict(),
             "spent": None if self.spent is None else self.spent.to_dict(),
         }
+        if shifts := {n: one for n in names if (one := self.thresholds.sites[n].shifts)}:
+            data["shifts"] = shifts
         return data, arrays
 
     @classmethod
@@ -90,7 +91,12 @@ class SpikingState:
             data["model_type"],
             Thresholds(
                 {
-                    name: SiteThresholds(t, g, data.get("time_steps", {}).get(name))
+                    name: SiteThresholds(
+                        t,
+                        g,
+                        data.get("time_steps", {}).get(name),
+                        tuple(data.get("shifts", {}).get(name, ())),
+                    )
                     for name, t, g in zip(data["sites"], taus, gates, strict=True)
                 }
             ),
@@ -166,9 +172,7 @@ def apply(model: nn.Module, state: SpikingState) -> nn.Module:
             if module.name not in thresholds:
                 missing.append(module.name)
                 continue
-            taus, gates, steps = thresholds[module.name]
-            steps = steps or config.time_steps
-            module.neuron = OAT(taus, gates, steps, config.levels, config.rounding)
+            module.neuron = thresholds[module.name].neuron(config)
         elif isinstance(module, HGSite):
             if module.function not in state.functions:
                 missing.append(f"{module.name} ({module.function})")
@@ -220,7 +224,8 @@ def _of_unvisited(
         for path in others if visited else ():
             for name in _names_of(visited, sites):
                 like = [sites[one + name] for one in visited if one + name in sites]
-                lent[path + name] = max(like, key=lambda one: one.taus[-1])
+                largest = (one.of_any_channel() for one in like)
+                lent[path + name] = max(largest, key=lambda one: one.taus[-1])
             for name in _names_of(visited, shared):
                 like_it = next(one for one in visited if one + name in shared)
                 owner = shared[like_it + name]

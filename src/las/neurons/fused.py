@@ -47,7 +47,13 @@ def code_oat(x: Tensor, neuron: OAT, count: bool = False, stop: int | None = Non
         neuron: its parameters.
         count: whether spikes and out-of-range inputs are counted.
         stop: of the T time steps, those that it fires in; all of them if not given.
+
+    Raises:
+        ValueError: thresholds for each channel, and x has other channels.
     """
+    if neuron.shifts:
+        coded = code_oat(neuron.unshifted(wide(x)), neuron.alike, count, stop)
+        return replace(coded, value=neuron.shifted(coded.value).to(x.dtype))
     if has_triton(x):
         from las.neurons import gpu
 

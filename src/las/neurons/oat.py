@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -14,6 +15,9 @@ from torch import Tensor
 from las.config import Rounding, check_steps
 from las.neurons import mt
 from las.neurons.mt import MT
+
+LARGEST_SHIFT = 8
+"""Octaves by which thresholds of a channel may differ from those of the site, at most."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +35,13 @@ class OAT:
         time_steps: T.
         levels: H.
         rounding: see `MT`.
+        shifts: where channels have thresholds of their own, the octaves by which those of each
+            channel, the last dimension of the inputs, are above the ones given here; empty where
+            all are alike. theta(t), gates and the largest value of channel c are 2^shifts[c] times
+            as large, a factor that the weights behind take in.
 
     Raises:
-        ValueError: thresholds that do not increase, or T, H, rounding out of range.
+        ValueError: thresholds that do not increase, or T, H, rounding, shifts out of range.
     """
 
     taus: tuple[float, ...]
@@ -41,9 +49,12 @@ class OAT:
     time_steps: int = 16
     levels: int = 5
     rounding: Rounding = "nearest"
+    shifts: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         check_steps(self.time_steps, self.levels, self.rounding)
+        if any(abs(shift) > LARGEST_SHIFT for shift in self.shifts):
+            raise ValueError(f"shifts must be from -{LARGEST_SHIFT} to {LARGEST_SHIFT}")
         if len(self.taus) != len(self.gates) + 1:
             raise ValueError(f"{len(self.taus)} bands need {len(self.taus) - 1} gates")
         for name, values in (("taus", self.taus), ("gates", self.gates)):
@@ -61,11 +72,46 @@ class OAT:
         """The largest representable value, that of the last band."""
         return self.bands[-1].largest
 
+    @cached_property
+    def alike(self) -> OAT:
+        """The same neuron for channels whose thresholds are all alike."""
+        return replace(self, shifts=())
+
+    def unshifted(self, x: Tensor) -> Tensor:
+        """Inputs or spikes in units of their channel's thresholds, x 2^-shifts: exact.
+
+        Arguments:
+            x: (..., channels), float32 or float64.
+
+        Raises:
+            ValueError: x has other channels than the thresholds.
+        """
+        return x / self._factors(x) if self.shifts else x
+
+    def shifted(self, x: Tensor) -> Tensor:
+        """Inverse of `unshifted`."""
+        return x * self._factors(x) if self.shifts else x
+
+    def _factors(self, x: Tensor) -> Tensor:
+        if x.dim() == 0 or x.shape[-1] != len(self.shifts):
+            raise ValueError(
+                f"thresholds of {len(self.shifts)} channels are for inputs (..., "
+                f"{len(self.shifts)}), these are {tuple(x.shape)}"
+            )
+        return _factors(self.shifts, x.dtype, x.device)
+
+
+@lru_cache(maxsize=4096)
+def _factors(shifts: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """2^shifts, (channels,)."""
+    with torch.inference_mode(False):  # who reads them may want gradients
+        return torch.tensor([2.0**shift for shift in shifts], dtype=dtype, device=device)
+
 
 def band_of(x: Tensor, neuron: OAT) -> Tensor:
     """Index of the sub-neuron that codes each input (Eq. 3), int64, the shape of x."""
     gates = torch.tensor(neuron.gates, dtype=x.dtype, device=x.device)
-    return torch.bucketize(x.abs().contiguous(), gates, right=True)
+    return torch.bucketize(neuron.unshifted(x).abs().contiguous(), gates, right=True)
 
 
 def levels_of(weighted: Tensor, t: int, x: Tensor, neuron: OAT) -> Tensor:
@@ -80,12 +126,13 @@ def levels_of(weighted: Tensor, t: int, x: Tensor, neuron: OAT) -> Tensor:
     delta = mt.wide(x).new_tensor([band.delta for band in neuron.bands])[
         band_of(mt.wide(x), neuron)
     ]
-    return torch.round(weighted.abs() / (delta * 2.0 ** (neuron.time_steps - t)))
+    theta = neuron.unshifted(mt.wide(weighted)).abs()
+    return torch.round(theta / (delta * 2.0 ** (neuron.time_steps - t)))
 
 
 def out_of_range(x: Tensor, neuron: OAT) -> Tensor:
     """Which inputs are beyond the largest representable value."""
-    x = mt.wide(x)
+    x = neuron.unshifted(mt.wide(x))
     return x.abs() > largest_in(x.dtype, neuron)
 
 
@@ -102,8 +149,10 @@ def largest_in(dtype: torch.dtype, neuron: OAT) -> float:
 def spike_train(x: Tensor, neuron: OAT) -> Iterator[Tensor]:
     """The step simulator: Eqs. 3-7 over t = 1 .. T.
 
-    Only the sub-neuron whose band an input belongs to may fire, so that one membrane potential for
-    each input is enough: in units of its band's delta the thresholds of all bands are the same.
+    Where thresholds of a channel are 2^s times as large, it makes of x what the others make of
+    2^-s x, 2^s times as large. Only the sub-neuron whose band an input belongs to may fire, so that
+    one membrane potential for each input is enough: in units of its band's delta the thresholds of
+    all bands are the same.
 
     Arguments:
         x: input membrane potential v(1), any shape; neurons compute in float32 at least.
@@ -114,6 +163,7 @@ def spike_train(x: Tensor, neuron: OAT) -> Iterator[Tensor]:
         neuron is silent, else +-(1 + k/H) theta(t) of its band.
     """
     dtype, x = x.dtype, mt.wide(x)
+    shifted, x, neuron = neuron.shifted, neuron.unshifted(x), neuron.alike
     sign = torch.where(x.isnan(), x, torch.sign(x))  # NaN stays NaN
     band = band_of(x, neuron)
     sub = neuron.bands[0]  # in these units it stands for all of them
@@ -122,4 +172,4 @@ def spike_train(x: Tensor, neuron: OAT) -> Iterator[Tensor]:
     signed_delta = sign * x.new_tensor([each.delta for each in neuron.bands])[band]
     for t in range(1, neuron.time_steps + 1):
         level, v = mt.step(v, t, sub)
-        yield (level * 2.0 ** (neuron.time_steps - t) * signed_delta).to(dtype)
+        yield shifted(level * 2.0 ** (neuron.time_steps - t) * signed_delta).to(dtype)

@@ -176,7 +176,13 @@ def lift_of(levels: int, rounding: Rounding) -> float:
 
 @lru_cache(maxsize=2**14)
 def oat_table(neuron: OAT, stop: int | None = None) -> OATTable:
-    """An OAT neuron, stopped after the first `stop` of its T time steps, as the kernels read it."""
+    """An OAT neuron, stopped after the first `stop` of its T time steps, as the kernels read it.
+
+    Raises:
+        ValueError: channels have thresholds of their own, which kernels know nothing of.
+    """
+    if neuron.shifts:
+        raise ValueError("kernels read inputs in units of their channel: `OAT.unshifted`")
     steps = range(1, 1 + fired_steps(neuron, stop))
     levels, signed = neuron.levels, neuron.rounding == "signed"
     leading, rounds = leading_steps(neuron, len(steps))

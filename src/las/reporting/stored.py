@@ -87,7 +87,9 @@ def _information(
     peaks = {
         name: peak
         for name, peak in _peaks(statistics).items()
-        if name in thresholds.sites and thresholds.sites[name].gates
+        if name in thresholds.sites
+        and thresholds.sites[name].gates
+        and not thresholds.sites[name].shifts  # statistics know no units of channels
     }
     if not peaks:
         return []

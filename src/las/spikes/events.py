@@ -47,7 +47,8 @@ class SiteEvents:
 
     The value of a spike is `levels` times `weights[bands, times - 1]`. The weight of an OAT neuron
     is theta(t) / H = tau 2^-t / H of its band, and the level +-(H + k), k = 0 .. H - 1; that of an
-    HG neuron is d(t) of the sub-neuron that is responsible, and the level is 1.
+    HG neuron is d(t) of the sub-neuron that is responsible, and the level is 1. Where channels have
+    thresholds of their own, the weight is 2^`shifts[channels]` times as much.
 
     Attributes:
         site: its name.
@@ -64,6 +65,8 @@ class SiteEvents:
         levels: signed level, (events,).
         bands: band of an OAT neuron, sub-neuron of an HG neuron, (events,).
         weights: what a level is worth, (bands, T), float64.
+        shifts: octaves by which thresholds of each channel are above the others, (channels,);
+            empty where all are alike.
     """
 
     site: str
@@ -80,11 +83,14 @@ class SiteEvents:
     levels: Integers
     bands: Integers
     weights: Numbers
+    shifts: tuple[int, ...] = ()
 
     @property
     def values(self) -> Numbers:
         """The value of each spike, theta(t) X_s(t) or d(t) s(t), (events,)."""
         weights: Numbers = self.weights[self.bands, self.times.astype(np.int64) - 1]
+        if self.shifts:
+            weights = weights * 2.0 ** np.array(self.shifts)[self.channels]
         return self.levels * weights
 
     def coded(self) -> Numbers:
@@ -221,3 +227,5 @@ def _check(events: SiteEvents) -> None:
             raise ValueError(f"{name} of {events.site} are not all within {first} to {last}")
     if events.weights.shape[1:] != (events.time_steps,):
         raise ValueError(f"weights of {events.site} are not those of {events.time_steps} steps")
+    if events.shifts and len(events.shifts) != events.channels_in_all:
+        raise ValueError(f"shifts of {events.site} are not those of its channels")

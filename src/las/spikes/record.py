@@ -93,11 +93,15 @@ class _Recording:
     ) -> Iterator[Tensor]:
         band = band_of(site, x).flatten()
         table = torch.from_numpy(weights(site)).to(x.device)
+        shifts = shifts_of(site)
+        octaves = torch.exp2(torch.tensor(shifts, dtype=table.dtype, device=x.device))
         hidden = site.no_activations(x, silent)
         for t, weighted in enumerate(train):
             fired = weighted if hidden is None else weighted.masked_fill(hidden, 0)
             index = fired.flatten().nonzero()[:, 0]
             worth = table[band[index], t]
+            if shifts:
+                worth = worth * octaves[index % len(shifts)]
             call.index.append(index.cpu())
             call.level.append((fired.flatten()[index].double() / worth).round().cpu())
             call.band.append(band[index].cpu())
@@ -121,6 +125,11 @@ def weights(site: Site) -> NDArray[np.float64]:
     neuron = site.calibrated()
     halved = 2.0 ** -np.arange(1, neuron.time_steps + 1)
     return np.array(neuron.taus)[:, None] * halved / neuron.levels
+
+
+def shifts_of(site: Site) -> tuple[int, ...]:
+    """The octaves by which thresholds of each channel are above the others; empty for none."""
+    return site.calibrated().shifts if isinstance(site, OATSite) else ()
 
 
 def _joined(name: str, site: Site, calls: list[_Call]) -> SiteEvents:
@@ -155,4 +164,5 @@ def _joined(name: str, site: Site, calls: list[_Call]) -> SiteEvents:
         levels=joined["level"].astype(np.int8),
         bands=joined["band"].astype(np.int32),
         weights=weights(site),
+        shifts=shifts_of(site),
     )
