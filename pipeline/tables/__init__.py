@@ -1,0 +1,1 @@
+"""The tables of the documentation that show figures of the published grid."""
