@@ -55,14 +55,20 @@ def write_data(root: Path, made_by: str | None) -> None:
     from las.files.atomic import atomic_file
 
     made = revision()
+    found = {neurons(row): row for row in rows(root)}  # two cells may have the same neurons
     written = {
         "revision": made_by or (made.commit if made else None),
         "date": made.date if made else None,
-        "rows": sorted(rows(root), key=lambda row: (row["title"], -row["levels"], row["budget"])),
+        "rows": [found[key] for key in sorted(found)],
     }
     DATA.parent.mkdir(parents=True, exist_ok=True)
     with atomic_file(DATA) as partial:
         partial.write_text(json.dumps(written, indent=1) + "\n", encoding="utf-8")
+
+
+def neurons(row: Mapping[str, Any]) -> tuple[str, int, int, float]:
+    """What tells a row from others, in their order: the model, T and H, falling, and the budget."""
+    return row["title"], -row["time_steps"], -row["levels"], row["budget"]
 
 
 def rows(root: Path) -> Iterator[dict[str, Any]]:
@@ -88,6 +94,7 @@ def rows(root: Path) -> Iterator[dict[str, Any]]:
         yield {
             "title": result["model"]["title"],
             "metric": metric,
+            "time_steps": fields["time_steps"],
             "levels": fields["levels"],
             "budget": fields["budget"],
             "predicted": spent.predicted,
@@ -101,7 +108,7 @@ def rows(root: Path) -> Iterator[dict[str, Any]]:
 
 
 HEADER = (
-    *("model", "H", "budget", "predicted", "measured", "on other text", "change"),
+    *("model", "T, at most", "H", "budget", "predicted", "measured", "on other text", "change"),
     *("Eq. 25", "last operand", "by digits", "last operand"),
 )
 
@@ -174,7 +181,7 @@ def _row(row: Mapping[str, Any]) -> list[str]:
     other = "" if row["kl"] is None else f"{row['kl']:.1e}"
     ratios = [row[name] for name in ("energy", "energy_last", "digits", "digits_last")]
     return [
-        *(row["title"], f"{row['levels']}", f"{row['budget']:g}"),
+        *(row["title"], f"{row['time_steps']}", f"{row['levels']}", f"{row['budget']:g}"),
         *(f"{row['predicted']:.1e}", f"{row['measured']:.1e}", other, _change(row)),
         *(f"{ratio:.3f}" for ratio in ratios),
     ]

@@ -20,6 +20,7 @@ def test_the_data_tell_what_they_are_of() -> None:
     assert len(DATA["date"]) == 10
     titles = {row["title"] for row in DATA["rows"]}
     assert {"SmolLM2-135M-Instruct", "all-MiniLM-L6-v2"} < titles
+    assert len({frontier.neurons(row) for row in DATA["rows"]}) == len(DATA["rows"])
     for row in DATA["rows"]:
         assert 0 < row["energy_last"] < row["energy"]
         assert row["digits_last"] < row["digits"]
@@ -29,6 +30,7 @@ def test_the_data_tell_what_they_are_of() -> None:
 ROW = {
     "title": "Tiny",
     "metric": "perplexity",
+    "time_steps": 24,
     "levels": 16,
     "budget": 1e-3,
     "predicted": 4e-4,
@@ -47,7 +49,10 @@ def test_rows_and_what_follows_from_them() -> None:
     """Measured is 2.25 times what was predicted; one loses 0.05 % of the perplexity, one 0.5 %."""
     other = ROW | {"levels": 1, "digits": 0.4, "scores": {"wikipedia": [20.0, 20.1]}}
     table = frontier.render({"revision": "abc", "date": "2026-11-28", "rows": [ROW, other]})
-    assert "| Tiny | 16 | 0.001 | 4.0e-04 | 9.0e-04 | 3.0e-04 | +0.050 % | 0.250 | 0.230 |" in table
+    assert (
+        "| Tiny | 24 | 16 | 0.001 | 4.0e-04 | 9.0e-04 | 3.0e-04 | +0.050 % | 0.250 | 0.230 |"
+        in table
+    )
     assert "over the predicted one is 2.25 to 2.25 for Tiny (0 of 2 within" in table
     assert "over the budget is 0.30 to 0.30 for Tiny (0 of 2 within" in table
     assert "ratio by digits is 0.600, of the neuron with H = 16" in table

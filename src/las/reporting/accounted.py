@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from las.energy import Account, Accounts, Hardware, accounts
 from las.energy.formats import BF16, FP32, INT8
-from las.reporting.names import task_title
+from las.reporting.names import evaluation_title
 from las.reporting.results import CellResult, Results
 
 HEADLINE = (
@@ -34,7 +34,7 @@ class Accounted:
     def setting(self) -> str:
         """What was counted, in words."""
         cell = self.cell
-        return f"{cell.title}, {task_title(cell.evaluation)}, {cell.setting}"
+        return f"{cell.title}, {evaluation_title(cell.evaluation)}, {cell.setting}"
 
     def microjoules(self, picojoules: float) -> float:
         """Energy of all that was counted, for each token."""

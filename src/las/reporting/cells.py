@@ -12,7 +12,7 @@ from las.reporting.ablated import label
 from las.reporting.accounted import Accounted
 from las.reporting.column import Column, tabulate
 from las.reporting.html import CellInDetail, render_cells
-from las.reporting.names import block_title, task_title
+from las.reporting.names import block_title, evaluation_title
 from las.reporting.table import Table
 from las.reporting.tables.accounts import (
     accounts_by_kind,
@@ -82,7 +82,7 @@ def by_layer_and_account(cells: Sequence[Accounted]) -> Table:
     ]
     columns = (
         Column[Line]("Cell", lambda line: line.one.cell.neuron),
-        Column[Line]("Evaluation", lambda line: line.one.cell.evaluation),
+        Column[Line]("Evaluation", lambda line: evaluation_title(line.one.cell.evaluation)),
         Column[Line]("Neurons", lambda line: label(line.one.cell)),
         Column[Line]("T", lambda line: line.one.cell.row_steps),
         Column[Line]("H", lambda line: line.one.cell.levels),
@@ -99,7 +99,7 @@ def _in_detail(one: Accounted) -> CellInDetail:
     cell = one.cell
     return CellInDetail(
         anchor=f"{cell.neuron}-{cell.evaluation}",
-        title=f"{task_title(cell.evaluation)}, {cell.setting} ({cell.neuron})",
+        title=f"{evaluation_title(cell.evaluation)}, {cell.setting} ({cell.neuron})",
         verdict=verdict(one.accounts),
         tables=(accounts_by_layer(one), accounts_by_kind(one), accounts_by_part(one)),
     )

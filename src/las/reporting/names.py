@@ -35,6 +35,20 @@ _TASKS = {
     "glue_mrpc": "MRPC",
     "glue_stsb": "STS-B",
 }
+_EVALUATIONS = {
+    "anytime": "text, stopped early",
+    "enwik8": "Enwik8",
+    "glue": "GLUE",
+    "glue_full": "GLUE",
+    "similarity": "rated pairs",
+    "text": "held-out text",
+    "vlmeval": "VLMEvalKit",
+    "vlmeval_paper": "VLMEvalKit",
+    "vqa": "visual questions",
+    "wikitext103": "WikiText-103",
+    "zero_shot": "zero-shot questions",
+    "zero_shot_full": "zero-shot questions",
+}
 _METRICS = {
     "acc": "accuracy",
     "f1": "F1",
@@ -58,6 +72,11 @@ def block_title(path: str) -> str:
 def task_title(task: str) -> str:
     """A task's name as shown."""
     return _TASKS.get(task, task)
+
+
+def evaluation_title(evaluation: str) -> str:
+    """The name of an evaluation, conf/evaluation/<name>.yaml, as shown."""
+    return _EVALUATIONS.get(evaluation, evaluation)
 
 
 def metric_title(metric: str) -> str:

@@ -13,7 +13,7 @@ from las.reporting.cells import write_cells
 from las.reporting.figures.picture import Picture
 from las.reporting.html import render_page
 from las.reporting.latex import to_latex
-from las.reporting.names import task_title
+from las.reporting.names import evaluation_title
 from las.reporting.provenance import provenance
 from las.reporting.recorded import load_recorded
 from las.reporting.results import Made, Results, load_results
@@ -78,12 +78,12 @@ def write_report(
     recorded = () if spikes is None else load_recorded(spikes)
     charged = accounted(results, hardware)
     verdicts = {
-        one.cell.model: f"{task_title(one.cell.evaluation)}, {one.cell.setting}, under all "
+        one.cell.model: f"{evaluation_title(one.cell.evaluation)}, {one.cell.setting}, under all "
         f"accounts: {verdict(one.accounts)}"
         for one in one_per_model(charged, results)
     }
     frugal = {
-        model: f"{task_title(one.cell.evaluation)}, the cheapest neurons with a budget "
+        model: f"{evaluation_title(one.cell.evaluation)}, the cheapest neurons with a budget "
         f"({one.cell.setting}), under all accounts: {verdict(one.accounts)}"
         for model, one in cheapest_with_a_budget(charged).items()
     }

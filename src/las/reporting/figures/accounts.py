@@ -19,7 +19,7 @@ from las.reporting.figures.style import (
     SKY,
     drawing,
 )
-from las.reporting.names import block_title, task_title
+from las.reporting.names import block_title, evaluation_title
 
 _COLOURS = {
     "linear": BLUE,
@@ -113,7 +113,7 @@ def accounts_pictures(cells: Sequence[Accounted], directory: Path) -> list[Pictu
 
 
 def _where(one: Accounted) -> str:
-    evaluation = task_title(one.cell.evaluation)
+    evaluation = evaluation_title(one.cell.evaluation)
     return f"{evaluation}, {one.cell.setting}; {one.accounts.hardware.title}."
 
 

@@ -25,7 +25,7 @@ from las.reporting.figures.style import (
     SKY,
     drawing,
 )
-from las.reporting.names import task_title
+from las.reporting.names import evaluation_title
 from las.reporting.results import CellResult, Results
 
 ACCOUNTS = ("paper", "graded_fp32", "neuron_major_fp32", "neuron_major_int8")
@@ -189,7 +189,7 @@ def frontier_pictures(
             points += stopped_points(results, model, hardware)
             points += _others(results, model, evaluation)
         titles = [(slug, first.accounts[slug].title) for slug in ACCOUNTS]
-        title = f"{first.cell.title}, {task_title(evaluation)}: loss against energy"
+        title = f"{first.cell.title}, {evaluation_title(evaluation)}: loss against energy"
         path = directory / f"frontier_{model}_{evaluation}.png"
         axis = "KL(ANN || SNN), nats" if divergence else "points of Spearman's rho, mean"
         draw(path, titles, points, axis, title)

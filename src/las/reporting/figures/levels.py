@@ -8,6 +8,7 @@ from pathlib import Path
 from las.reporting.figures.picture import Picture
 from las.reporting.figures.style import DARK
 from las.reporting.figures.sweep import Series, draw_lines, sweep_axes
+from las.reporting.names import evaluation_title
 from las.reporting.paper.cited_rows import cited_levels, cited_table
 from las.reporting.results import Results
 from las.reporting.tables.scored import energy_ratio
@@ -39,7 +40,8 @@ def levels_pictures(results: Results, directory: Path) -> list[Picture]:
         known = [(levels, ratio) for levels, ratio in points if ratio is not None]
         if known:
             cell = sweep[0]
-            name = f"{cell.title}, {cell.evaluation} (T = {cell.time_steps}{cell.thresholds})"
+            what = f"{cell.title}, {evaluation_title(cell.evaluation)}"
+            name = f"{what} (T = {cell.time_steps}{cell.thresholds})"
             series.append(Series(name, [h for h, _ in known], [ratio for _, ratio in known]))
     if not series:
         return []

@@ -7,7 +7,13 @@ from functools import partial
 
 from las.evaluation.score import Score
 from las.reporting.ablated import LAS, label
-from las.reporting.names import ann_number, metric_title, snn_number, task_title
+from las.reporting.names import (
+    ann_number,
+    evaluation_title,
+    metric_title,
+    snn_number,
+    task_title,
+)
 from las.reporting.origin import origin_of
 from las.reporting.paper.cited_rows import cited_levels, cited_table
 from las.reporting.paper.score_table import key_of
@@ -35,7 +41,8 @@ def table_5(results: Results) -> Table:
         neurons = label(sweep[0])
         title = sweep[0].title if neurons == LAS else f"{sweep[0].title}, {neurons}"
         by_level = {cell.levels: cell for cell in sweep}
-        notes.append(f"{title}, {sweep[0].evaluation}: T={sweep[0].time_steps} throughout.")
+        evaluation = evaluation_title(sweep[0].evaluation)
+        notes.append(f"{title}, {evaluation}: T={sweep[0].time_steps} throughout.")
         for first in sweep[0].scores:
             if first.metric == _NOT_SHOWN.get(first.task, "pearson"):
                 continue
@@ -52,7 +59,7 @@ def table_5(results: Results) -> Table:
             for h, cell in by_level.items()
             if cell.energy is not None and cell.energy.total.ratio is not None
         }
-        name = f"E_snn/E_ann, {sweep[0].evaluation}"
+        name = f"E_snn/E_ann, {evaluation}"
         origin = origin_of(sweep, lambda score: True, results.made, spiking=True)
         rows.append(Row((title, name, "1", *[ratios.get(h) for h in levels]), origin=origin))
     return Table(

@@ -12,12 +12,12 @@ from las.neurons.tally import SiteCount
 from las.reporting.ablated import label
 from las.reporting.accounted import Accounted, accounts_of
 from las.reporting.column import Column, tabulate
-from las.reporting.names import block_title, task_title
+from las.reporting.names import block_title, evaluation_title
 from las.reporting.table import Table
 
 _CELL = (
     Column[Accounted]("Model", lambda one: one.cell.title),
-    Column[Accounted]("Evaluation", lambda one: task_title(one.cell.evaluation)),
+    Column[Accounted]("Evaluation", lambda one: evaluation_title(one.cell.evaluation)),
     Column[Accounted]("Neurons", lambda one: label(one.cell)),
     Column[Accounted]("T", lambda one: one.cell.row_steps),
     Column[Accounted]("H", lambda one: one.cell.levels),

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from las.energy import EnergyReport, EnergyRow
 from las.reporting.column import Column, tabulate
-from las.reporting.names import block_title, task_title
+from las.reporting.names import block_title, evaluation_title
 from las.reporting.results import CellResult
 from las.reporting.table import Table
 
@@ -42,9 +42,10 @@ def _energy_table(
         ),
     )
     unit = f"per token, over {energy.tokens:,} tokens" if energy.tokens else "in all"
+    evaluation = evaluation_title(cell.evaluation)
     return tabulate(
         slug=f"energy_{slug}_{cell.model}_{cell.neuron}_{cell.evaluation}",
-        title=f"Energy by {what}: {cell.title}, {task_title(cell.evaluation)}, {cell.setting}",
+        title=f"Energy by {what}: {cell.title}, {evaluation}, {cell.setting}",
         columns=columns,
         subjects=[*energy.grouped(key), total],
         notes=(f'All {unit}. Cost model "{energy.cost_model.name}": {energy.cost_model.note}',),

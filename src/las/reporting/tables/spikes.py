@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from las.neurons.tally import SiteCount, SpikeTally
 from las.reporting.column import Column, tabulate
-from las.reporting.names import task_title
+from las.reporting.names import evaluation_title
 from las.reporting.results import CellResult
 from las.reporting.table import Table
 
@@ -64,7 +64,7 @@ def spikes_by_kind(cell: CellResult, spikes: SpikeTally) -> Table:
         kinds.setdefault(site.kind, []).append(site)
     return tabulate(
         slug=f"spikes_{cell.model}_{cell.neuron}_{cell.evaluation}",
-        title=f"Spikes: {cell.title}, {task_title(cell.evaluation)}, {cell.setting}",
+        title=f"Spikes: {cell.title}, {evaluation_title(cell.evaluation)}, {cell.setting}",
         columns=_COLUMNS,
         subjects=[_Kind(name, sites) for name, sites in sorted(kinds.items())],
         notes=(
