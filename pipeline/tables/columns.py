@@ -54,7 +54,7 @@ def change(title: str) -> Column[Figure]:
 
 
 def agreement(title: str) -> Column[Figure]:
-    """How many answers are the original's: without decimals only if it is all of them."""
+    """How many answers are the original's: without decimals if it is all of them, rounded."""
     return Column(title, lambda f: None if f.agreement is None else _share(f.agreement))
 
 

@@ -74,6 +74,22 @@ def test_each_value_errs_as_its_octave_does(
         assert torch.equal(model(ids), (tokens * (W @ first + V @ second)).expand(2, 2))
 
 
+def test_octaves_may_be_in_units_of_channels_beyond_what_a_narrow_dtype_holds() -> None:
+    """4 is 64 of a unit of 1/16, and 1.5 is 24; 5000 would be 80,000."""
+    model, ids = Summed(), torch.zeros(1, 1, dtype=torch.int64)
+    shares = np.zeros(bins.OCTAVES)
+    shares[-bins.LOW_EXPONENT + 6] = -0.5  # from 64 to 128
+    shifts = {"first.site": (0, -4, 0, -4)}
+    with torch.no_grad(), observing(model, MeanErrors({"first.site": shares}, {}, shifts)):
+        expected = W @ torch.tensor([1.0, 2.0, -0.25, 1.5]) + V @ X
+        assert torch.equal(model(ids)[0], expected)
+    large = torch.full((4,), 5000.0, dtype=torch.float16)
+    shares[-bins.LOW_EXPONENT + 16] = -0.5  # from 65,536 on
+    observer = MeanErrors({"first.site": shares}, {}, shifts)
+    moved = observer.observe(model.first.site, large[None], None)
+    assert moved[0].tolist() == [5000, 2500, 5000, 2500]
+
+
 def test_they_add_up_over_sites_and_tokens_before_they_are_squared() -> None:
     """(sum of W e_a + V e_b)^2 / (sum of (W + V) x)^2, as many tokens as there may be."""
     model = Summed()

@@ -24,6 +24,8 @@ def test_half_the_gradients_take_thresholds_twice_as_large() -> None:
     assert shifts_for({"s": torch.tensor([1.0, 1.0, 1.3])}) == {}
     apart = shifts_for({"s": torch.tensor([2.0**40] * 3 + [0.0] + [1.0] * 3)})["s"]
     assert apart == (-4, -4, -4, 4, 4, 4, 4)  # no more than so much, and 0 is what is least
+    mostly_dead = torch.tensor([4.0, 1.0, 0.25] + [0.0] * 60)
+    assert shifts_for({"s": mostly_dead})["s"] == (-1, 0, 1, *[1] * 60)
     assert shifts_for({"s": torch.zeros(3)}) == {}
 
 
@@ -40,6 +42,23 @@ def test_gradients_tell_what_channels_cost_in_their_own_units() -> None:
     assert site.costs[both] == pytest.approx(float(expected / (weight @ X).square().sum()), rel=0.1)
     assert site.costs.sum() == pytest.approx(site.costs[both])
     assert found.costs["layers.0.site"][BINS].sum() == found.costs["layers.0.site"].sum()
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_massive_activations_of_narrow_models_stay_finite_in_their_units(
+    dtype: torch.dtype,
+) -> None:
+    """5000 is 80,000 of a unit of 1/16, which float16 does not hold."""
+    table = torch.tensor([[5000.0, 1.0, 2.0]])
+    weight = torch.diag(torch.tensor([2.0**-2, 2.0**-8, 2.0**-14]))
+    wide, narrow = (
+        by_gradients(Layers(table, weight).to(kind), batches(8), {}).shifted["layers.0.site"]
+        for kind in (torch.float32, dtype)
+    )
+    assert narrow.shifts == wide.shifts == (-4, 0, 4)
+    assert np.isfinite(narrow.together).all() and np.isfinite(narrow.costs).all()
+    assert narrow.histogram == pytest.approx(wide.histogram, abs=1e-6)
+    assert narrow.costs == pytest.approx(wide.costs, rel=0.1, abs=1e-9 * wide.costs.max())
 
 
 def test_padding_is_no_activation() -> None:

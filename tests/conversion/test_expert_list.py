@@ -189,8 +189,10 @@ def test_an_expert_that_nobody_chose_takes_no_thresholds_of_channels_it_does_not
     *visited, unvisited = inner
     assert any(neuron.shifts for neuron in visited)
     assert unvisited.shifts == ()
-    largest = max(neuron.taus[-1] * 2.0 ** max(neuron.shifts, default=0) for neuron in visited)
-    assert unvisited.taus[-1] == largest
+    lent = max(visited, key=lambda neuron: neuron.taus[-1] * 2.0 ** max(neuron.shifts, default=0))
+    assert unvisited.taus[-1] == lent.taus[-1] * 2.0 ** max(lent.shifts, default=0)
+    spread = max(lent.shifts, default=0) - min(lent.shifts, default=0)
+    assert unvisited.time_steps == min(lent.time_steps + spread, 24)
 
 
 def test_an_expert_that_nobody_chose_gets_the_largest_thresholds(tmp_path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +21,7 @@ from transformers import (
 )
 
 import las
-from las.calibration import bins
+from las.calibration import bins, budget
 from las.calibration.batches import numbered
 from las.calibration.expected import Expected
 from las.calibration.loss import Loss
@@ -302,9 +303,35 @@ def test_channels_that_matter_more_have_smaller_thresholds(apart: Any) -> None:
         rest = np.delete(shifts, np.s_[::4])
         assert rest.mean() - shifts[::4].mean() == pytest.approx(3, abs=1)
         assert layer.mlp.up_site.neuron.shifts == ()  # no weight reads it
-        assert other.mlp.down_proj.site.neuron is not None
+        assert other.mlp.down_proj.site.neuron.shifts == ()
     spikes = [fired(model, texts()[0]) for model in (apart, even)]
     assert spikes[0] == pytest.approx(spikes[1], rel=0.05)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "mixtral",
+        *(pytest.param(one, marks=pytest.mark.slow) for one in ("clip", "gpt-oss", "whisper")),
+    ],
+)
+def test_thresholds_of_channels_fire_alike_on_both_paths_before_experts_and_convolutions(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever they are known, whether they save anything or not."""
+    monkeypatch.setattr(budget, "_WORTH", -math.inf)
+    tiny = TINY_MODELS[name]
+    model = las.convert(tiny.build(), tiny.batches(), las.SpikeConfig(budget=BUDGET)).double()
+    assert any(p.neuron.shifts for p in model.modules() if isinstance(p, OATSite))
+    batch = {
+        key: x.double() if torch.is_tensor(x) and x.is_floating_point() else x
+        for key, x in tiny.batches()[0].items()
+    }
+    with las.count_spikes(model) as fused:
+        run(model, batch)
+    with las.simulate(model), las.count_spikes(model) as simulated:
+        run(model, batch)
+    assert simulated.sites == fused.sites
 
 
 def test_recorded_spikes_are_worth_what_their_channel_makes_of_them(apart: Any) -> None:

@@ -163,8 +163,9 @@ def test_thresholds_of_other_channels_are_refused() -> None:
     for x in (torch.ones(4, 3), torch.tensor(1.0)):
         with pytest.raises(ValueError, match=r"of 2 channels are for inputs \(..., 2\)"):
             code_oat(x, neuron)
-    with pytest.raises(ValueError, match="shifts must be from -8 to 8"):
-        OAT((1.0,), (), shifts=(0, 9))
+    for shifts in ((0, 9), (0.5,), (float("nan"),), (-9,)):
+        with pytest.raises(ValueError, match="shifts must be whole numbers from -8 to 8"):
+            OAT((1.0,), (), shifts=shifts)
     with pytest.raises(ValueError, match="in units of their channel"):
         oat_table(neuron)
 

@@ -42,6 +42,9 @@ _REACH = 24
 _WORTH = 0.01
 """The least share of what a site costs that thresholds of each channel must save."""
 
+_HIGHEST = 1e30
+"""The highest price of a unit of loss, in synaptic operations, and its inverse the lowest."""
+
 _PRICES = 60
 """Halvings in the search for the price of a spike."""
 
@@ -122,7 +125,7 @@ class SiteChoices(NamedTuple):
     @property
     def least_loss(self) -> float:
         """The least that its errors add to the loss."""
-        return min(float(one.loss.min()) for one in self if one is not None)
+        return float(self.at(_HIGHEST).loss.min())
 
 
 def choices(
@@ -158,10 +161,10 @@ def choices(
 
 
 def in_units_of(site: SiteStatistics, shifts: tuple[int, ...]) -> SiteStatistics:
-    """What calibration saw of a site, as far as its largest magnitude is concerned.
+    """A site with the largest magnitude in units of its channels; nothing else is in these.
 
     Arguments:
-        site: what it saw.
+        site: what calibration saw.
         shifts: octaves by which the unit of each channel is above 1; empty where all are alike.
     """
     if not shifts:
@@ -193,7 +196,7 @@ def allot(
         chosen = (one.at(price) for one in options.values())
         return sum((float(one.loss[one.cheapest(price)]) for one in chosen), 0.0)
 
-    low, high = 1e-30, 1e30
+    low, high = 1 / _HIGHEST, _HIGHEST
     for _ in range(_PRICES):
         price = math.sqrt(low * high)
         low, high = (price, high) if lost(price) > budget else (low, price)

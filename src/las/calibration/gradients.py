@@ -18,6 +18,7 @@ from las.calibration.shifts import units_of
 from las.components.padding import TokenMasks
 from las.components.readers import FirstReaders
 from las.components.site import OATSite, Site
+from las.neurons.mt import wide
 
 Array = NDArray[np.float64]
 
@@ -26,7 +27,7 @@ class _Seen(NamedTuple):
     """What came to a site.
 
     Attributes:
-        x: its inputs.
+        x: its inputs, float32 at least: in units of their channels they may be larger.
         padding: which tokens of x are padding; None for none.
         weighed: whether weights read it.
     """
@@ -67,7 +68,7 @@ class _Observer(ABC):
         if owner is not None:
             return self._passed_on[owner.name]
         passed_on = x.view_as(x) if x.requires_grad else x.detach().requires_grad_()
-        seen = _Seen(x.detach(), self._masks.padding_of(site, x), importance is not None)
+        seen = _Seen(wide(x.detach()), self._masks.padding_of(site, x), importance is not None)
         passed_on.register_hook(partial(self._told, site, seen))
         self._passed_on[site.name] = passed_on
         self.activations[site.name] = self.activations.get(site.name, 0) + x.numel()

@@ -13,6 +13,7 @@ from las.calibration.bins import octaves_of
 from las.calibration.shifts import units_of
 from las.components.readers import FirstReaders
 from las.components.site import OATSite, Site
+from las.neurons.mt import wide
 
 
 class MeanErrors:
@@ -57,5 +58,7 @@ class MeanErrors:
     def _moved(self, x: Tensor, name: str) -> Tensor:
         """x with the mean errors of its octaves, in units of its channels."""
         shifts = self._shifts.get(name)
-        octaves = octaves_of(x / units_of(shifts, x) if shifts else x)
-        return x + x * self._relative[name].to(x)[octaves]
+        in_units = wide(x)  # where x is narrow, they may be beyond its range
+        if shifts:
+            in_units = in_units / units_of(shifts, in_units)
+        return x + x * self._relative[name].to(x)[octaves_of(in_units)]

@@ -11,7 +11,7 @@ _APART = 4
 
 
 def shifts_for(squares: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
-    """By how many octaves the thresholds of channels are to be above the mean ones of a site.
+    """By how many octaves the thresholds of channels are to be above those of a typical one.
 
     An error e costs g^2 e^2: a channel with half the gradients has thresholds twice as large.
 
@@ -30,8 +30,8 @@ def _octaves_apart(squares: Tensor) -> tuple[int, ...]:
     some = squares[squares > 0]
     if not len(some):
         return ()
-    octaves = -squares.clamp_min(some.min()).log2() / 2
-    apart = (octaves - octaves.mean()).round().clamp(-_APART, _APART)
+    typical = some.log2().mean()  # channels without gradients would move all others
+    apart = ((typical - squares.clamp_min(some.min()).log2()) / 2).round().clamp(-_APART, _APART)
     return tuple(int(one) for one in apart.tolist())
 
 

@@ -50,13 +50,14 @@ class SiteThresholds(NamedTuple):
         steps = self.time_steps or config.time_steps
         return OAT(self.taus, self.gates, steps, config.levels, config.rounding, self.shifts)
 
-    def of_any_channel(self) -> SiteThresholds:
-        """Those of the channel with the largest ones, for all channels alike."""
+    def of_any_channel(self, config: SpikeConfig) -> SiteThresholds:
+        """For all channels alike: as large as the largest, down to the smallest if T allows it."""
         if not self.shifts:
             return self
-        top = 2.0 ** max(self.shifts)
+        top, spread = 2.0 ** max(self.shifts), max(self.shifts) - min(self.shifts)
         taus, gates = (tuple(top * one for one in part) for part in (self.taus, self.gates))
-        return SiteThresholds(taus, gates, self.time_steps)
+        steps = (self.time_steps or config.time_steps) + spread
+        return SiteThresholds(taus, gates, min(steps, config.time_steps))
 
 
 @dataclass(frozen=True)

@@ -30,8 +30,8 @@ from las.hosts.offload import named_weights
 from las.hosts.saved_models import METHOD, writes_file
 from las.options import shown
 
-_LISTS = ("sites", "shared")
-"""What of the data is long: names of sites."""
+_LISTS = ("sites", "shared", "shifts")
+"""What of the data is long: a part for each of many sites."""
 
 _STATE = "las_state"
 """What the metadata of weights call the checksum of the state beside them."""

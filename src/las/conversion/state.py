@@ -164,7 +164,7 @@ def apply(model: nn.Module, state: SpikingState) -> nn.Module:
     for name, owner in here.items():
         if owner not in there and owner in sites:  # the reader that served it too is not there
             sites[name] = sites[owner]
-    thresholds, alike = _of_unvisited(model, sites, shared)
+    thresholds, alike = _of_unvisited(model, sites, shared, config)
     share_sites(model, shared | alike)
     missing = []
     for module in model.modules():
@@ -196,7 +196,7 @@ _OfSites = dict[str, SiteThresholds]
 
 
 def _of_unvisited(
-    model: nn.Module, sites: _OfSites, shared: Mapping[str, str]
+    model: nn.Module, sites: _OfSites, shared: Mapping[str, str], config: SpikeConfig
 ) -> tuple[_OfSites, dict[str, str]]:
     """Experts that calibration never visited take the thresholds of the other experts.
 
@@ -204,6 +204,7 @@ def _of_unvisited(
         model: a prepared model.
         sites: thresholds and gates that calibration chose.
         shared: sites that are served by another one.
+        config: the options of the conversion.
 
     Returns:
         Thresholds and gates of all sites, the largest ones of the other experts where there were
@@ -224,7 +225,7 @@ def _of_unvisited(
         for path in others if visited else ():
             for name in _names_of(visited, sites):
                 like = [sites[one + name] for one in visited if one + name in sites]
-                largest = (one.of_any_channel() for one in like)
+                largest = (one.of_any_channel(config) for one in like)
                 lent[path + name] = max(largest, key=lambda one: one.taus[-1])
             for name in _names_of(visited, shared):
                 like_it = next(one for one in visited if one + name in shared)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -53,8 +53,11 @@ class OAT:
 
     def __post_init__(self) -> None:
         check_steps(self.time_steps, self.levels, self.rounding)
-        if any(abs(shift) > LARGEST_SHIFT for shift in self.shifts):
-            raise ValueError(f"shifts must be from -{LARGEST_SHIFT} to {LARGEST_SHIFT}")
+        whole = all(isinstance(shift, int) for shift in self.shifts)
+        if not whole or any(abs(shift) > LARGEST_SHIFT for shift in self.shifts):
+            raise ValueError(
+                f"shifts must be whole numbers from -{LARGEST_SHIFT} to {LARGEST_SHIFT}"
+            )
         if len(self.taus) != len(self.gates) + 1:
             raise ValueError(f"{len(self.taus)} bands need {len(self.taus) - 1} gates")
         for name, values in (("taus", self.taus), ("gates", self.gates)):
@@ -64,12 +67,12 @@ class OAT:
 
     @property
     def bands(self) -> tuple[MT, ...]:
-        """The MT sub-neurons, from the smallest magnitudes to the largest."""
+        """The MT sub-neurons, from the smallest magnitudes to the largest, of a shift of 0."""
         return tuple(MT(tau, self.time_steps, self.levels, self.rounding) for tau in self.taus)
 
     @property
     def largest(self) -> float:
-        """The largest representable value, that of the last band."""
+        """The largest representable value, that of the last band, where the shift is 0."""
         return self.bands[-1].largest
 
     @cached_property
@@ -98,14 +101,17 @@ class OAT:
                 f"thresholds of {len(self.shifts)} channels are for inputs (..., "
                 f"{len(self.shifts)}), these are {tuple(x.shape)}"
             )
-        return _factors(self.shifts, x.dtype, x.device)
+        if (known := self._known_factors.get((x.dtype, x.device))) is None:
+            with torch.inference_mode(False):  # who reads them may want gradients
+                factors = [2.0**shift for shift in self.shifts]
+                known = torch.tensor(factors, dtype=x.dtype, device=x.device)
+            self._known_factors[x.dtype, x.device] = known
+        return known
 
-
-@lru_cache(maxsize=4096)
-def _factors(shifts: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
-    """2^shifts, (channels,)."""
-    with torch.inference_mode(False):  # who reads them may want gradients
-        return torch.tensor([2.0**shift for shift in shifts], dtype=dtype, device=device)
+    @cached_property
+    def _known_factors(self) -> dict[tuple[torch.dtype, torch.device], Tensor]:
+        """2^shifts, (channels,), in the dtypes and on the devices where they were wanted."""
+        return {}
 
 
 def band_of(x: Tensor, neuron: OAT) -> Tensor:

@@ -39,15 +39,15 @@ _EVALUATIONS = {
     "anytime": "text, stopped early",
     "enwik8": "Enwik8",
     "glue": "GLUE",
-    "glue_full": "GLUE",
+    "glue_full": "GLUE, whole",
     "similarity": "rated pairs",
     "text": "held-out text",
     "vlmeval": "VLMEvalKit",
-    "vlmeval_paper": "VLMEvalKit",
+    "vlmeval_paper": "VLMEvalKit, the paper's",
     "vqa": "visual questions",
     "wikitext103": "WikiText-103",
     "zero_shot": "zero-shot questions",
-    "zero_shot_full": "zero-shot questions",
+    "zero_shot_full": "zero-shot questions, all",
 }
 _METRICS = {
     "acc": "accuracy",

@@ -9,7 +9,13 @@ from dataclasses import dataclass
 from las.evaluation.score import Score
 from las.reporting.ablated import LAS, label
 from las.reporting.column import Column, tabulate
-from las.reporting.names import ann_number, metric_title, snn_number, task_title
+from las.reporting.names import (
+    ann_number,
+    evaluation_title,
+    metric_title,
+    snn_number,
+    task_title,
+)
 from las.reporting.results import CellResult, Results
 from las.reporting.table import Number, Table, text
 from las.reporting.tables.scored import percent
@@ -119,8 +125,9 @@ def _frugal(cells: list[CellResult]) -> tuple[str, ...]:
             continue
         ratio = text(None if (r := cell.energy.total.ratio) is None else Number(r, spec=".3f"))
         sentence = (
-            f"{cell.evaluation}, frugal neurons with T {cell.row_steps}, H = {cell.levels} and a "
-            f"loss of {cell.budget:g} allowed: E_snn/E_ann = {ratio} by Eq. 25"
+            f"{evaluation_title(cell.evaluation)}, frugal neurons with T {cell.row_steps}, "
+            f"H = {cell.levels} and a loss of {cell.budget:g} allowed: E_snn/E_ann = {ratio} by "
+            "Eq. 25"
         )
         found = [score.kl for score in cell.with_metric("perplexity") if score.kl is not None]
         if found:
@@ -139,7 +146,7 @@ def _cost(cells: list[CellResult]) -> tuple[str, ...]:
             continue
         total = cell.energy.total
         ratio = text(None if total.ratio is None else Number(total.ratio, spec=".3f"))
-        sentence = f"{cell.evaluation}: E_snn/E_ann = {ratio} by Eq. 25"
+        sentence = f"{evaluation_title(cell.evaluation)}: E_snn/E_ann = {ratio} by Eq. 25"
         if cell.energy.tokens:
             per_token = 1e-6 / cell.energy.tokens
             sentence += (

@@ -167,6 +167,8 @@ class SpikeEvents(Mapping[str, SiteEvents]):
             header["passage"] = asdict(self.passage)
         for name, events in self.sites.items():
             plain = {key: value for key, value in vars(events).items() if key not in _ARRAYS}
+            if not events.shifts:  # as all were before channels had thresholds of their own
+                del plain["shifts"]
             header["sites"][name] = plain
             arrays |= {f"{name}/{part}": getattr(events, part) for part in _ARRAYS}
         with atomic_file(Path(path)) as partial, partial.open("wb") as file:
