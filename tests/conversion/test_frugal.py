@@ -47,13 +47,18 @@ def texts() -> Batches:
     return plain.batches(8)
 
 
+def labelled() -> Batches:
+    """As many that 32 labels are measured: fewer do not tell much of a loss."""
+    return plain.batches(32)
+
+
 def written() -> Batches:
     return [batch | {"decoder_input_ids": batch["input_ids"][:, :9]} for batch in texts()]
 
 
 def images() -> Batches:
     generator = torch.Generator().manual_seed(0)
-    return [{"pixel_values": torch.randn(8, 3, 16, 16, generator=generator)} for _ in range(6)]
+    return [{"pixel_values": torch.randn(8, 3, 16, 16, generator=generator)} for _ in range(16)]
 
 
 def vit(labels: int = 5) -> nn.Module:
@@ -82,7 +87,7 @@ FAMILIES: dict[str, tuple[Callable[[], nn.Module], Callable[[], Batches]]] = {
     "llama": (plain.llama, texts),
     "uneven": (uneven, texts),
     "bert": (plain.bert, texts),
-    "classifier": (lambda: plain.make(BertForSequenceClassification, num_labels=3), texts),
+    "classifier": (lambda: plain.make(BertForSequenceClassification, num_labels=3), labelled),
     "regression": (lambda: vit(labels=1), images),
     "vit": (vit, images),
     "t5": (t5, written),
@@ -204,16 +209,11 @@ def test_it_fires_fewer_spikes_than_the_default(frugal: Any, family: str) -> Non
     assert fired(frugal, batches()[0]) < 0.75 * fired(usual, batches()[0])
 
 
-def test_what_was_predicted_is_about_what_was_measured(frugal: Any, family: str) -> None:
-    """Within a factor of two, before any neuron has fired.
-
-    Of images it is within four: errors at the class token, which is the same in all of them, do
-    not average out.
-    """
+def test_what_was_predicted_is_about_what_was_measured(frugal: Any) -> None:
+    """Within a factor of two, before any neuron has fired."""
     spent = converted_in(frugal)[1].spent
-    factor = 4 if family in ("regression", "vit") else 2
     assert spent is not None
-    assert spent.measured / factor < spent.predicted < factor * spent.measured
+    assert spent.measured / 2 < spent.predicted < 2 * spent.measured
 
 
 def test_t_differs_from_site_to_site_and_is_within_the_most_that_is_allowed(frugal: Any) -> None:
