@@ -80,13 +80,9 @@ GPT2_SYSTEMS = (
 def language_model(metrics: Metrics) -> Table:
     """GPT-2's architecture at T = 8 and 16."""
     original = metrics.of(GPT2, None)
-    columns = (
-        _title(f"GPT-2 architecture, 8 x 511 held-out tokens, original {original.score:.2f}"),
-        _beside(metrics, GPT2, score("perplexity, T = 8 / 16", ".2f")),
-        _beside(metrics, GPT2, loss("mean KL")),
-        _beside(metrics, GPT2, energy("Eq. 25")),
-    )
-    return tabulate("gpt2", "", columns, GPT2_SYSTEMS)
+    head = _title(f"GPT-2 architecture, 8 x 511 held-out tokens, original {original.score:.2f}")
+    scored = score("perplexity, T = 8 / 16", ".2f")
+    return tabulate("gpt2", "", (head, *_of_all_t(metrics, GPT2, scored)), GPT2_SYSTEMS)
 
 
 SST2_STEPS: Mapping[str, Sequence[int]] = {
@@ -111,14 +107,9 @@ SST2_SYSTEMS = (
 
 def classifier(metrics: Metrics) -> Table:
     """MiniLM with a head at T = 4, 8 and 16."""
-    columns = (
-        _title(""),
-        _beside(metrics, SST2, score("accuracy, T = 4 / 8 / 16", ".1f")),
-        _beside(metrics, SST2, loss("mean KL")),
-        _beside(metrics, SST2, energy("Eq. 25")),
-    )
     title = f"MiniLM on SST-2, the same 319 sentences, original {_accuracy(metrics, SST2)}:"
-    return tabulate("sst2", title, columns, SST2_SYSTEMS)
+    scored = score("accuracy, T = 4 / 8 / 16", ".1f")
+    return tabulate("sst2", title, (_title(""), *_of_all_t(metrics, SST2, scored)), SST2_SYSTEMS)
 
 
 QWEN2_VL_SYSTEMS = (
@@ -166,6 +157,14 @@ def similarity(metrics: Metrics) -> Table:
 
 def _title(title: str) -> Column[Several]:
     return Column(title, lambda row: row.title)
+
+
+def _of_all_t(
+    metrics: Metrics, measure: Measure, scored: Column[Figure]
+) -> Iterator[Column[Several]]:
+    """What systems reach, lose and take at each T."""
+    for column in (scored, loss("mean KL"), energy("Eq. 25")):
+        yield _beside(metrics, measure, column)
 
 
 def _beside(metrics: Metrics, measure: Measure, column: Column[Figure]) -> Column[Several]:

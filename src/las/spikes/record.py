@@ -93,15 +93,13 @@ class _Recording:
     ) -> Iterator[Tensor]:
         band = band_of(site, x).flatten()
         table = torch.from_numpy(weights(site)).to(x.device)
-        shifts = shifts_of(site)
-        octaves = torch.exp2(torch.tensor(shifts, dtype=table.dtype, device=x.device))
         hidden = site.no_activations(x, silent)
         for t, weighted in enumerate(train):
             fired = weighted if hidden is None else weighted.masked_fill(hidden, 0)
             index = fired.flatten().nonzero()[:, 0]
+            if isinstance(site, OATSite):
+                fired = site.calibrated().unshifted(wide(fired))
             worth = table[band[index], t]
-            if shifts:
-                worth = worth * octaves[index % len(shifts)]
             call.index.append(index.cpu())
             call.level.append((fired.flatten()[index].double() / worth).round().cpu())
             call.band.append(band[index].cpu())
